@@ -1,0 +1,39 @@
+"""Keep named arrays in a file, and identify them by content."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_infer.engine import Array, Arrays
+
+FILE = "arrays.npz"
+MARK = "="
+"""Goes before each name in the file: numpy takes names as keywords and has keywords of its own."""
+
+
+def write_arrays(folder: Path, arrays: Arrays) -> None:
+    """Write named arrays to ``folder``."""
+    np.savez(
+        folder / FILE, allow_pickle=False, **{MARK + name: value for name, value in arrays.items()}
+    )
+
+
+def read_arrays(folder: Path) -> dict[str, Array]:
+    """Read what `write_arrays` wrote; object arrays, which numpy pickles, are refused."""
+    with np.load(folder / FILE, allow_pickle=False) as stored:
+        return {name.removeprefix(MARK): stored[name] for name in stored.files}
+
+
+def digest_of_arrays(arrays: Arrays) -> str:
+    """Return a SHA-256 over names, dtypes, shapes and values."""
+    digest = sha256()
+    for name, value in sorted(arrays.items()):
+        digest.update(f"{name} {value.dtype.str} {value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()

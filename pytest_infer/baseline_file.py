@@ -1,0 +1,284 @@
+"""Baselines on disk: ``<device>/device.json`` and one ``<device>/<model>.json`` per model."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from pytest_infer.errors import BaselineError
+from pytest_infer.json_file import read_json, write_json
+from pytest_infer.spec import PRECISIONS, Case
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = 1
+DEVICE_FILE = "device.json"
+
+LOCK_TIMEOUT_S = 60.0
+"""A writer holds the lock for milliseconds; one that waits this long waits for a dead disk."""
+
+Kind: TypeAlias = Literal["measured", "published"]
+Fingerprint: TypeAlias = "Mapping[str, str]"
+"""What tells one device from another, such as ``{"kind": "cuda", "name": "NVIDIA H200"}``."""
+
+TIMINGS = ("p50_ms", "p90_ms", "p99_ms", "throughput_per_s", "speedup")
+"""Figures that must be above zero; the others (errors, counts) may be zero."""
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FIGURE = re.compile(r"[a-z][a-z0-9_]*")
+_KEY_END = re.compile(rf".+-(?:{'|'.join(PRECISIONS)})-b[1-9][0-9]*")
+
+_T = TypeVar("_T")
+
+
+class Measured(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="measured"
+):
+    """Provenance of figures that this package measured."""
+
+    device: str
+    date: str
+    """ISO 8601."""
+    command: str
+    driver: str = ""
+    """Empty on a device that has none."""
+    versions: dict[str, str] = {}
+
+
+class Published(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="published"
+):
+    """Provenance of figures taken from a publication."""
+
+    source: str
+    """URL or citation."""
+    note: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The figures of one case, units in the names, and where they come from."""
+
+    figures: dict[str, float]
+    provenance: Measured | Published
+
+
+class _DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    schema: Literal[1]
+    fingerprint: dict[str, str]
+    holds: Kind
+    """Whether every entry of this folder is measured, or every one published."""
+
+
+class _ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    schema: Literal[1]
+    model: str
+    entries: dict[str, Any]
+
+
+class Found(NamedTuple):
+    """An entry and the key under which it is stored."""
+
+    key: str
+    entry: Entry
+
+
+class Change(NamedTuple):
+    """What `update` did to one key; ``old`` is None for a new one."""
+
+    key: str
+    old: Mapping[str, float] | None
+    new: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """One device's folder of baselines; files are read when they are asked for."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name, which is the name on the command line."""
+        return self.folder.resolve().name
+
+    @property
+    def fingerprint(self) -> dict[str, str]:
+        """Return what identifies the device; raise `BaselineError` on a broken file."""
+        return self._device().fingerprint
+
+    @property
+    def is_published(self) -> bool:
+        """Return whether the figures come from a publication and not from a measurement."""
+        return self._device().holds == "published"
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names of the models that have a file, sorted."""
+        files = self.folder.glob("*.json")
+        return tuple(sorted(file.stem for file in files if file.name != DEVICE_FILE))
+
+    def read(self, model: str) -> dict[str, Entry]:
+        """Return a model's entries by key, none without a file; raise `BaselineError`."""
+        path = self.folder / _file_name(model)
+        if not path.exists():
+            return {}
+        content = _converted(path, "$", read_json(path), _ModelFile)
+        if content.model != model:
+            raise _invalid(path, "$.model", f"is {content.model!r}; the file is named {model!r}")
+        holds = self._device().holds
+        return {
+            key: _checked_entry(path, key, model, value, holds)
+            for key, value in content.entries.items()
+        }
+
+    def find(self, case: Case) -> Found | None:
+        """Return the entry that ``case`` is compared with.
+
+        It is the case's own, or else, if the figures are published, eager's of the same model and
+        batch, at the case's precision before fp32 before any other: what any engine must beat.
+        """
+        entries = self.read(case.model)
+        keys = [case.id]
+        if self.is_published:
+            precisions = dict.fromkeys((case.precision, "fp32", *PRECISIONS))
+            keys += [f"{case.model}-eager-{each}-b{case.batch}" for each in precisions]
+        return next((Found(key, entries[key]) for key in keys if key in entries), None)
+
+    def _device(self) -> _DeviceFile:
+        path = self.folder / DEVICE_FILE
+        content = _converted(path, "$", read_json(path), _DeviceFile)
+        if not content.fingerprint:
+            raise _invalid(path, "$.fingerprint", "is empty: it would match every device")
+        return content
+
+
+def is_same_device(stored: Fingerprint, present: Fingerprint) -> bool:
+    """Return whether every item of the ``stored`` fingerprint is the ``present`` one's."""
+    return all(present.get(name) == value for name, value in stored.items())
+
+
+def update(folder: Path, device: Fingerprint, entries: Mapping[Case, Entry]) -> list[Change]:
+    """Store measured ``entries`` in a device's folder and return what changed, sorted by key.
+
+    Other entries stay. Writers in other processes wait for each other and lose nothing; readers
+    see whole files. Raise `BaselineError`, before anything is written, if the folder belongs to
+    another device or holds published figures, or if an entry is not fit to be stored.
+    """
+    from filelock import FileLock, Timeout
+
+    fresh = {case: _fit(folder, case, entry) for case, entry in entries.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):
+            return _store(folder, device, fresh)
+    except (OSError, Timeout) as error:
+        raise BaselineError(
+            f"cannot store baselines in {folder}",
+            why=f"{type(error).__name__}: {error}",
+            mend="let this user write to the folder, or name another one (--infer-baselines)",
+        ) from error
+
+
+def _store(folder: Path, device: Fingerprint, fresh: Mapping[Case, Entry]) -> list[Change]:
+    baselines = Baselines(folder)
+    _claim(baselines, device)
+    drafts, changes = {}, []
+    for model in sorted({case.model for case in fresh}):
+        old = baselines.read(model)
+        new = {case.id: entry for case, entry in fresh.items() if case.model == model}
+        drafts[model] = {"schema": SCHEMA, "model": model, "entries": old | new}
+        changes += [_change(key, old.get(key), new[key]) for key in new]
+    for model, draft in drafts.items():
+        write_json(folder / _file_name(model), msgspec.to_builtins(draft))
+    return sorted(changes)
+
+
+def _claim(baselines: Baselines, device: Fingerprint) -> None:
+    """Write ``device.json`` if there is none; otherwise raise unless it is this device's."""
+    path = baselines.folder / DEVICE_FILE
+    if not path.exists():
+        content = _DeviceFile(schema=1, fingerprint=dict(device), holds="measured")
+        write_json(path, msgspec.to_builtins(_converted(path, "$", content, _DeviceFile)))
+        return
+    if baselines.is_published:
+        why = "it holds published figures, which are never measured again"
+    elif not is_same_device(baselines.fingerprint, device):
+        why = f"it belongs to {dict(baselines.fingerprint)}, and this is {dict(device)}"
+    else:
+        return
+    raise BaselineError(
+        f"cannot store baselines in {baselines.folder}",
+        why=why,
+        mend="store under another name: --update-baselines --gpu-baseline=NAME",
+    )
+
+
+def _change(key: str, old: Entry | None, new: Entry) -> Change:
+    return Change(key, old.figures if old else None, new.figures)
+
+
+def _fit(folder: Path, case: Case, entry: Entry) -> Entry:
+    path = folder / _file_name(case.model)
+    return _checked_entry(path, case.id, case.model, msgspec.to_builtins(entry), "measured")
+
+
+def _checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> Entry:
+    place = f'$.entries["{key}"]'
+    if not (key.startswith(f"{model}-") and _KEY_END.fullmatch(key)):
+        raise _invalid(path, place, f"is no case of this file: {model}-ENGINE-PRECISION-bBATCH")
+    for name, figure in _figures_of(value).items():
+        _converted(path, f"{place}.figures.{name}", figure, float)
+    entry = _converted(path, place, value, Entry)
+    if isinstance(entry.provenance, Published) != (holds == "published"):
+        raise _invalid(path, f"{place}.provenance.kind", f"is not {holds}, as {DEVICE_FILE} says")
+    if not entry.figures:
+        raise _invalid(path, f"{place}.figures", "is empty")
+    for name, figure in entry.figures.items():
+        _check_figure(path, f"{place}.figures.{name}", name, figure)
+    return entry
+
+
+def _figures_of(value: Any) -> dict[str, Any]:
+    """Return the figures one by one, for msgspec does not say which of them is no number."""
+    figures = value.get("figures") if isinstance(value, dict) else None
+    return figures if isinstance(figures, dict) else {}
+
+
+def _check_figure(path: Path, place: str, name: str, figure: float) -> None:
+    if not _FIGURE.fullmatch(name):
+        raise _invalid(path, place, "is no name of a figure (lower_case_with_unit)")
+    if not math.isfinite(figure) or figure < 0 or (figure == 0 and name in TIMINGS):
+        raise _invalid(path, place, f"is {figure}, not a positive, finite number")
+
+
+def _converted(path: Path, place: str, value: Any, kind: type[_T]) -> _T:
+    """Return ``value`` as a ``kind``; ``place`` is where it stands in the file."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        text, _, inner = str(error).partition(" - at `$")
+        raise _invalid(path, place + inner.rstrip("`"), text[0].lower() + text[1:]) from error
+
+
+def _invalid(path: Path, place: str, why: str) -> BaselineError:
+    return BaselineError(
+        f"cannot use {path}",
+        why=f"{place}: {why}",
+        mend="correct it, or delete the entry and run with --update-baselines",
+    )
+
+
+def _file_name(model: str) -> str:
+    if not _MODEL.fullmatch(model) or f"{model}.json" == DEVICE_FILE:
+        raise BaselineError(
+            f"cannot keep baselines of a model called {model!r}",
+            why="its name must do as a file name: letters, digits, dots, dashes, underscores, "
+            "and not 'device'",
+            mend="rename the model",
+        )
+    return f"{model}.json"

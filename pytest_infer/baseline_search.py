@@ -1,0 +1,84 @@
+"""Find baselines: by name, by path, or by the device they belong to."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_infer.baseline_file import DEVICE_FILE, Baselines, Fingerprint, is_same_device
+from pytest_infer.errors import OptionError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def available(folders: Iterable[Path]) -> list[str]:
+    """Return the names of the baselines in ``folders``, sorted."""
+    return sorted({baselines.name for baselines in _all(folders)})
+
+
+def resolve(wanted: str, folders: Sequence[Path]) -> Baselines:
+    """Return the baselines of a NAME in ``folders``, the first folder winning, or of a PATH.
+
+    What holds a separator is a path. Raise `OptionError` with the nearest name.
+    """
+    if _is_path(wanted):
+        return _at(Path(wanted))
+    for folder in folders if _NAME.fullmatch(wanted) else ():
+        if (folder / wanted / DEVICE_FILE).is_file():
+            return Baselines(folder / wanted)
+    raise unknown("baseline", wanted, available(folders))
+
+
+def destination(wanted: str, folder: Path) -> Path:
+    """Return where the baselines of a NAME or PATH are stored; they need not exist yet."""
+    if _is_path(wanted):
+        return Path(wanted)
+    if not _NAME.fullmatch(wanted):
+        raise OptionError(
+            f"cannot store baselines as {wanted!r}",
+            why="a name has lower-case letters, digits, dots, dashes and underscores only",
+            mend="choose another name, or give a path with a separator in it",
+        )
+    return folder / wanted
+
+
+def match_device(present: Fingerprint, folders: Iterable[Path]) -> Baselines | None:
+    """Return the baselines of the ``present`` device, None if there are none.
+
+    Every item of the stored fingerprint must be the present one's. The most items win, then
+    measured ones, then the first folder, then the name.
+    """
+    matching = [each for each in _all(folders) if is_same_device(each.fingerprint, present)]
+    return max(
+        matching,
+        key=lambda each: (len(each.fingerprint), not each.is_published),
+        default=None,
+    )
+
+
+def _is_path(wanted: str) -> bool:
+    return any(separator in wanted for separator in (os.sep, os.altsep) if separator)
+
+
+def _at(folder: Path) -> Baselines:
+    if not (folder / DEVICE_FILE).is_file():
+        raise OptionError(
+            f"no baselines at {folder}",
+            why=f"it holds no {DEVICE_FILE}",
+            mend="give a folder that --update-baselines has written, or a name without a separator",
+        )
+    return Baselines(folder)
+
+
+def _all(folders: Iterable[Path]) -> list[Baselines]:
+    return [
+        Baselines(file.parent)
+        for folder in folders
+        for file in sorted(folder.glob(f"*/{DEVICE_FILE}"))
+        if _NAME.fullmatch(file.parent.name)
+    ]

@@ -1,0 +1,134 @@
+"""The baselines of one run: which were chosen, how cases compare, and what is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.baseline import judge_baseline, storing_command
+from pytest_infer.baseline_file import Baselines, Entry, Measured, is_same_device, update
+from pytest_infer.baseline_search import destination, match_device, resolve
+from pytest_infer.config import AUTO
+from pytest_infer.fingerprint import device_slug
+from pytest_infer.spec import Case
+from pytest_infer.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_infer.config import InferConfig
+
+IDENTITY = ("kind", "name", "cores")
+"""What tells one device from another; a new driver does not make it another."""
+
+STORED = (
+    "p50_ms",
+    "p90_ms",
+    "p99_ms",
+    "throughput_per_s",
+    "speedup",
+    "mae",
+    "max_abs",
+    "relative_l2",
+)
+
+
+class ChosenBaselines:
+    """What ``--gpu-baseline``, ``--infer-baselines`` and ``--update-baselines`` mean for a run."""
+
+    def __init__(self, config: InferConfig, device: Mapping[str, Any]) -> None:
+        self._config = config
+        self._device = device
+
+    @cached_property
+    def baselines(self) -> Baselines | None:
+        """Return what cases are compared with; raise `OptionError` for a name that is unknown."""
+        wanted, folders = self._config.baseline, (self._config.baselines, shipped_folder())
+        if wanted == AUTO:
+            return match_device(identity_of(self._device), folders)
+        if self._config.update_baselines and not (self._folder / "device.json").exists():
+            return None
+        return resolve(wanted, folders)
+
+    def check(self) -> None:
+        """Read every file of the chosen baselines; raise `BaselineError` for one that is broken."""
+        if self.baselines is not None:
+            for model in self.baselines.models():
+                self.baselines.read(model)
+
+    def judge(self, case: Case, figures: Mapping[str, float]) -> Verdict:
+        """Compare a case's figures with the stored ones, unless they are about to replace them."""
+        if self._config.update_baselines:
+            return Verdict("baseline", "new", "to-be-stored", f"{case.id} is to be stored")
+        chosen, present = self.baselines, identity_of(self._device)
+        return judge_baseline(
+            case,
+            figures,
+            chosen,
+            same_device=chosen is not None and is_same_device(chosen.fingerprint, present),
+            is_named=self._config.baseline != AUTO,
+        )
+
+    def store(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Store the figures of every measured case that nothing speaks against; tell what was."""
+        bad = {r["case_id"]: r["code"] for r in records if r["status"] in {"fail", "inconclusive"}}
+        measured = {r["case_id"]: r for r in records if r["judge"] == "latency"}
+        entries = {
+            Case(**record["case"]): Entry(_stored_figures(key, records), _provenance(record))
+            for key, record in measured.items()
+            if key not in bad
+        }
+        changes = update(self._folder, identity_of(self._device), entries) if entries else []
+        lines = [f"stored in {self._folder}: {len(changes)} entries"] if changes else []
+        lines += [f"  {change.key}: {_change(change.old, change.new)}" for change in changes]
+        lines += [f"not stored: {key} ({bad[key]})" for key in measured if key in bad]
+        return lines or ["no baseline was stored: nothing was measured"]
+
+    @property
+    def _folder(self) -> Path:
+        wanted = self._config.baseline
+        if wanted == AUTO:
+            matching = match_device(identity_of(self._device), (self._config.baselines,))
+            if matching and not matching.is_published:
+                return matching.folder
+            wanted = device_slug(dict(self._device))
+        return destination(wanted, self._config.baselines)
+
+
+def identity_of(device: Mapping[str, Any]) -> dict[str, str]:
+    """Return the part of a device's fingerprint by which baselines know it."""
+    return {name: str(device[name]) for name in IDENTITY if name in device}
+
+
+def shipped_folder() -> Path:
+    """Return the baselines that came with this package: in a wheel inside it, else beside it."""
+    package = Path(__file__).parent
+    inside = package / "baselines"
+    return inside if inside.is_dir() else package.parent / "baselines"
+
+
+def _stored_figures(key: str, records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for record in records:
+        if record["case_id"] == key and record["judge"] in {"latency", "parity"}:
+            figures |= {
+                name: record["figures"][name] for name in STORED if name in record["figures"]
+            }
+    return {name: float(f"{value:.5g}") for name, value in figures.items()}
+
+
+def _provenance(record: Mapping[str, Any]) -> Measured:
+    return Measured(
+        device=record["device"]["name"],
+        date=datetime.now(timezone.utc).date().isoformat(),
+        command=storing_command(Case(**record["case"])),
+        driver=record["device"].get("driver", ""),
+        versions=dict(record["runtime"]),
+    )
+
+
+def _change(old: Mapping[str, float] | None, new: Mapping[str, float]) -> str:
+    before = f"{old['p50_ms']:g} -> " if old and "p50_ms" in old else "new, "
+    return f"p50 {before}{new['p50_ms']:g} ms"

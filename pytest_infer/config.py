@@ -1,0 +1,35 @@
+"""What the user asked for, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_infer.spec import Precision
+
+AUTO = "auto"
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class InferConfig:
+    """What the user asked for; the defaults ask for everything that can run here."""
+
+    engines: tuple[str, ...] = (AUTO,)
+    models: tuple[str, ...] = ()
+    precisions: tuple[Precision, ...] = ("fp32",)
+    batches: tuple[int, ...] = (1,)
+    device: str = AUTO
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    weights: str = "seeded"
+    images: Path | None = None
+    cache: Path | None = None
+    baselines: Path = Path("baselines")
+    baseline: str = AUTO
+    update_baselines: bool = False
+    calls: int | None = None
+    warmup: int | None = None
+    timeout_s: float = 600.0
+    reports: tuple[tuple[str, Path], ...] = ()
+    strict: bool = False

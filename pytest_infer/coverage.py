@@ -1,0 +1,35 @@
+"""Count every check that was asked for, so that none vanishes unseen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Coverage:
+    """How many checks (a test of one case) there are, and what became of the others."""
+
+    expected: int = 0
+    """Checks that were collected and not deselected."""
+    ran: int = 0
+    narrowed: int = 0
+    """Checks that a test's own ``infer`` mark leaves out."""
+    exclusions: tuple[dict[str, Any], ...] = ()
+    """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
+    built: int = 0
+    reused: int = 0
+    notices: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts as JSON-able values."""
+        return asdict(self)
+
+    def merge_worker(self, counts: dict[str, Any]) -> None:
+        """Take what a worker counted: all workers collect the same checks, and share the builds."""
+        self.expected = max(self.expected, counts["expected"])
+        self.narrowed = max(self.narrowed, counts["narrowed"])
+        self.exclusions = self.exclusions or tuple(counts["exclusions"])
+        self.built += counts["built"]
+        self.reused += counts["reused"]
+        self.notices += tuple(counts["notices"])

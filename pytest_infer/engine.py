@@ -1,0 +1,146 @@
+"""What every engine adapter is: two Protocols, and the plain types that pass between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy.typing as npt
+
+from pytest_infer.spec import ModelSpec, Precision
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
+GraphFormat: TypeAlias = Literal["module", "onnx"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What an engine is built from: a model's code and weights, or a file exported from them."""
+
+    spec: ModelSpec
+    format: GraphFormat
+    file: str
+    """The weights (safetensors) of a ``module``, the graph (ONNX) of an ``onnx``."""
+    digest: str
+    """SHA-256 over everything that decides what the graph computes."""
+    opset: int = 0
+    """The ONNX operator set, read from the file; 0 for a ``module``."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a built engine must be able to do."""
+
+    precision: Precision
+    device: str
+    shapes: Mapping[str, tuple[int, ...]]
+    """Each input's shape, batch first."""
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """A built engine: what it was built from, as what, and the folder with its files."""
+
+    engine: str
+    graph: Graph
+    request: BuildRequest
+    folder: str
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of the built engine's files."""
+        return Path(self.folder, name)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What really ran, read back from the engine, never copied from the request."""
+
+    precision: str
+    device: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why an engine cannot run on a device here, and how to mend it."""
+
+    why: str
+    mend: str
+
+
+class Runner(Protocol):
+    """An opened built engine."""
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs of host arrays as host arrays; bfloat16 comes as float32."""
+        ...
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a call that runs feeds resident on the device; it may be asynchronous.
+
+        On a GPU it enqueues on torch's current stream, on which the clock's events are.
+        """
+        ...
+
+    def evidence(self) -> Evidence:
+        """Return which precision and placement really ran."""
+        ...
+
+
+@runtime_checkable
+class LimitsOpset(Protocol):
+    """What an `Engine` has besides if its library reads ONNX only up to some operator set."""
+
+    def opset(self) -> int | None:
+        """Return the opset to export at, or None for the usual one, without importing anything."""
+        ...
+
+
+class Engine(Protocol):
+    """One inference library, wrapped by one adapter file."""
+
+    @property
+    def name(self) -> str:
+        """Return the name on the command line."""
+        ...
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Return the distributions whose versions belong to a built engine's identity."""
+        ...
+
+    @property
+    def precisions(self) -> Mapping[str, tuple[Precision, ...]]:
+        """Return the precisions per kind of device (``cpu``, ``cuda``)."""
+        ...
+
+    @property
+    def graph_format(self) -> GraphFormat:
+        """Return what `build` takes."""
+        ...
+
+    @property
+    def builds_files(self) -> bool:
+        """Return whether `build` writes anything; if not, there is nothing to cache."""
+        ...
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why this engine cannot run on ``device`` here, without importing anything."""
+        ...
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Write the built engine's files into an empty folder; return facts for its manifest.
+
+        Raise `BuildError` if the library cannot build it as asked.
+        """
+        ...
+
+    def open(self, built: BuiltEngine) -> AbstractContextManager[Runner]:
+        """Open a built engine; leaving the context frees its memory. Raise `LoadError`."""
+        ...

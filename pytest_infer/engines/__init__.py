@@ -1,0 +1,62 @@
+"""The engines of the matrix: one adapter file each, found by scanning this folder.
+
+Another package adds its own through the entry point group ``pytest_infer.engines``, a test
+suite through `register` in its ``conftest.py``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from inspect import stack
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from pytest_infer.errors import OptionError, unknown
+from pytest_infer.spec import Source
+
+if TYPE_CHECKING:
+    from pytest_infer.engine import Engine
+
+_registered: dict[str, tuple[Engine, Source]] = {}
+
+
+def register(engine: Engine) -> None:
+    """Add ``engine`` from the calling file, which an engine host imports to have it too."""
+    _add(engine, Source(file=str(Path(stack()[1].filename).resolve())))
+
+
+def registered() -> dict[str, Engine]:
+    """Return every engine known to this process, sorted by name."""
+    for info in iter_modules(__path__):
+        module = import_module(f"{__name__}.{info.name}")
+        _add(module.ENGINE, Source(module=module.__name__))
+    for entry in entry_points(group=__name__):
+        _add(entry.load(), Source(module=entry.module))
+    return {name: engine for name, (engine, _) in sorted(_registered.items())}
+
+
+def find(name: str) -> Engine:
+    """Return the engine called ``name``; raise `OptionError`, naming the nearest, if none is."""
+    engines = registered()
+    if name not in engines:
+        raise unknown("engine", name, engines)
+    return engines[name]
+
+
+def source(name: str) -> Source:
+    """Return where the engine called ``name`` is defined."""
+    find(name)
+    return _registered[name][1]
+
+
+def _add(engine: Engine, source: Source) -> None:
+    _, old = _registered.get(engine.name, (engine, source))
+    if old != source:
+        raise OptionError(
+            f"two engines are called {engine.name!r}",
+            why=f"one is in {old}, the other in {source}",
+            mend="rename one of them, or uninstall the package that brings it",
+        )
+    _registered[engine.name] = engine, source

@@ -1,0 +1,49 @@
+"""PyTorch eager mode: the model's own code, which is also every other engine's reference."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.torch_runner import TorchRunner, missing_torch, torch_dtype
+from pytest_infer.weights import module_from_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, GraphFormat, Missing
+    from pytest_infer.spec import Precision
+
+
+class Eager:
+    """Runs the model's module as it is, converted to the dtype of the precision."""
+
+    name = "eager"
+    libraries = ("torch",)
+    graph_format: GraphFormat = "module"
+    builds_files = False
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp64", "fp32", "bf16", "fp16"),
+        "cuda": ("fp64", "fp32", "tf32", "bf16", "fp16"),
+    }
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why torch cannot run here."""
+        return missing_torch(device)
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Write nothing: eager mode runs the model's code with the weights of its graph."""
+        del graph, request, folder
+        return {}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[TorchRunner]:
+        """Create the module, load its weights and move it to the device."""
+        module = module_from_graph(built.graph)
+        yield TorchRunner(
+            module.to(built.request.device, torch_dtype(built.request.precision)), built
+        )
+
+
+ENGINE: Engine = Eager()

@@ -1,0 +1,122 @@
+"""ONNX Runtime on the CPU provider."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.engine import Evidence, Missing
+from pytest_infer.errors import BuildError, LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import (
+        Array,
+        Arrays,
+        BuildRequest,
+        BuiltEngine,
+        Engine,
+        Graph,
+        GraphFormat,
+    )
+    from pytest_infer.spec import Precision
+
+FILE = "optimized.onnx"
+PROVIDER = "CPUExecutionProvider"
+
+
+class OnnxRuntime:
+    """Runs an ONNX graph that ONNX Runtime has optimized for this machine beforehand."""
+
+    name = "ort"
+    libraries = ("onnxruntime", "onnxruntime-gpu")
+    graph_format: GraphFormat = "onnx"
+    builds_files = True
+    precisions: Mapping[str, tuple[Precision, ...]] = {"cpu": ("fp32",)}
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why ONNX Runtime cannot run here."""
+        if find_spec("onnxruntime") is None:
+            return Missing("onnxruntime is not installed", "pip install 'pytest-infer[cpu]'")
+        if device.startswith("cuda"):
+            return Missing("this adapter drives ONNX Runtime on the CPU only", "--infer-device=cpu")
+        return None
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Optimize the graph at ONNX Runtime's highest level and save it."""
+        del request
+        import onnxruntime
+
+        options = _options()
+        options.optimized_model_filepath = str(folder / FILE)
+        try:
+            onnxruntime.InferenceSession(graph.file, options, providers=[PROVIDER])
+        except Exception as error:
+            raise BuildError(
+                f"cannot build {graph.spec.name} for ort",
+                why=str(error),
+                mend="see whether onnx.checker accepts the graph and this onnxruntime its opset",
+            ) from error
+        return {"opset": graph.opset}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[OrtRunner]:
+        """Load the optimized graph into a session with the CPU provider."""
+        import onnxruntime
+
+        options = _options()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            session = onnxruntime.InferenceSession(
+                str(built.path(FILE)), options, providers=[PROVIDER]
+            )
+        except Exception as error:
+            raise LoadError(
+                f"cannot load {built.path(FILE)}",
+                why=str(error),
+                mend="remove the folder, and it is built again",
+            ) from error
+        yield OrtRunner(session)
+
+
+class OrtRunner:
+    """A session, called with named arrays."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs."""
+        values = self._session.run(self._outputs, dict(feeds))
+        return dict(zip(self._outputs, values, strict=True))
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a synchronous call on the feeds, which stay where they are."""
+        return partial(self._session.run, self._outputs, dict(feeds))
+
+    def evidence(self) -> Evidence:
+        """Return the first provider of the session and the types of its inputs."""
+        types = sorted({value.type for value in self._session.get_inputs()})
+        providers = self._session.get_providers()
+        return Evidence(
+            precision="fp32" if types == ["tensor(float)"] else ", ".join(types),
+            device="cpu" if providers == [PROVIDER] else ", ".join(providers),
+            details={"providers": providers, "input_types": types},
+        )
+
+
+def _options() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Spinning threads slow down whatever runs next on the same cores.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+ENGINE: Engine = OnnxRuntime()

@@ -1,0 +1,78 @@
+"""TorchScript: the module traced at the case's shapes, frozen, and saved without its code."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.torch_runner import TorchRunner, arithmetic, missing_torch, torch_dtype
+from pytest_infer.weights import module_from_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, GraphFormat, Missing
+    from pytest_infer.spec import Precision
+
+FILE = "module.pt"
+
+
+class TorchScript:
+    """Runs a traced and frozen module."""
+
+    name = "torchscript"
+    libraries = ("torch",)
+    graph_format: GraphFormat = "module"
+    builds_files = True
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp32", "bf16", "fp16"),
+        "cuda": ("fp32", "tf32", "bf16", "fp16"),
+    }
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why torch cannot run here."""
+        return missing_torch(device)
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Trace the module on the device at the request's shapes, freeze and save it."""
+        import torch
+
+        dtype = torch_dtype(request.precision)
+        module = module_from_graph(graph).to(request.device, dtype)
+        example = tuple(
+            torch.zeros(request.shapes[name], device=request.device).to(
+                dtype if spec.dtype.startswith("float") else getattr(torch, spec.dtype)
+            )
+            for name, spec in graph.spec.inputs.items()
+        )
+        try:
+            with arithmetic(request.precision):
+                traced = torch.jit.trace(module, example, check_trace=False)
+                torch.jit.save(torch.jit.freeze(traced), folder / FILE)
+        except Exception as error:
+            raise BuildError(
+                f"cannot trace {graph.spec.name} for torchscript",
+                why=f"{type(error).__name__}: {error}",
+                mend="make forward() traceable by torch.jit.trace, or leave torchscript out",
+            ) from error
+        return {}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[TorchRunner]:
+        """Load the saved module onto the device."""
+        import torch
+
+        try:
+            module = torch.jit.load(built.path(FILE), map_location=built.request.device)
+        except Exception as error:
+            raise LoadError(
+                f"cannot load {built.path(FILE)}",
+                why=f"{type(error).__name__}: {error}",
+                mend="remove the folder, and it is built again",
+            ) from error
+        yield TorchRunner(module, built)
+
+
+ENGINE: Engine = TorchScript()

@@ -1,0 +1,90 @@
+"""Identify a device and the libraries that run on it, without importing any of them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+Fingerprint = dict[str, Any]
+
+
+def device_fingerprint(device: str) -> Fingerprint:
+    """Return what identifies ``device`` (``cpu``, ``cuda:0``): kind, name, size, driver."""
+    return _gpu(device) if device.startswith("cuda") else _cpu()
+
+
+def runtime_fingerprint(libraries: tuple[str, ...]) -> Fingerprint:
+    """Return the versions of Python and of the distributions that are installed."""
+    found = {name: _version(name) for name in libraries}
+    return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
+
+
+def gpu_count() -> int:
+    """Return the number of NVIDIA GPUs that the driver shows; 0 without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return 0
+
+
+def device_slug(fingerprint: Fingerprint) -> str:
+    """Return a folder name for a device's baselines: ``h200``, ``cpu-intel-xeon-2c``."""
+    words = re.findall(r"[a-z0-9][a-z0-9.]*", fingerprint["name"].lower())
+    noise = {"nvidia", "geforce", "tesla", "r", "tm", "cpu", "processor", "virtual"}
+    name = "-".join(word for word in words if word not in noise) or "unknown"
+    if fingerprint["kind"] == "cuda":
+        return name
+    return f"cpu-{name}-{fingerprint['cores']}c"
+
+
+def _cpu() -> Fingerprint:
+    found = re.search(r"model name[ \t]*:[ \t]*(\S.*)", _text("/proc/cpuinfo"))
+    return {
+        "kind": "cpu",
+        "name": found[1].strip() if found else platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def _gpu(device: str) -> Fingerprint:
+    import pynvml
+
+    pynvml.nvmlInit()
+    index = int(device.partition(":")[2] or 0)
+    visible = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
+    handle = _handle(visible[index] if index < len(visible) else str(index))
+    return {
+        "kind": "cuda",
+        "name": pynvml.nvmlDeviceGetName(handle),
+        "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        "driver": pynvml.nvmlSystemGetDriverVersion(),
+    }
+
+
+def _handle(name: str) -> Any:
+    import pynvml
+
+    if name.isdigit():
+        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+    return pynvml.nvmlDeviceGetHandleByUUID(name)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,134 @@
+"""The fixtures that a test asks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_infer.stash import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_infer.enforcement import Enforce
+    from pytest_infer.engine import Arrays
+    from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference
+    from pytest_infer.loaded import LoadedModel
+    from pytest_infer.session import InferSession
+    from pytest_infer.spec import Case
+    from pytest_infer.timer import GpuTimer
+    from pytest_infer.under_test import EngineUnderTest
+
+
+@pytest.fixture(scope="session")
+def infer(pytestconfig: pytest.Config) -> InferSession:
+    """What this run's fixtures share: options, hosts, cache."""
+    return state_of(pytestconfig).session
+
+
+@pytest.fixture(scope="session")
+def infer_case(request: pytest.FixtureRequest) -> Case:
+    """Carry the parameter of `case`, under a name that nobody else parametrizes."""
+    chosen: Case = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def case(infer_case: Case) -> Case:
+    """The model, engine, precision, batch and device of this test."""
+    return infer_case
+
+
+@pytest.fixture(scope="session")
+def model(case: Case, infer: InferSession) -> LoadedModel:
+    """The case's model: ``model.spec``, ``model.module``, its labels and postprocessing."""
+    from pytest_infer.loaded import LoadedModel
+
+    return LoadedModel(case.model, infer.artefacts)
+
+
+@pytest.fixture(scope="session")
+def feeds(case: Case, infer: InferSession) -> Arrays:
+    """The case's named inputs, made from photographs by the model's own preprocessing."""
+    return infer.artefacts.feeds(case.model, case.batch)
+
+
+@pytest.fixture(scope="session")
+def reference(case: Case, infer: InferSession) -> Reference:
+    """Eager mode's outputs for ``feeds``: ``.fp64``, ``.fp32``, ``.eager`` (the case's own)."""
+    from pytest_infer.judges import Reference
+
+    return Reference(case, infer.artefacts)
+
+
+@pytest.fixture(scope="session")
+def engine(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+    """The case's engine, built once; calling it with ``feeds`` gives its outputs."""
+    from pytest_infer.under_test import under_test
+
+    with under_test(case, infer.artefacts.built(case), infer.hosts) as built:
+        yield built
+
+
+@pytest.fixture(scope="session")
+def eager(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+    """Eager mode in fp32 for the same model, batch and device: what a speed-up is over."""
+    from pytest_infer.artefacts import MODEL_HOST
+    from pytest_infer.under_test import under_test
+
+    rival = replace(case, engine=MODEL_HOST, precision="fp32")
+    with under_test(rival, infer.artefacts.built(rival), infer.hosts) as built:
+        yield built
+
+
+@pytest.fixture(scope="session")
+def gpu_timer(infer: InferSession) -> GpuTimer:
+    """A timer of engines, each in a fresh process; calling it gives `Samples`."""
+    return infer.timer
+
+
+@pytest.fixture
+def parity(
+    request: pytest.FixtureRequest, case: Case, reference: Reference, infer: InferSession
+) -> Parity:
+    """The judge of outputs: ``parity(outputs)``, ``.top_k(outputs)``, ``.detections(outputs)``."""
+    from pytest_infer.judges import Parity
+    from pytest_infer.marks import mark_of
+    from pytest_infer.tolerance import tolerance_from_keywords
+
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return Parity(case, reference, infer.artefacts, tolerance)
+
+
+@pytest.fixture
+def latency(request: pytest.FixtureRequest, case: Case) -> Latency:
+    """The judge of samples against the test's ``latency_budget``."""
+    from pytest_infer.judges import Latency
+    from pytest_infer.latency import budget_from_keywords
+    from pytest_infer.marks import mark_of
+
+    return Latency(case, mark_of(request.node, "latency_budget", budget_from_keywords))
+
+
+@pytest.fixture
+def baseline(case: Case, infer: InferSession) -> BaselineJudge:
+    """The judge of samples against the stored baseline."""
+    from pytest_infer.judges import BaselineJudge
+
+    return BaselineJudge(case, infer.baselines)
+
+
+@pytest.fixture
+def enforce(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Enforce:
+    """Turn verdicts into this test's outcome, and into records for the report."""
+    from pytest_infer.enforcement import Enforce
+
+    def origin() -> dict[str, Any]:
+        return {
+            "device": infer.artefacts.device(case.engine, case.device),
+            "runtime": infer.artefacts.runtime(case.engine),
+        }
+
+    return Enforce(request.node, case, origin, strict=infer.config.strict)

@@ -1,0 +1,1 @@
+"""Engine hosts: processes in which engines are built, opened, run and timed."""

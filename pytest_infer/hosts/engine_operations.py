@@ -1,0 +1,89 @@
+"""What an engine host can be asked about engines: build, open, infer, time, close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer import engines, fingerprint
+from pytest_infer.clock import clock_for
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsOpset, Runner
+from pytest_infer.hosts.wire import as_type
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_infer.engine import Array, Arrays, Evidence, Missing
+
+
+@dataclass
+class _Opened:
+    runner: Runner
+    device: str
+    close: Callable[[], object]
+    call: Callable[[], object] | None = None
+
+
+class EngineOperations:
+    """Each public method is one operation; its arguments are builtin types and arrays."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._opened: dict[int, _Opened] = {}
+
+    def missing(self, engine: str, device: str) -> Missing | None:
+        """Return why ``engine`` cannot run on ``device`` in this host."""
+        return engines.find(engine).missing(device)
+
+    def runtime(self, engine: str) -> dict[str, Any]:
+        """Return the versions that an engine's built artefacts depend on."""
+        return fingerprint.runtime_fingerprint(engines.find(engine).libraries)
+
+    def opset(self, engine: str) -> int | None:
+        """Return the ONNX operator set that ``engine`` needs, or None if any will do."""
+        adapter = engines.find(engine)
+        return adapter.opset() if isinstance(adapter, LimitsOpset) else None
+
+    def build(
+        self, engine: str, graph: dict[str, Any], request: dict[str, Any], folder: str
+    ) -> Mapping[str, Any]:
+        """Build into ``folder``; return the facts for the manifest."""
+        adapter = engines.find(engine)
+        return adapter.build(as_type(graph, Graph), as_type(request, BuildRequest), Path(folder))
+
+    def open(self, built: dict[str, Any]) -> int:
+        """Open a built engine; return the number by which it is called from now on."""
+        engine = as_type(built, BuiltEngine)
+        stack = ExitStack()
+        runner = stack.enter_context(engines.find(engine.engine).open(engine))
+        number = next(self._numbers)
+        self._opened[number] = _Opened(runner, engine.request.device, stack.close)
+        return number
+
+    def infer(self, runner: int, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs."""
+        return self._opened[runner].runner.infer(feeds)
+
+    def evidence(self, runner: int) -> Evidence:
+        """Return what really ran."""
+        return self._opened[runner].runner.evidence()
+
+    def bind(self, runner: int, feeds: Arrays) -> None:
+        """Make feeds resident on the device, for `time`."""
+        opened = self._opened[runner]
+        opened.call = opened.runner.bind(feeds)
+
+    def time(self, runner: int, calls: int) -> dict[str, list[int]]:
+        """Return the durations of ``calls`` calls in ns, by clock."""
+        opened = self._opened[runner]
+        if opened.call is None:
+            raise RuntimeError("bind feeds before timing")
+        return clock_for(opened.device)(opened.call, calls)
+
+    def close(self, runner: int) -> None:
+        """Close a runner and free its memory."""
+        self._opened.pop(runner).close()

@@ -1,0 +1,83 @@
+"""What an engine host can be asked about models: weights, feeds, graphs, meaning of outputs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer import fingerprint, models
+from pytest_infer.cache import digest_of_file
+from pytest_infer.engine import Graph
+from pytest_infer.errors import ModelError
+from pytest_infer.export import export_onnx
+from pytest_infer.feeds import make_feeds
+from pytest_infer.hosts.wire import as_type
+from pytest_infer.weights import load_module, module_from_graph, save_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_infer.engine import Arrays
+
+WEIGHTS_FILE = "weights.safetensors"
+GRAPH_FILE = "graph.onnx"
+
+PACKAGE = Path(__file__).parents[1]
+SHARED_CODE = ("coco.py", "imagenet.py", "seeding.py", "weights.py")
+"""Files of this package that decide what its models compute."""
+
+LIBRARIES = ("torch", "torchvision", "transformers", "numpy", "pillow", "scikit-image")
+"""Distributions whose version can change what a model computes or is fed."""
+
+
+class ModelOperations:
+    """Each public method is one operation; its arguments are builtin types and arrays."""
+
+    def identity(self, model: str) -> dict[str, Any]:
+        """Return what decides a model's code: its source file and the libraries' versions."""
+        source = models.find(model).spec.source
+        own = Path(source.file or str(import_module(source.module).__file__))
+        shared = [PACKAGE / name for name in SHARED_CODE]
+        shared += sorted((PACKAGE / "networks").glob("*.py"))
+        return {
+            "source": [digest_of_file(path) for path in (own, *shared)],
+            "libraries": fingerprint.runtime_fingerprint(LIBRARIES),
+        }
+
+    def weights_digest(self, model: str, weights: str) -> str:
+        """Load weights that nothing but their content identifies; return its digest."""
+        with TemporaryDirectory() as folder:
+            self.write_weights(model, weights, folder)
+            return digest_of_file(Path(folder, WEIGHTS_FILE))
+
+    def write_weights(self, model: str, weights: str, folder: str) -> None:
+        """Create the module with the weights that ``--infer-weights`` asks for; save them."""
+        save_weights(load_module(models.find(model), weights), Path(folder, WEIGHTS_FILE))
+
+    def feeds(self, model: str, batch: int, images: str) -> Arrays:
+        """Return the named inputs made from the first ``batch`` photographs, cyclically."""
+        return make_feeds(models.find(model), batch, Path(images) if images else None)
+
+    def export(self, graph: dict[str, Any], folder: str, opset: int) -> None:
+        """Export a module with its weights to ONNX."""
+        module = as_type(graph, Graph)
+        path = Path(folder, GRAPH_FILE)
+        export_onnx(module_from_graph(module), module.spec, path, opset=opset)
+
+    def postprocess(self, model: str, outputs: Arrays) -> list[Mapping[str, Any]]:
+        """Return what the model's own postprocessing makes of its outputs, per row."""
+        found = models.find(model)
+        if found.postprocess is None:
+            raise ModelError(
+                f"{model} has no postprocessing",
+                why="its decorator names none",
+                mend="pass postprocess= to the model's decorator",
+            )
+        return [dict(row) for row in found.postprocess(outputs)]
+
+    def labels(self, model: str) -> Sequence[str]:
+        """Return the names of the classes; empty if the model has none."""
+        labels = models.find(model).labels
+        return list(labels()) if labels else []

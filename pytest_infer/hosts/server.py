@@ -1,0 +1,52 @@
+"""The engine host's side: answer one request after the other until the caller goes away.
+
+execnet runs this module's `serve` in the host's main thread. It imports no inference library;
+the operations do, when they are asked for.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import InferError, message_from_error
+from pytest_infer.hosts.operations import Operations
+from pytest_infer.hosts.wire import packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from execnet.gateway_base import Channel
+
+
+def serve(channel: Channel, log: str) -> None:
+    """Answer requests from ``channel``; what libraries print goes to the file ``log``."""
+    if log:
+        _redirect_output(log)
+    operations = Operations()
+    for request in channel:
+        channel.send(answer(operations, request))
+
+
+def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of one request, or its error, as builtin types."""
+    try:
+        result = operations.run(request["operation"], unpacked(request["arguments"]))
+        return {"result": packed(result)}
+    except InferError as error:
+        return {"error": message_from_error(error)}
+    except Exception as error:  # noqa: BLE001 - it crosses a process boundary as text
+        traceback.print_exc()
+        return {"exception": f"{type(error).__name__}: {error}"}
+
+
+def _redirect_output(log: str) -> None:
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for stream in (1, 2):
+        os.dup2(target, stream)
+    os.close(target)
+    sys.stdout = sys.stderr
+    faulthandler.enable()

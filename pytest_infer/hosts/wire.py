@@ -1,0 +1,55 @@
+"""Turn dataclasses and arrays into the builtin types that execnet carries, and back.
+
+execnet's own serializer moves builtin types only and never pickles; arrays travel as their
+bytes with dtype and shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+T = TypeVar("T")
+_ARRAY = "__array__"
+_CARRIED = (bool, int, float, complex, str, bytes)
+
+
+def packed(value: Any) -> Any:
+    """Return ``value`` (dataclasses, arrays, containers of them) as builtin types.
+
+    Raise `TypeError` for anything else, before execnet gives up on the whole channel.
+    """
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        data = np.ascontiguousarray(value)
+        return {_ARRAY: (data.dtype.str, list(value.shape), data.tobytes())}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: packed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [packed(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: packed(getattr(value, each.name)) for each in fields(value)}
+    if value is None or type(value) in _CARRIED:
+        return value
+    raise TypeError(f"a {type(value).__name__} cannot be carried to or from an engine host")
+
+
+def unpacked(value: Any) -> Any:
+    """Return what `packed` was given, dataclasses as dicts; arrays are read-only views."""
+    if isinstance(value, dict):
+        if _ARRAY in value:
+            dtype, shape, data = value[_ARRAY]
+            return np.frombuffer(data, dtype=np.dtype(dtype)).reshape(shape)
+        return {key: unpacked(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [unpacked(item) for item in value]
+    return value
+
+
+def as_type(value: Any, kind: type[T]) -> T:
+    """Return a dataclass of ``kind`` made of builtin types, every field checked."""
+    return msgspec.convert(value, kind)

@@ -1,0 +1,132 @@
+"""The judges as a test gets them: bound to its case, its reference and its marks."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_infer import models
+from pytest_infer.detections import detection_noise, judge_detections
+from pytest_infer.latency import judge_budget
+from pytest_infer.parity import judge_outputs, noise_floor
+from pytest_infer.top_k import judge_top_k
+
+if TYPE_CHECKING:
+    from pytest_infer.artefacts import Artefacts
+    from pytest_infer.chosen_baselines import ChosenBaselines
+    from pytest_infer.engine import Arrays
+    from pytest_infer.latency import Budget
+    from pytest_infer.samples import Samples
+    from pytest_infer.spec import Case
+    from pytest_infer.tolerance import Tolerance
+    from pytest_infer.verdict import Verdict
+
+
+class Reference:
+    """Eager mode's outputs for a case's inputs."""
+
+    def __init__(self, case: Case, artefacts: Artefacts) -> None:
+        self._case = case
+        self._artefacts = artefacts
+
+    @cached_property
+    def fp64(self) -> Arrays:
+        """Return the outputs in fp64, which stand for the truth."""
+        return self._artefacts.reference(self._case, "fp64")
+
+    @cached_property
+    def fp32(self) -> Arrays:
+        """Return the outputs in fp32 with TF32 off."""
+        return self._artefacts.reference(self._case, "fp32")
+
+    @cached_property
+    def eager(self) -> Arrays | None:
+        """Return the outputs at the case's own precision: the noise floor; None for int8."""
+        if self._case.precision == "int8":
+            return None
+        return self._artefacts.reference(self._case, self._case.precision)
+
+
+class Parity:
+    """Judges outputs of a case against its reference."""
+
+    def __init__(
+        self,
+        case: Case,
+        reference: Reference,
+        artefacts: Artefacts,
+        tolerance: Tolerance | None,
+    ) -> None:
+        self._case = case
+        self._reference = reference
+        self._artefacts = artefacts
+        self._tolerance = tolerance
+
+    def __call__(self, outputs: Arrays) -> Verdict:
+        """Judge every output by MAE, max abs, relative L2 and cosine."""
+        return judge_outputs(
+            outputs,
+            self._reference.fp64,
+            self._reference.eager,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
+        """Judge a classifier's top-1 and top-k of its first output."""
+        name = next(iter(models.find(self._case.model).spec.outputs))
+        noise = noise_floor(self._floor, self._reference.fp64)[name]
+        return judge_top_k(
+            outputs[name],
+            self._reference.fp64[name],
+            noise=noise,
+            k=k,
+            labels=self._artefacts.labels(self._case.model),
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    def detections(self, outputs: Arrays) -> Verdict:
+        """Judge what the model's own postprocessing detects, independent of query order."""
+        truth = self._detected(self._reference.fp64)
+        return judge_detections(
+            self._detected(outputs),
+            truth,
+            noise=detection_noise(self._detected(self._floor), truth),
+            labels=self._artefacts.labels(self._case.model),
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    @property
+    def _floor(self) -> Arrays:
+        eager = self._reference.eager
+        return self._reference.fp32 if eager is None else eager
+
+    def _detected(self, outputs: Arrays) -> list[Arrays]:
+        return self._artefacts.meaning(self._case.model, outputs)
+
+
+class Latency:
+    """Judges samples of a case against the budget that its test's mark sets."""
+
+    def __init__(self, case: Case, budget: Budget | None) -> None:
+        self._case = case
+        self._budget = budget
+
+    def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
+        """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given."""
+        return judge_budget(samples, self._budget, eager=eager, subject=self._case.id)
+
+
+class BaselineJudge:
+    """Judges samples of a case against what is stored for it."""
+
+    def __init__(self, case: Case, baselines: ChosenBaselines) -> None:
+        self._case = case
+        self._baselines = baselines
+
+    def __call__(self, samples: Samples) -> Verdict:
+        """Judge the median against the stored one, or the throughput against a floor."""
+        return self._baselines.judge(self._case, samples.figures())

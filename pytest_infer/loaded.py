@@ -1,0 +1,44 @@
+"""A case's model as a test gets it: its spec, and what surrounds its module."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_infer import models
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pytest_infer.artefacts import Artefacts
+    from pytest_infer.engine import Arrays
+    from pytest_infer.spec import ModelSpec
+
+
+class LoadedModel:
+    """What a test gets as ``model``; nothing is loaded before it is asked for."""
+
+    def __init__(self, name: str, artefacts: Artefacts) -> None:
+        self._name = name
+        self._artefacts = artefacts
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the named inputs and outputs with their shapes and dynamic dimensions."""
+        return models.find(self._name).spec
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """Return the module with its weights, in eval mode on the CPU, in pytest's process."""
+        from pytest_infer.weights import module_from_graph
+
+        return module_from_graph(self._artefacts.module_graph(self._name))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the classes in the order of their indices."""
+        return self._artefacts.labels(self._name)
+
+    def postprocess(self, outputs: Arrays) -> list[Arrays]:
+        """Return what the model's own postprocessing makes of its outputs, per row."""
+        return self._artefacts.meaning(self._name, outputs)

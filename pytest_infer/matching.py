@@ -1,0 +1,104 @@
+"""Match detections of one image one to one, whatever the order of the queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Array: TypeAlias = npt.NDArray[Any]
+Detections: TypeAlias = "Mapping[str, Array]"
+"""One image's: ``boxes`` (n, 4) as x1 y1 x2 y2 in pixels, ``labels`` (n,), ``scores`` (n,)."""
+
+SAME_OBJECT_IOU = 0.1
+"""Boxes that overlap less are two objects, one missing and one extra, not one that moved."""
+
+FIELDS = {"boxes": (4,), "labels": (), "scores": ()}
+"""What detections are made of, and the shape of one."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The indices of one object among the reference's and the engine's detections."""
+
+    expected: int
+    got: int
+    iou: float
+
+
+@dataclass(frozen=True)
+class MatchedImage:
+    """One image's detections above the threshold, matched."""
+
+    number: int
+    actual: Detections
+    reference: Detections
+    pairs: tuple[Pair, ...]
+
+    def moved_px(self, pair: Pair) -> float:
+        """Return the largest difference of a coordinate."""
+        moved = self.actual["boxes"][pair.got] - self.reference["boxes"][pair.expected]
+        return float(np.max(np.abs(moved)))
+
+    def score_change(self, pair: Pair) -> float:
+        """Return the difference of the scores."""
+        return abs(
+            float(self.actual["scores"][pair.got]) - float(self.reference["scores"][pair.expected])
+        )
+
+    def is_same_class(self, pair: Pair) -> bool:
+        """Return whether both sides name one class."""
+        return bool(self.actual["labels"][pair.got] == self.reference["labels"][pair.expected])
+
+
+def matched_images(
+    actual: Sequence[Detections], reference: Sequence[Detections], threshold: float
+) -> Iterator[MatchedImage]:
+    """Return each image's detections that score at least ``threshold``, matched."""
+    for number, (got, expected) in enumerate(zip(actual, reference, strict=True)):
+        left, right = _above(got, threshold), _above(expected, threshold)
+        yield MatchedImage(number, left, right, tuple(_pairs(left, right)))
+
+
+def _above(detections: Detections, threshold: float) -> Detections:
+    kept = np.asarray(detections["scores"]) >= threshold
+    values = {name: np.asarray(detections[name])[kept] for name in FIELDS}
+    return {
+        name: array if name == "labels" else array.astype(np.float64)
+        for name, array in values.items()
+    }
+
+
+def _pairs(actual: Detections, reference: Detections) -> Iterator[Pair]:
+    """Match one to one with the greatest sum of similarities (Kuhn 1955, as DETR does)."""
+    from scipy.optimize import linear_sum_assignment
+
+    overlap = iou(reference["boxes"], actual["boxes"])
+    same = reference["labels"][:, None] == actual["labels"][None, :]
+    change = np.abs(reference["scores"][:, None] - actual["scores"][None, :])
+    similarity: Array = overlap * np.where(same, 1.0, 0.5) * (1 - 0.5 * np.clip(change, 0, 1))
+    similarity[overlap < SAME_OBJECT_IOU] = 0
+    for expected, got in zip(*linear_sum_assignment(similarity, maximize=True), strict=True):
+        if overlap[expected, got] >= SAME_OBJECT_IOU:
+            yield Pair(int(expected), int(got), float(overlap[expected, got]))
+
+
+def iou(left: Array, right: Array) -> Array:
+    """Return the intersection over union of each pair; 1 for equal boxes without an area."""
+    low = np.maximum(left[:, None, :2], right[None, :, :2])
+    high = np.minimum(left[:, None, 2:], right[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    union = _area(left)[:, None] + _area(right)[None, :] - shared
+    equal = (left[:, None] == right[None, :]).all(axis=2)
+    overlap: Array = shared / np.where(union > 0, union, 1)
+    return np.where(union > 0, overlap, equal.astype(np.float64))
+
+
+def _area(boxes: Array) -> Array:
+    areas: Array = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
+    return areas

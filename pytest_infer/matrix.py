@@ -1,0 +1,108 @@
+"""The matrix of cases: what was asked for, what can run here, and why the rest cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from pytest_infer import engines, models
+from pytest_infer.config import ALL, AUTO
+from pytest_infer.engine import Missing
+from pytest_infer.errors import OptionError, unknown
+from pytest_infer.spec import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_infer.config import InferConfig
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Cases that were asked for and cannot run here."""
+
+    what: str
+    cases: int
+    lack: Missing
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every case that can run here, in an order that all workers share, and every other."""
+
+    cases: tuple[Case, ...]
+    exclusions: tuple[Exclusion, ...]
+
+
+def make_matrix(
+    config: InferConfig, device: str, missing: Callable[[str], Missing | None]
+) -> Matrix:
+    """Return the matrix that ``config`` asks for on ``device``.
+
+    Raise `OptionError` for unknown names, for an engine that was asked for by name and cannot
+    run here, and if no case is left.
+    """
+    names = tuple(models.find(name).spec.name for name in config.models or models.registered())
+    _demand(_named(config), missing)
+    cases: list[Case] = []
+    exclusions: list[Exclusion] = []
+    for engine, precision in product(_engines(config), config.precisions):
+        wanted = [
+            Case(model, engine, precision, batch, device)
+            for model, batch in product(names, config.batches)
+        ]
+        lack = missing(engine) or _lacking_precision(engine, precision, device)
+        if lack is None:
+            cases += wanted
+        else:
+            exclusions.append(Exclusion(f"{engine} in {precision}", len(wanted), lack))
+    if not cases:
+        raise _nothing_left(exclusions)
+    order = {name: number for number, name in enumerate(names)}
+    return Matrix(
+        tuple(sorted(cases, key=lambda case: (order[case.model], case.batch, case.id))),
+        tuple(exclusions),
+    )
+
+
+def _engines(config: InferConfig) -> tuple[str, ...]:
+    """Return the engines to try."""
+    return _named(config) if AUTO not in config.engines else tuple(engines.registered())
+
+
+def _named(config: InferConfig) -> tuple[str, ...]:
+    """Return the engines without which the user wants no run."""
+    known = engines.registered()
+    for name in config.engines:
+        if name not in (*known, AUTO, ALL):
+            raise unknown("engine", name, [*known, AUTO, ALL])
+    if ALL in config.engines:
+        return tuple(known)
+    return tuple(name for name in config.engines if name != AUTO)
+
+
+def _lacking_precision(engine: str, precision: str, device: str) -> Missing | None:
+    kind = device.partition(":")[0]
+    able = engines.find(engine).precisions.get(kind, ())
+    if precision in able:
+        return None
+    return Missing(
+        why=f"on {kind}, {engine} runs {', '.join(able) or 'nothing'}",
+        mend=f"--infer-precision={able[0]}" if able else "another --infer-device",
+    )
+
+
+def _demand(chosen: Sequence[str], missing: Callable[[str], Missing | None]) -> None:
+    for engine in chosen:
+        lack = missing(engine)
+        if lack:
+            raise OptionError(f"cannot run engine {engine!r} here", why=lack.why, mend=lack.mend)
+
+
+def _nothing_left(exclusions: Sequence[Exclusion]) -> OptionError:
+    return OptionError(
+        "no case is left to test",
+        why="; ".join(f"{each.what}: {each.lack.why}" for each in exclusions),
+        mend="; ".join(dict.fromkeys(each.lack.mend for each in exclusions)),
+    )

@@ -1,0 +1,101 @@
+"""The models of the matrix: one decorated function each, found by scanning this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import signature
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from pytest_infer.errors import ModelError, unknown
+from pytest_infer.source import source_of
+from pytest_infer.spec import Dim, ModelSpec, Task, TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    Arrays = Mapping[str, npt.NDArray[Any]]
+
+_registry: dict[str, Model] = {}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model: its spec, and the functions that create and surround its module."""
+
+    spec: ModelSpec
+    create: Callable[..., Any]
+    """Return the module in eval mode on the CPU; takes ``pretrained: bool``, or nothing."""
+    preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None
+    """Turn photographs (uint8, height x width x RGB) into the named inputs, one row each."""
+    postprocess: Callable[[Arrays], list[Arrays]] | None = None
+    """Turn the named outputs into what they mean, one mapping of arrays per row."""
+    labels: Callable[[], Sequence[str]] | None = None
+    """Return the names of the classes, in the order of their indices."""
+    seed: Callable[[Any, Arrays], None] | None = None
+    """Give the module its seeded weights in place, from feeds made of photographs."""
+
+
+def model(
+    *,
+    inputs: Mapping[str, TensorSpec],
+    outputs: Mapping[str, TensorSpec],
+    task: Task = "tensor",
+    dims: Mapping[str, Dim] | None = None,
+    preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None,
+    postprocess: Callable[[Arrays], list[Arrays]] | None = None,
+    labels: Callable[[], Sequence[str]] | None = None,
+    seed: Callable[[nn.Module, Arrays], None] | None = None,
+) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
+    """Register the decorated function, which creates a module, as a model of its name.
+
+    A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
+    brings weights of its own. ``outputs`` are in the order in which the module returns them.
+    """
+
+    def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        spec = ModelSpec(
+            name=create.__name__,
+            task=task,
+            inputs=inputs,
+            outputs=outputs,
+            source=source_of(create),
+            dims=dims or {"batch": Dim()},
+            brings_weights="pretrained" not in signature(create).parameters,
+        )
+        _add(Model(spec, create, preprocess, postprocess, labels, seed))
+        return create
+
+    return register
+
+
+def registered() -> dict[str, Model]:
+    """Return every model known to this process, sorted by name."""
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return dict(sorted(_registry.items()))
+
+
+def find(name: str) -> Model:
+    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is."""
+    models = registered()
+    if name not in models:
+        raise unknown("model", name, models)
+    return models[name]
+
+
+def _add(new: Model) -> None:
+    old = _registry.get(new.spec.name)
+    if old and old.spec.source != new.spec.source:
+        raise ModelError(
+            f"two models are called {new.spec.name!r}",
+            why=f"one is in {old.spec.source}, the other in {new.spec.source}",
+            mend="rename one of the two functions",
+        )
+    _registry[new.spec.name] = new

@@ -1,0 +1,134 @@
+"""Every hook of the plugin; what they do lives in the modules they call.
+
+Loading this module imports no inference library, and of this package only what pytest needs in
+order to show the options.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_infer.errors import InferError
+from pytest_infer.options import add_options, is_asked
+from pytest_infer.reporter import REPORTED, Reporter
+from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, records_of, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+pytest_plugins = ["pytest_infer.fixtures"]
+
+MARKS = (
+    "infer(models, engines, precisions, batches, tasks): narrow a test's matrix to these",
+    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup): set a budget by hand",
+    "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    add_options(parser)
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Show the engines instead of running tests, for ``--infer-engines``."""
+    if not config.getoption("infer_engines"):
+        return None
+    from pytest_infer.listing import show_engines
+
+    try:
+        show_engines(State(config).session)
+    except InferError as error:
+        raise pytest.UsageError(str(error)) from None
+    return 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks, and watch the run."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+    state = config.stash[STATE] = State(config)
+    config.pluginmanager.register(Reporter(config, state), "pytest_infer.reporter")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End every engine host."""
+    if STATE in config.stash and state_of(config).is_used:
+        state_of(config).session.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse options that make no sense before anything is collected."""
+    if is_asked(session.config):
+        try:
+            state_of(session.config).session.check()
+        except InferError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for ``case``, or for a fixture made of it, once per case."""
+    if FIXTURE not in metafunc.fixturenames:
+        return
+    from pytest_infer.collection import NO_CASE, cases_for
+
+    cases = cases_for(metafunc.definition, state_of(metafunc.config))
+    metafunc.parametrize(
+        FIXTURE,
+        cases or [None],
+        ids=[case.id for case in cases] or [NO_CASE],
+        indirect=True,
+        scope="session",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse bad marks, and drop tests whose marks leave no case of this run's matrix."""
+    state = state_of(config)
+    if state.errors:
+        raise pytest.UsageError("\n".join(str(error) for error in state.errors))
+    if not state.is_used:
+        return
+    from pytest_infer.collection import is_without_case
+
+    empty = [item for item in items if is_without_case(item)]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Count the checks that are to come."""
+    state = state_of(session.config)
+    if state.is_used:
+        from pytest_infer.collection import case_of
+
+        state.coverage.expected = sum(case_of(item) is not None for item in session.items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach a test's records to its report, and let our errors speak for themselves."""
+    report = yield
+    is_case = FIXTURE in getattr(item, "fixturenames", ())
+    if not is_case and RECORDS not in item.stash:  # a test with a `case` of its own has records
+        return report
+    from pytest_infer.collection import case_of
+    from pytest_infer.record import record_from_error
+
+    case = case_of(item)
+    error = call.excinfo.value if call.excinfo else None
+    if case and isinstance(error, InferError):
+        report.longrepr = str(error)
+        records_of(item).append(record_from_error(error, case, item.nodeid))
+    if item.stash.get(RECORDS, []):
+        records = [record.as_dict() for record in item.stash[RECORDS]]
+        setattr(report, REPORTED, records)  # it crosses from a worker with the report
+        item.stash[RECORDS] = []
+    return report

@@ -1,0 +1,87 @@
+"""Write the report to files: JSON for programs, Markdown and HTML for people."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import OptionError
+from pytest_infer.summary import HEADINGS, rows_from_records
+from pytest_infer.terminal import WIDE, coverage_lines, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_infer.coverage import Coverage
+
+SCHEMA = 1
+TEXT_WIDTH = 160
+
+
+def write_report(
+    kind: str, path: Path, records: Sequence[dict[str, Any]], coverage: Coverage
+) -> None:
+    """Write one report; raise `OptionError` if its path cannot be written."""
+    text = WRITERS[kind](records, coverage)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OptionError(
+            f"cannot write the report {path}",
+            why=str(error),
+            mend=f"name another file with --infer-report={kind}:PATH",
+        ) from error
+
+
+def json_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+    """Return every record and count."""
+    content = {"schema": SCHEMA, "coverage": coverage.as_dict(), "records": records}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def markdown_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+    """Return the table and the counts in Markdown."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS)]
+    rows += [row.cells() for row in rows_from_records(records)]
+    table = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
+    counts = [f"- {_escaped(line)}" for line in coverage_lines(coverage, records)]
+    return "\n".join([*table, "", *counts]) + "\n"
+
+
+def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+    """Return a page with the table, the counts, and what failed or has no conclusion."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.text import Text
+
+    texts = [
+        *coverage_lines(coverage, records),
+        *(
+            f"\n{record['test']}: {record['status']}\n{record['message']}"
+            for record in records
+            if record["status"] != "pass"
+        ),
+    ]
+    console = Console(record=True, file=StringIO(), width=WIDE, highlight=False)
+    console.print(table_of(records))
+    for text in texts:
+        console.print(Text(text), width=TEXT_WIDTH)
+    return console.export_html(inline_styles=True)
+
+
+def _escaped(text: str) -> str:
+    """Return text in which Markdown finds no markup of tables, and no HTML."""
+    escapes: dict[str, str | int | None] = {
+        "\\": "\\\\",
+        "|": "\\|",
+        "<": "&lt;",
+        "[": "\\[",
+        "\n": " ",
+    }
+    return text.translate(str.maketrans(escapes))
+
+
+WRITERS = {"json": json_text, "md": markdown_text, "html": html_text}

@@ -1,0 +1,95 @@
+"""What a model is to the rest of the package: names, shapes, task and where its code lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Precision: TypeAlias = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8")
+
+Task: TypeAlias = Literal["classification", "detection", "tensor"]
+TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
+WEIGHTS = ("seeded", "pretrained")
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A dynamic dimension and its bounds: a profile's minimum, optimum and maximum."""
+
+    min: int = 1
+    opt: int = 1
+    max: int = 64
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A named tensor's shape (a string is a dynamic dimension) and numpy dtype name."""
+
+    shape: tuple[int | str, ...]
+    dtype: str = "float32"
+
+    def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """Return the shape with each dynamic dimension replaced by its size."""
+        return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in self.shape)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where Python code lives: an importable module, or a file for a user's own code.
+
+    It is all that a host needs in order to have the same models and engines as its caller.
+    """
+
+    module: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        return self.file or self.module
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model's identity and signature, without the model."""
+
+    name: str
+    task: Task
+    inputs: Mapping[str, TensorSpec]
+    outputs: Mapping[str, TensorSpec]
+    source: Source
+    dims: Mapping[str, Dim] = field(default_factory=lambda: {"batch": Dim()})
+    labels: tuple[str, ...] = ()
+    brings_weights: bool = False
+    """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
+
+    def input_shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
+        """Return each input's shape at ``batch``, other dynamic dimensions at their optimum."""
+        sizes = {name: dim.opt for name, dim in self.dims.items()} | {"batch": batch}
+        return {name: spec.resolved(sizes) for name, spec in self.inputs.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test's model, engine, precision, batch size and device."""
+
+    model: str
+    engine: str
+    precision: Precision
+    batch: int
+    device: str
+
+    @property
+    def id(self) -> str:
+        """Return the test id, which is the baseline's key too."""
+        return f"{self.model}-{self.engine}-{self.precision}-b{self.batch}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-able values."""
+        return {
+            "model": self.model,
+            "engine": self.engine,
+            "precision": self.precision,
+            "batch": self.batch,
+            "device": self.device,
+        }

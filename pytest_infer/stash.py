@@ -1,0 +1,56 @@
+"""Where this plugin keeps its state in pytest's own objects."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_infer.coverage import Coverage
+
+if TYPE_CHECKING:
+    from pytest_infer.errors import InferError
+    from pytest_infer.record import Record
+    from pytest_infer.session import InferSession
+
+FIXTURE = "infer_case"
+"""The fixture that carries a test's case as its parameter."""
+
+
+class State:
+    """One run: its session, made when first needed, and what was counted and recorded."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self.coverage = Coverage()
+        self.records: list[dict[str, Any]] = []
+        self.errors: list[InferError] = []
+        """What is wrong with marks and options, found while tests were collected."""
+
+    @cached_property
+    def session(self) -> InferSession:
+        """Return the session; raise `OptionError` for options that are not valid."""
+        from pytest_infer.options import read_config
+        from pytest_infer.session import InferSession
+
+        return InferSession(read_config(self._config))
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether any test or option has needed the session."""
+        return "session" in self.__dict__
+
+
+STATE: pytest.StashKey[State] = pytest.StashKey()
+RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
+
+
+def state_of(config: pytest.Config) -> State:
+    """Return the run's state."""
+    return config.stash[STATE]
+
+
+def records_of(item: pytest.Item) -> list[Record]:
+    """Return the records of a test, to which its verdicts are added."""
+    return item.stash.setdefault(RECORDS, [])

@@ -1,0 +1,95 @@
+"""The rows of the report: one per case, whatever tests judged it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.spec import PRECISIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+SEVERITY = ("fail", "inconclusive", "new", "pass")
+"""Statuses, the worst first: a row shows the worst of its verdicts."""
+
+HEADINGS = (
+    "model",
+    "engine",
+    "precision",
+    "batch",
+    "p50 ms",
+    "p99 ms",
+    "images/s",
+    "speed-up",
+    "relative L2",
+    "of tolerance",
+    "verdict",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one case; a figure that was not measured is None."""
+
+    case: Mapping[str, Any]
+    status: str
+    code: str
+    figures: Mapping[str, float]
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the texts under `HEADINGS`."""
+        figures = self.figures
+        return (
+            self.case["model"],
+            self.case["engine"],
+            self.case["precision"],
+            str(self.case["batch"]),
+            _text(figures.get("p50_ms"), "{:.3f}"),
+            _text(figures.get("p99_ms"), "{:.3f}"),
+            _text(figures.get("throughput_per_s"), "{:.1f}"),
+            _text(figures.get("speedup"), "{:.2f}x"),
+            _text(figures.get("relative_l2"), "{:.1e}"),
+            _ratio(figures.get("worst_ratio")),
+            self.status if self.status == "pass" else f"{self.status}: {self.code}",
+        )
+
+
+def rows_from_records(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return a row per case, sorted by model, batch, engine and precision."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        grouped.setdefault(record["case_id"], []).append(record)
+    return sorted((_row(group) for group in grouped.values()), key=_place)
+
+
+def counts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many verdicts have each status, the worst first."""
+    statuses = [record["status"] for record in records]
+    return {status: statuses.count(status) for status in SEVERITY if status in statuses}
+
+
+def _row(records: Sequence[Mapping[str, Any]]) -> Row:
+    worst = min(records, key=lambda record: SEVERITY.index(record["status"]))
+    figures: dict[str, float] = {}
+    for record in records:
+        figures |= record["figures"]
+    ratios = [r["figures"]["worst_ratio"] for r in records if "worst_ratio" in r["figures"]]
+    if ratios:
+        figures["worst_ratio"] = max(ratios)
+    return Row(records[0]["case"], worst["status"], worst["code"], figures)
+
+
+def _place(row: Row) -> tuple[str, int, str, int]:
+    case = row.case
+    return case["model"], case["batch"], case["engine"], PRECISIONS.index(case["precision"])
+
+
+def _text(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _ratio(value: float | None) -> str:
+    """Return a share of the tolerance in per cent, or how many times it was missed."""
+    return _text(value, "{:.0%}" if value is None or value <= 1 else "{:.3g}x")

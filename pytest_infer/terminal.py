@@ -1,0 +1,80 @@
+"""Show the rows of the report in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.summary import HEADINGS, counts_of, rows_from_records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from pytest_infer.coverage import Coverage
+
+COLORS = {"fail": "red", "inconclusive": "yellow", "new": "cyan", "pass": "green"}
+TEXTS = ("model", "engine", "precision", "verdict")
+WIDE = 500
+
+
+def table_of(records: Sequence[dict[str, Any]]) -> Table:
+    """Return the table of all cases."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in HEADINGS:
+        numeric = heading not in TEXTS
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows_from_records(records):
+        *cells, verdict = row.cells()  # as Text, since brackets in a str would be markup
+        table.add_row(*map(Text, cells), Text(verdict, style=COLORS[row.status]))
+    return table
+
+
+def rendered(table: Table, *, color: bool) -> str:
+    """Return a table as text, as wide as it needs to be."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=WIDE, force_terminal=color, highlight=False)
+    console.print(table)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what ran, what did not, and why."""
+    verdicts = ", ".join(f"{number} {status}" for status, number in counts_of(records).items())
+    lines = [
+        (
+            f"{coverage.ran} of {coverage.expected} checks ran, "
+            f"{coverage.narrowed} narrowed away by marks; verdicts: {verdicts or 'none'}"
+        ),
+        f"engines: {coverage.built} built, {coverage.reused} found in the cache",
+    ]
+    lines += _unclear(records)
+    lines += [f"notice: {notice}; it was made again" for notice in coverage.notices]
+    lines += [_exclusion(each) for each in coverage.exclusions]
+    return lines
+
+
+def _exclusion(each: dict[str, Any]) -> str:
+    number, lack = each["cases"], each["lack"]
+    cases = f"{number} case{'s' * (number > 1)}"
+    return f"could not run: {each['what']} ({cases}): {lack['why']}; mend: {lack['mend']}"
+
+
+def _unclear(records: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the first message of each kind of verdict that is neither a pass nor a failure."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if record["status"] in {"inconclusive", "new"}:
+            kinds.setdefault((record["status"], record["code"]), []).append(record["message"])
+    return [
+        f"{status}: {messages[0]}" + (f" (and {len(messages) - 1} more)" if messages[1:] else "")
+        for (status, _), messages in kinds.items()
+    ]

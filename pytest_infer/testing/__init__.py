@@ -1,0 +1,21 @@
+"""Tools for testing engines and suites: a fake engine with planted faults, and a contract.
+
+`FakeEngine` wraps a real engine and breaks it on purpose. `EngineContract` is a test class that
+a third-party engine runs on itself.
+"""
+
+from pytest_infer.testing.contract import EngineContract
+from pytest_infer.testing.fake import FakeEngine
+from pytest_infer.testing.faults import add, fill_nan, hang, leave, scale, segfault, swap
+
+__all__ = [
+    "EngineContract",
+    "FakeEngine",
+    "add",
+    "fill_nan",
+    "hang",
+    "leave",
+    "scale",
+    "segfault",
+    "swap",
+]

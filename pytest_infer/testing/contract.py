@@ -1,0 +1,168 @@
+"""What every engine promises, as tests that it can run on itcls."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from pytest_infer import engines
+from pytest_infer.config import InferConfig
+from pytest_infer.errors import RunError
+from pytest_infer.judges import Parity, Reference
+from pytest_infer.session import InferSession
+from pytest_infer.spec import PRECISIONS, Case
+from pytest_infer.under_test import EngineUnderTest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_infer.engine import Array, Engine
+    from pytest_infer.spec import Precision
+
+MODEL = "contract_cnn"
+
+
+class EngineContract:
+    """Subclass it, name the engine, and pytest runs the contract on it in a real host.
+
+    The engine must be one that `pytest_infer.engines` finds: an entry point, or registered in
+    a ``conftest.py``. A subclass may name another ``device``.
+    """
+
+    engine_name: ClassVar[str]
+    device: ClassVar[str] = "cpu"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Engine:
+        """The adapter."""
+        return engines.find(cls.engine_name)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferSession]:
+        """A session with a cache of its own, whose hosts know the contract's model."""
+        from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
+
+        cache = tmp_path_factory.mktemp("cache")
+        session = InferSession(InferConfig(device=cls.device, cache=cache))
+        yield session
+        session.close()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def able(cls, engine: Engine, run: InferSession) -> tuple[Precision, ...]:
+        """The precisions on the device; the contract has nothing to say of an absent engine."""
+        lack = run.missing(engine.name)
+        if lack:
+            pytest.skip(f"{engine.name}: {lack.why}; {lack.mend}")
+        return engine.precisions[cls.device.partition(":")[0]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opened(cls, run: InferSession) -> Iterator[Callable[[Precision, int], EngineUnderTest]]:
+        """Give an engine for a precision and a batch size; all are closed at the end."""
+        taken: list[EngineUnderTest] = []
+
+        def take(precision: Precision, batch: int) -> EngineUnderTest:
+            case = Case(MODEL, cls.engine_name, precision, batch, cls.device)
+            taken.append(EngineUnderTest(case, run.artefacts.built(case), run.hosts))
+            return taken[-1]
+
+        yield take
+        for engine in taken:
+            engine.close()
+
+    def test_declares_itself(self, engine: Engine) -> None:
+        """Name, precisions and libraries are given in the words of the command line."""
+        assert engine.name == self.engine_name
+        assert engine.libraries
+        for kind, precisions in engine.precisions.items():
+            assert kind in {"cpu", "cuda"}
+            assert precisions
+            assert set(precisions) <= set(PRECISIONS)
+
+    def test_agrees_with_eager(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """Every precision gives eager's outputs, named and shaped as the spec says."""
+        for precision, batch in product(able, (1, 3)):
+            engine = opened(precision, batch)
+            reference = Reference(engine.case, run.artefacts)
+            verdict = Parity(engine.case, reference, run.artefacts, None)(
+                self._outputs(run, engine)
+            )
+            assert verdict.status == "pass", verdict.message
+
+    def test_repeats_itself(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """The same feeds give the same outputs, and an engine that was closed opens again."""
+        engine = opened(able[0], 3)
+        first, second = self._outputs(run, engine), self._outputs(run, engine)
+        engine.close()
+        third = self._outputs(run, engine)
+        for name, values in first.items():
+            assert (values == second[name]).all()
+            assert (values == third[name]).all()
+
+    def test_owns_its_outputs(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """A later call leaves the outputs of an earlier one alone."""
+        engine = opened(able[0], 3)
+        feeds = run.artefacts.feeds(MODEL, 3)
+        first = engine(feeds)
+        kept = {name: values.copy() for name, values in first.items()}
+        engine({name: -values for name, values in feeds.items()})
+        for name, values in first.items():
+            assert (values == kept[name]).all()
+
+    def test_gives_evidence(
+        self,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """What ran is what was asked for, as far as the engine can tell."""
+        for precision in able:
+            evidence = opened(precision, 1).evidence()
+            assert evidence.precision == precision
+            assert evidence.device == self.device
+
+    def test_can_be_timed(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """Bound feeds can be called, and every call is timed."""
+        samples = run.timer(opened(able[0], 1), run.artefacts.feeds(MODEL, 1))
+        assert len(samples.durations_ns) >= 5  # noqa: PLR2004 - the timer's least
+        assert samples.percentile_ms(50) > 0
+
+    def test_refuses_other_inputs(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """A missing input is an error of running, not garbage, and leaves the host alive."""
+        engine = opened(able[0], 1)
+        with pytest.raises(RunError):
+            engine({})
+        assert self._outputs(run, engine)
+
+    @staticmethod
+    def _outputs(run: InferSession, engine: EngineUnderTest) -> dict[str, Array]:
+        return engine(run.artefacts.feeds(MODEL, engine.case.batch))

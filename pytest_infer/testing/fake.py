@@ -1,0 +1,123 @@
+"""An engine that wraps a real one and lies, crashes, hangs or dawdles on purpose."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import sleep
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pytest_infer import engines
+from pytest_infer.engine import LimitsOpset
+from pytest_infer.spec import Precision
+from pytest_infer.testing.faults import OutputFault, ProcessFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import (
+        Array,
+        Arrays,
+        BuildRequest,
+        BuiltEngine,
+        Engine,
+        Evidence,
+        Graph,
+        GraphFormat,
+        Missing,
+        Runner,
+    )
+
+Stage: TypeAlias = Literal["build", "open", "infer"]
+
+
+@dataclass(frozen=True)
+class FakeEngine:
+    """An engine like ``inner``, with faults; register it with `pytest_infer.engines.register`."""
+
+    name: str
+    inner: str = "eager"
+    outputs: OutputFault | None = None
+    """Changes what the inner engine returns."""
+    process: ProcessFault | None = None
+    """Is called at ``stage``, in the engine's host."""
+    stage: Stage = "infer"
+    delay_s: float = 0.0
+    """Is added to every timed call."""
+    runs_as: Precision | None = None
+    """The precision that really runs, whatever was asked for."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Return the inner engine's libraries."""
+        return self._inner.libraries
+
+    @property
+    def precisions(self) -> Mapping[str, tuple[Precision, ...]]:
+        """Return the inner engine's precisions."""
+        return self._inner.precisions
+
+    @property
+    def graph_format(self) -> GraphFormat:
+        """Return what the inner engine takes."""
+        return self._inner.graph_format
+
+    @property
+    def builds_files(self) -> bool:
+        """Return whether the inner engine builds files, or a fault waits in the build."""
+        return self._inner.builds_files or self.stage == "build"
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why the inner engine cannot run."""
+        return self._inner.missing(device)
+
+    def opset(self) -> int | None:
+        """Return the opset that the inner engine needs."""
+        return self._inner.opset() if isinstance(self._inner, LimitsOpset) else None
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Build the inner engine."""
+        self._strike("build")
+        return self._inner.build(graph, self._really(request), folder)
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[_FakeRunner]:
+        """Open the inner engine."""
+        self._strike("open")
+        with self._inner.open(replace(built, request=self._really(built.request))) as runner:
+            yield _FakeRunner(self, runner)
+
+    @property
+    def _inner(self) -> Engine:
+        return engines.find(self.inner)
+
+    def _really(self, request: BuildRequest) -> BuildRequest:
+        return replace(request, precision=self.runs_as or request.precision)
+
+    def _strike(self, stage: Stage) -> None:
+        if self.process and self.stage == stage:
+            self.process()
+
+
+class _FakeRunner:
+    def __init__(self, fake: FakeEngine, inner: Runner) -> None:
+        self._fake = fake
+        self._inner = inner
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
+        outputs = self._inner.infer(feeds)
+        return self._fake.outputs(outputs) if self._fake.outputs else outputs
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        call = self._inner.bind(feeds)
+
+        def delayed() -> object:
+            sleep(self._fake.delay_s)
+            return call()
+
+        return delayed
+
+    def evidence(self) -> Evidence:
+        return self._inner.evidence()

@@ -1,0 +1,138 @@
+"""How far an engine may be from the reference: derived from the noise floor, or set by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from pytest_infer.errors import OptionError, unknown
+from pytest_infer.metrics import Better, metrics
+
+if TYPE_CHECKING:
+    from pytest_infer.spec import Precision
+
+UNIT_ROUNDOFF: Mapping[Precision, float] = {
+    "fp64": 2.0**-53,
+    "fp32": 2.0**-24,
+    "tf32": 2.0**-11,
+    "bf16": 2.0**-8,
+    "fp16": 2.0**-11,
+    "int8": 2.0**-8,
+}
+"""Half the spacing of numbers at 1 (IEEE 754; bfloat16 and TF32 as their vendors define them)."""
+
+CEILING: Mapping[Precision, float] = {
+    "fp64": 1e-10,
+    "fp32": 1e-4,
+    "tf32": 3e-2,
+    "bf16": 2e-1,
+    "fp16": 3e-2,
+    "int8": 2e-1,
+}
+"""Relative errors that no noise excuses: an engine is not right because eager is as wrong.
+
+fp32's is a tenth of what TF32 arithmetic leaves (near 1e-3), so that TF32 never passes for fp32.
+"""
+
+NOISE_FACTOR = 4.0
+"""How many times eager's own error is allowed.
+
+Both errors are sums of the same roundings in another order, so they are alike in size: for fp32
+on a CPU, ONNX Runtime and TorchScript had 0.8 to 1.1 times eager's error, and eager itself up to
+1.5 times with another batch size. Winograd's convolution and half-precision sums lose more.
+"""
+
+FLOOR_ROUNDOFFS = 4.0
+"""Unit roundoffs added to it: eager's error is zero by luck where an output has few elements.
+
+One rounding each of the input, the last product, the last sum and the stored output.
+"""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The keywords of ``@pytest.mark.tolerance``: each replaces what would have been derived."""
+
+    mae: float | None = None
+    max_abs: float | None = None
+    relative_l2: float | None = None
+    cosine: float | None = None
+    """Lower bound."""
+    top_k: float | None = None
+    """How near two classes' reference logits must be for their swap to be forgiven."""
+    box_px: float | None = None
+    """Largest difference of a box's coordinate, in pixels."""
+    score: float | None = None
+    """Largest difference of a detection's score."""
+    custom: Mapping[str, float] = field(default_factory=dict)
+    """Bounds of metrics that a project has registered itself."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.as_dict().items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise _unusable(name, value, "it is not a number")
+            if not math.isfinite(value) or (value < 0 and _is_distance(name)):
+                raise _unusable(name, value, "it must be finite and not negative")
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the bounds that are set."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values |= values.pop("custom")
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def tolerance_from_keywords(keywords: Mapping[str, float]) -> Tolerance:
+    """Return a mark's keywords as a `Tolerance`; raise `OptionError` for one that is unknown."""
+    own = {each.name for each in fields(Tolerance)} - {"custom"}
+    for name in keywords:
+        if name not in own | set(metrics()):
+            raise unknown("keyword of @pytest.mark.tolerance", name, own | set(metrics()))
+    custom = {name: value for name, value in keywords.items() if name not in own}
+    named = {name: value for name, value in keywords.items() if name in own}
+    return Tolerance(**named, custom=custom)
+
+
+def mark_from_bounds(bounds: Mapping[str, float]) -> str:
+    """Return the mark to paste into a test; ``bounds`` are already rounded."""
+    keywords = ", ".join(f"{name}={value!r}" for name, value in sorted(bounds.items()))
+    return f"@pytest.mark.tolerance({keywords})"
+
+
+def rounded_bound(value: float, better: Better = "lower") -> float:
+    """Return the nearest short number within which ``value`` is.
+
+    Errors are rounded up to 2 significant digits, similarities down to 4.
+    """
+    digits, rounding = (2, ROUND_CEILING) if better == "lower" else (4, ROUND_FLOOR)
+    exact = Decimal(value)
+    with localcontext(Context(prec=1100)):  # a float's exact value has at most 1074 decimals
+        step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        return float(exact.quantize(step, rounding=rounding)) if exact else 0.0
+
+
+def derived_bound(noise: float, precision: Precision) -> float:
+    """Return the relative error allowed where eager's own is ``noise``.
+
+    It is ``NOISE_FACTOR * noise + FLOOR_ROUNDOFFS * unit roundoff``, and at most the precision's
+    ceiling, which alone judges where eager has no noise to show (fp64 is the reference, int8 has
+    no eager; pass infinity).
+    """
+    return min(
+        NOISE_FACTOR * noise + FLOOR_ROUNDOFFS * UNIT_ROUNDOFF[precision], CEILING[precision]
+    )
+
+
+def _is_distance(name: str) -> bool:
+    known = metrics().get(name)
+    return known is None or known.better == "lower"
+
+
+def _unusable(name: str, value: object, why: str) -> OptionError:
+    return OptionError(
+        f"cannot use tolerance {name}={value!r}",
+        why=why,
+        mend=f"give a plain number, such as @pytest.mark.tolerance({name}=0.01)",
+    )

@@ -1,0 +1,149 @@
+"""Run a torch module on named arrays: what every engine made of torch modules shares."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.engine import Evidence, Missing
+from pytest_infer.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torch import Tensor, nn
+
+    from pytest_infer.engine import Array, Arrays, BuiltEngine
+    from pytest_infer.spec import Precision
+
+DTYPES: Mapping[Precision, str] = {
+    "fp64": "float64",
+    "fp32": "float32",
+    "tf32": "float32",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+}
+"""The torch dtype in which each precision keeps weights and activations."""
+
+
+def missing_torch(device: str) -> Missing | None:
+    """Return why torch cannot run on ``device`` here, without importing it."""
+    if find_spec("torch") is None:
+        return Missing("torch is not installed", "pip install 'pytest-infer[cpu]'")
+    return missing_gpu() if device.startswith("cuda") else None
+
+
+def missing_gpu() -> Missing | None:
+    """Return why there is no NVIDIA GPU here, if there is none."""
+    from pytest_infer.fingerprint import gpu_count
+
+    if gpu_count():
+        return None
+    return Missing(
+        "no NVIDIA GPU: the driver (libnvidia-ml) is absent or shows no device",
+        "run on a machine with an NVIDIA GPU and its driver, or name one by --infer-host",
+    )
+
+
+def torch_dtype(precision: Precision) -> Any:
+    """Return the torch dtype of ``precision``."""
+    import torch
+
+    return getattr(torch, DTYPES[precision])
+
+
+@contextmanager
+def arithmetic(precision: Precision) -> Iterator[None]:
+    """Allow TF32 in matrix products and convolutions for ``tf32`` and for nothing else."""
+    import torch
+
+    flags = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [flag.allow_tf32 for flag in flags]
+    for flag in flags:
+        flag.allow_tf32 = precision == "tf32"
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for flag, value in zip(flags, before, strict=True):
+            flag.allow_tf32 = value
+
+
+class TorchRunner:
+    """A module, eager or scripted, called with named arrays."""
+
+    def __init__(self, module: nn.Module, built: BuiltEngine) -> None:
+        self._module = module
+        self._built = built
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs as host arrays; bfloat16 as float32, which holds it exactly."""
+        import torch
+
+        with arithmetic(self._built.request.precision):
+            outputs = self._outputs(self._module(*self._inputs(feeds)))
+        return {
+            name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
+            for name, value in outputs.items()
+        }
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a call on feeds that are on the device already; asynchronous on a GPU."""
+        return partial(self._call, self._inputs(feeds))
+
+    def evidence(self) -> Evidence:
+        """Return the dtypes and devices of weights, and the dtype of a real output."""
+        import torch
+
+        example = {
+            name: torch.zeros(shape).numpy() for name, shape in self._built.request.shapes.items()
+        }
+        with arithmetic(self._built.request.precision):
+            outputs = self._outputs(self._module(*self._inputs(example)))
+            allows_tf32 = torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
+        weights = [value for value in self._module.parameters() if value.is_floating_point()]
+        output_dtypes = _names({value.dtype for value in outputs.values()})
+        weight_dtypes = _names({value.dtype for value in weights}) or output_dtypes
+        devices = _names({value.device for value in outputs.values()})
+        precision = next(
+            (name for name, dtype in DTYPES.items() if weight_dtypes == output_dtypes == dtype),
+            f"weights {weight_dtypes}, outputs {output_dtypes}",
+        )
+        if precision == "fp32" and allows_tf32:
+            precision = "tf32"
+        return Evidence(
+            precision=precision,
+            device=devices,
+            details={"weight_dtypes": weight_dtypes, "output_dtypes": output_dtypes},
+        )
+
+    def _call(self, inputs: list[Tensor]) -> object:
+        with arithmetic(self._built.request.precision):
+            return self._module(*inputs)
+
+    def _inputs(self, feeds: Arrays) -> list[Tensor]:
+        import torch
+
+        dtype = torch_dtype(self._built.request.precision)
+        tensors = [torch.tensor(feeds[name]) for name in self._built.graph.spec.inputs]
+        return [
+            value.to(self._built.request.device, dtype if value.is_floating_point() else None)
+            for value in tensors
+        ]
+
+    def _outputs(self, returned: Any) -> dict[str, Tensor]:
+        names = list(self._built.graph.spec.outputs)
+        values = [returned] if hasattr(returned, "dtype") else list(returned)
+        if len(values) != len(names):
+            raise RunError(
+                f"{self._built.graph.spec.name} returned {len(values)} outputs",
+                why=f"its spec names {len(names)}: {', '.join(names)}",
+                mend="name every output in the model's decorator, in order",
+            )
+        return dict(zip(names, values, strict=True))
+
+
+def _names(values: set[Any]) -> str:
+    return ", ".join(sorted(str(value).removeprefix("torch.") for value in values))

@@ -1,0 +1,82 @@
+"""A case's engine as a test gets it: built already, opened in its host when first called."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from warnings import warn
+
+from pytest_infer.engine import Evidence
+from pytest_infer.errors import InferError, LoadError, RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_infer.engine import Array, Arrays, BuiltEngine
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.spec import Case
+
+
+class EngineUnderTest:
+    """What a test gets as ``engine``: ``outputs = engine(feeds)``."""
+
+    def __init__(self, case: Case, built: BuiltEngine, hosts: HostPool) -> None:
+        self.case = case
+        self.built = built
+        self._hosts = hosts
+        self._open: tuple[Host, int] | None = None
+
+    def __call__(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs of host arrays; raise `RunError` if the host dies or hangs.
+
+        The next call opens the engine again, in a new host.
+        """
+        outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds)
+        return outputs
+
+    def evidence(self) -> Evidence:
+        """Return which precision and placement really ran."""
+        return Evidence(**self._ask("engine.evidence", "question"))
+
+    def close(self) -> None:
+        """Free the engine's memory, unless its host has gone and freed it already."""
+        if self._open and self._open[0].is_alive:
+            self._ask("engine.close", "close")
+        self._open = None
+
+    def _ask(self, operation: str, verb: str, **arguments: Any) -> Any:
+        host, runner = self._opened()
+        return host.call(
+            operation,
+            error=RunError,
+            doing=f"{verb} {self.case.id}",
+            runner=runner,
+            **arguments,
+        )
+
+    def _opened(self) -> tuple[Host, int]:
+        if self._open is None or not self._open[0].is_alive:
+            host = self._hosts.shared(self.case.engine)
+            runner = host.call(
+                "engine.open", error=LoadError, doing=f"open {self.case.id}", built=self.built
+            )
+            self._open = host, runner
+        return self._open
+
+
+@contextmanager
+def under_test(case: Case, built: BuiltEngine, hosts: HostPool) -> Iterator[EngineUnderTest]:
+    """Give an engine to a test, and close it afterwards.
+
+    An engine that cannot be closed is a warning: its own tests are over by then, and an error
+    would be counted as the next case's.
+    """
+    engine = EngineUnderTest(case, built, hosts)
+    try:
+        yield engine
+    finally:
+        try:
+            engine.close()
+        except InferError as error:
+            warn(str(error), RuntimeWarning, stacklevel=2)

@@ -1,0 +1,40 @@
+"""What a judge says: a status, a stable reason code and a message that mends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from pytest_infer.errors import explanation
+
+Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new"]
+Judge: TypeAlias = Literal["parity", "latency", "baseline"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One judgement of one case.
+
+    ``inconclusive`` never counts as a pass; ``new`` has nothing to be compared with yet.
+    """
+
+    judge: Judge
+    status: Status
+    code: str
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What was measured, units in the names."""
+
+
+def failed(
+    judge: Judge,
+    code: str,
+    *,
+    what: str,
+    why: str,
+    mend: str,
+    figures: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Return the verdict ``fail``, told in the words of an error."""
+    return Verdict(judge, "fail", code, explanation(what, why=why, mend=mend), figures or {})

@@ -1,0 +1,88 @@
+"""A small suite of its own for tests of whole runs: a real model, real engines, real hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+settings.register_profile("tests", deadline=None)  # no test depends on the machine's speed
+settings.load_profile("tests")
+
+SUITES = Path(__file__).parents[1] / "suites"
+
+TOY = """
+from pytest_infer.engines import register
+from pytest_infer.models import model
+from pytest_infer.spec import TensorSpec
+from pytest_infer.testing import FakeEngine, add, fill_nan, hang, leave, scale, segfault, swap
+
+
+@model(
+    task="classification",
+    inputs={"image": TensorSpec(("batch", 3, 32, 32))},
+    outputs={"logits": TensorSpec(("batch", 10))},
+)
+def toy():
+    import torch
+
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(7200, 10)
+    ).eval()
+"""
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that the tests of one session share."""
+    return tmp_path_factory.mktemp("infer-cache")
+
+
+@pytest.fixture(scope="session")
+def toy() -> str:
+    """The text of a conftest.py with a small model."""
+    return TOY
+
+
+@pytest.fixture
+def bare_run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
+    """Run pytest in a process of its own on the suites and a toy model.
+
+    ``conftest`` is added to the toy's.
+    """
+    monkeypatch.setenv("COLUMNS", "200")
+    for file in SUITES.glob("test_*.py"):
+        (pytester.path / file.name).write_text(file.read_text())
+    pytester.makeini("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider\n")
+
+    def call(*options: str, conftest: str = "") -> pytest.RunResult:
+        pytester.makeconftest(TOY + conftest)
+        return pytester.runpytest_subprocess(*options)
+
+    return call
+
+
+@pytest.fixture
+def run(bare_run: Callable[..., pytest.RunResult], cache: Path) -> Callable[..., pytest.RunResult]:
+    """Run the toy on the CPU with few calls, since no test looks at durations."""
+
+    def call(*options: str, conftest: str = "") -> pytest.RunResult:
+        return bare_run(
+            "--infer-model=toy",
+            f"--infer-cache={cache}",
+            "--infer-calls=5",
+            "--infer-warmup=1",
+            "--infer-device=cpu",
+            *options,
+            conftest=conftest,
+        )
+
+    return call

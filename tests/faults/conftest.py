@@ -1,0 +1,91 @@
+"""Whole runs in processes of their own, and what they left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUITES = Path(__file__).parents[2] / "suites"
+MARKER = "PYTEST_INFER_FAULTS_RUN"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run printed and reported, and the processes that outlived it."""
+
+    code: int
+    text: str
+    errors: str
+    report: dict[str, Any]
+    left: list[str]
+
+    def record(self, case: str, judge: str | None = None) -> dict[str, Any]:
+        """Return the only record of a case."""
+        (found,) = [
+            each
+            for each in self.report["records"]
+            if each["case_id"] == case and judge in (None, each["judge"])
+        ]
+        return found
+
+    def lines(self, part: str) -> list[str]:
+        """Return the printed lines that hold ``part``."""
+        return [line for line in self.text.splitlines() if part in line]
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, toy: str) -> Callable[..., Run]:
+    """Run the suites on the toy model, with more of a conftest.py, in a folder of its own."""
+
+    def call(*options: str, conftest: str = "", environment: dict[str, str] | None = None) -> Run:
+        folder = tmp_path_factory.mktemp("run")
+        for file in SUITES.glob("test_*.py"):
+            (folder / file.name).write_text(file.read_text())
+        (folder / "conftest.py").write_text((toy if "def toy" not in conftest else "") + conftest)
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+        marker = uuid4().hex
+        done = subprocess.run(  # noqa: S603 - our own interpreter and options
+            [
+                *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"),
+                *("--infer-model=toy", "--infer-device=cpu", f"--infer-cache={cache}"),
+                *("--infer-report=json:report.json", *options),
+            ],
+            cwd=folder,
+            env=os.environ | {"COLUMNS": "200", MARKER: marker} | (environment or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        report = folder / "report.json"
+        content = json.loads(report.read_text()) if report.exists() else {}
+        return Run(done.returncode, done.stdout, done.stderr, content, _alive(marker))
+
+    return call
+
+
+def _alive(marker: str) -> list[str]:
+    """Return the command lines of living processes that inherited ``marker``."""
+    wanted = f"{MARKER}={marker}".encode()
+    return [
+        _content(folder / "cmdline").replace(b"\0", b" ").decode()
+        for folder in Path("/proc").glob("[0-9]*")
+        if wanted in _content(folder / "environ").split(b"\0")
+    ]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended, or is another user's
+        return b""

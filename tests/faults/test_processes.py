@@ -1,0 +1,207 @@
+"""An engine that crashes, hangs, dies, raises or lies fails its own case, and the run goes on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+TIMEOUT_S = 15
+
+FAULTS = """
+import os
+import sys
+from contextlib import contextmanager
+
+
+def raise_error():
+    raise ValueError("no kernel for this shape")
+
+
+def say_something():
+    print("printed by the engine")
+    os.write(1, b"written by the engine\\n")
+
+
+class CrashesWhenClosed(FakeEngine):
+    @contextmanager
+    def open(self, built):
+        with super().open(built) as runner:
+            yield runner
+        segfault()
+
+
+def flip(outputs):
+    order = outputs["logits"][0].argsort()
+    return swap(0, int(order[0]), int(order[-1]))(outputs)
+
+
+for name, fault, stage in [
+    ("crash-build", segfault, "build"),
+    ("crash-open", segfault, "open"),
+    ("crash-infer", segfault, "infer"),
+    ("hang-infer", hang, "infer"),
+    ("killed-infer", leave, "infer"),
+    ("raise-build", raise_error, "build"),
+    ("raise-infer", raise_error, "infer"),
+    ("exit-infer", sys.exit, "infer"),
+    ("prints", say_something, "infer"),
+]:
+    register(FakeEngine(name, "ort", process=fault, stage=stage))
+
+register(CrashesWhenClosed("crash-close", "ort"))
+
+for name, fault in [("scaled", scale(1.01)), ("nan", fill_nan((0, 3))), ("flipped", flip)]:
+    register(FakeEngine(name, "ort", outputs=fault))
+"""
+
+DEBUG = "rerun this case with --infer-host=ENGINE=inline under a debugger"
+HEALTHY = ("crash-close", "eager", "ort", "prints", "torchscript")
+
+
+@pytest.fixture(scope="module")
+def faulty(toy_run):
+    """One run of the healthy and all the faulty engines."""
+    return toy_run(
+        *("-k", "outputs or (top_k and flipped)"),
+        f"--infer-timeout={TIMEOUT_S}",
+        "--junitxml=junit.xml",
+        conftest=FAULTS,
+    )
+
+
+def message_of(run, engine):
+    """Return the message of an engine's only record, which is a failure."""
+    record = run.record(f"toy-{engine}-fp32-b1")
+    assert record["status"] == "fail"
+    return record["message"]
+
+
+@pytest.mark.parametrize("engine", HEALTHY)
+def test_others_pass(faulty, engine):
+    """Engines before and after the broken ones are judged as ever; printing harms nothing."""
+    assert faulty.record(f"toy-{engine}-fp32-b1")["code"] == "match"
+    assert f"test_outputs[toy-{engine}-fp32-b1] PASSED" in faulty.text
+
+
+def test_counts_are_true(faulty):
+    """Every check ran, and each failed case is counted once."""
+    assert faulty.code == 1
+    assert faulty.lines("checks ran") == [
+        "17 of 17 checks ran, 16 narrowed away by marks; verdicts: 12 fail, 5 pass"
+    ]
+
+
+def test_no_process_is_left(faulty):
+    """Hosts that hang or wait are ended with the run."""
+    assert faulty.left == []
+
+
+def test_nothing_leaks_into_the_output(faulty):
+    """What an engine prints in its host does not reach pytest's output."""
+    assert "by the engine" not in faulty.text + faulty.errors
+
+
+def test_no_traceback_of_ours(faulty):
+    """A user sees what, why and the mend, not our stack."""
+    assert "hosts/host.py" not in faulty.text
+    assert "INTERNALERROR" not in faulty.text
+
+
+@pytest.mark.parametrize(
+    ("engine", "code", "doing"),
+    [
+        ("crash-build", "build-error", "build"),
+        ("crash-open", "load-error", "open"),
+        ("crash-infer", "run-error", "run"),
+    ],
+)
+def test_segfault(faulty, engine, code, doing):
+    """A crash is told with the signal and the place in Python that faulthandler saw."""
+    message = message_of(faulty, engine)
+    assert faulty.record(f"toy-{engine}-fp32-b1")["code"] == code
+    assert message.startswith(f"cannot {doing} toy-{engine}-fp32-b1\n  why:  its engine host died")
+    assert "Fatal Python error: Segmentation fault" in message
+    assert re.search(r'File ".*faults\.py", line \d+ in segfault', message)
+    assert message.endswith(f"\n  mend: {DEBUG}")
+
+
+def test_crash_when_closed(faulty):
+    """A crash after an engine's own tests is a warning that names it, and no other's failure."""
+    (line,) = faulty.lines("RuntimeWarning: cannot close")
+    assert line.endswith("RuntimeWarning: cannot close toy-crash-close-fp32-b1")
+
+
+def test_hang(faulty):
+    """A host that does not answer in time is told with the time and how to allow more."""
+    assert message_of(faulty, "hang-infer") == (
+        "cannot run toy-hang-infer-fp32-b1\n"
+        f"  why:  its engine host did not answer within {TIMEOUT_S} s\n"
+        "  mend: allow more by --infer-timeout=SECONDS, or look for a deadlock in the engine"
+    )
+
+
+def test_killed(faulty):
+    """A host that was killed has left no word, and the usual reason is named."""
+    assert message_of(faulty, "killed-infer") == (
+        "cannot run toy-killed-infer-fp32-b1\n"
+        "  why:  its engine host died\n"
+        "        without a word: killed, or out of memory\n"
+        f"  mend: {DEBUG}"
+    )
+
+
+@pytest.mark.parametrize(("engine", "doing"), [("raise-build", "build"), ("raise-infer", "run")])
+def test_exception(faulty, engine, doing):
+    """An exception is told with its type and text, and where in the engine it arose."""
+    message = message_of(faulty, engine)
+    assert message.startswith(
+        f"cannot {doing} toy-{engine}-fp32-b1\n  why:  ValueError: no kernel for this shape\n"
+    )
+    assert "in raise_error" in message
+    assert message.endswith(f"\n  mend: {DEBUG}")
+
+
+def test_exit(faulty):
+    """An engine that ends Python takes its host with it, and nothing else."""
+    message = message_of(faulty, "exit-infer")
+    assert message.startswith("cannot run toy-exit-infer-fp32-b1\n  why:  ")
+    assert message.endswith(f"\n  mend: {DEBUG}")
+
+
+def test_scaled_output(faulty):
+    """Outputs that are 1 % off diverge: element, both values and the tolerance are told."""
+    message = message_of(faulty, "scaled")
+    assert message.startswith("toy-scaled-fp32-b1: 'logits' diverged from eager fp64\n  why:  ")
+    found = re.search(r"worst element logits\[0, \d\]: (\S+) instead of (\S+)\n", message)
+    got, expected = map(float, found.groups())
+    assert got / expected == pytest.approx(1.01, rel=1e-5)
+    assert re.search(
+        r"mend: find what loses precision, or accept it: "
+        r"@pytest.mark.tolerance\(max_abs=[\d.e-]+, relative_l2=0.01\)$",
+        message,
+    )
+
+
+def test_nan(faulty):
+    """One NaN is found, with the value that it should be; no tolerance forgives it."""
+    assert re.fullmatch(
+        r"toy-nan-fp32-b1: output 'logits' is not finite\n"
+        r"  why:  1 of 10 elements; the first is \[0, 3\]: nan instead of -?[\d.e-]+\n"
+        r"  mend: look for an overflow \(fp16 ends at 65504\) or a division by zero; "
+        r"no tolerance forgives it",
+        message_of(faulty, "nan"),
+    )
+
+
+def test_flipped_class(faulty):
+    """Two exchanged classes fail the outputs and the top-1, with the classes and their logits."""
+    flipped = [
+        each for each in faulty.report["records"] if each["case_id"] == "toy-flipped-fp32-b1"
+    ]
+    assert [each["status"] for each in flipped] == ["fail", "fail"]
+    outputs, top_k = sorted((each["message"] for each in flipped), key=lambda text: "top" in text)
+    assert re.search(r"worst element logits\[0, \d\]: \S+ instead of \S+\n", outputs)
+    assert "@pytest.mark.tolerance(" in outputs
+    assert "top-1" in top_k
+    assert "@pytest.mark.tolerance(top_k=" in top_k

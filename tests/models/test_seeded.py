@@ -1,0 +1,178 @@
+"""Seeded weights are realistic: what they promise, held on real photographs, for every model."""
+
+import copy
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchvision import models as torchvision_models
+
+from pytest_infer.models import find
+from pytest_infer.photographs import batch, photographs
+from pytest_infer.weights import load_module
+
+pytestmark = pytest.mark.slow
+
+CLASSIFIERS = ["efficientnet_b0", "mobilenet_v2", "resnet50"]
+MODELS = ["detr_resnet50", *CLASSIFIERS]
+LIMITS = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 8e-2}
+EXACT_ROWS = {"detr_resnet50": 2}  # photographs to run in fp64, 3 s each; all 8 of a classifier
+FP16_ROWS = {"detr_resnet50": 1}  # 30 s each: few CPUs have fp16 convolutions
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A seeded module, its inputs, what it gave in fp32, and how many denormals it met."""
+
+    module: nn.Module
+    image: torch.Tensor
+    outputs: dict[str, np.ndarray]
+    denormals: int
+
+
+@cache
+def seeded(name: str) -> Seeded:
+    """Seed a model and run all photographs through it, looking at every activation."""
+    model = find(name)
+    module = load_module(model, "seeded")
+    (feed,) = model.preprocess(batch(photographs(), 8)).values()
+    image = torch.from_numpy(feed)
+    outputs, denormals = watched(module, image)
+    arrays = {n: t.numpy() for n, t in zip(model.spec.outputs, outputs, strict=True)}
+    return Seeded(module, image, arrays, denormals)
+
+
+def run(module: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
+    """Return the outputs, photograph by photograph, which keeps the memory small."""
+    with torch.no_grad():
+        rows = [module(row[None]) for row in image]
+    rows = [row if isinstance(row, tuple) else (row,) for row in rows]
+    return [torch.cat(parts) for parts in zip(*rows, strict=True)]
+
+
+def watched(module: nn.Module, image: torch.Tensor) -> tuple[list[torch.Tensor], int]:
+    """Return the outputs, and the number of denormals in the outputs of all modules."""
+    found = 0
+
+    def count(_part: nn.Module, _inputs: object, output: object) -> None:
+        nonlocal found
+        for tensor in output if isinstance(output, tuple) else (output,):
+            if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+                size = tensor.abs()
+                found += int(((size > 0) & (size < torch.finfo(torch.float32).tiny)).sum())
+
+    handles = [part.register_forward_hook(count) for part in module.modules()]
+    outputs = run(module, image)
+    for handle in handles:
+        handle.remove()
+    return outputs, found
+
+
+@cache
+def exact(name: str) -> list[torch.Tensor]:
+    """Return the outputs in fp64 for the first photographs."""
+    model = seeded(name)
+    rows = EXACT_ROWS.get(name, 8)
+    return run(copy.deepcopy(model.module).double(), model.image[:rows].double())
+
+
+def relative_l2(name: str, dtype: torch.dtype) -> float:
+    """Return the worst output's relative L2 error in ``dtype`` against fp64."""
+    model = seeded(name)
+    rows = FP16_ROWS.get(name, 8) if dtype is torch.float16 else EXACT_ROWS.get(name, 8)
+    outputs = run(copy.deepcopy(model.module).to(dtype), model.image[:rows].to(dtype))
+    pairs = zip(outputs, exact(name), strict=True)
+    return max(float((o - e[:rows]).norm() / e[:rows].norm()) for o, e in pairs)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_activation_is_denormal(name: str) -> None:
+    """The output of every module is zero or a normal fp32 number."""
+    assert seeded(name).denormals == 0
+
+
+@pytest.mark.parametrize("dtype", LIMITS, ids=str)
+@pytest.mark.parametrize("name", MODELS)
+def test_rounding_errors_are_those_of_a_trained_net(name: str, dtype: torch.dtype) -> None:
+    """The relative L2 error against fp64 is within the limit, and is not nothing."""
+    error = relative_l2(name, dtype)
+    print(f"{name} {dtype} {error:.2e}")  # noqa: T201 (the figures of docs/models.md)
+    assert LIMITS[dtype] / 1000 < error <= LIMITS[dtype]
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classes_are_diverse_and_some_are_certain(name: str) -> None:
+    """At least 5 different best classes over 8 photographs, at least 2 above 50 %."""
+    outputs = seeded(name).outputs
+    assert len(set(outputs["logits"].argmax(1).tolist())) >= 5
+    assert sum(len(row["labels"]) for row in find(name).postprocess(outputs)) >= 2
+
+
+def test_detections_are_many_and_diverse() -> None:
+    """Three detections or more on four photographs or more, with boxes and classes of their own."""
+    found = find("detr_resnet50").postprocess(seeded("detr_resnet50").outputs)
+    print([len(row["scores"]) for row in found])  # noqa: T201 (the figures of docs/models.md)
+    rich = [row for row in found if len(row["scores"]) >= 3]
+    assert len(rich) >= 4
+    for row in rich:
+        assert len(set(row["labels"].tolist())) >= 2
+        assert np.ptp(row["boxes"], axis=0).min() > 40  # pixels
+        assert (row["boxes"][:, 2:] - row["boxes"][:, :2]).min() > 10
+    for row, other in pairwise(rich):
+        nearest = np.abs(row["boxes"][:, None] - other["boxes"][None]).max(-1).min(1)
+        assert np.median(nearest) > 40
+
+
+def test_a_denormal_activation_is_caught() -> None:
+    """One batch norm that scales by 1e-39 is seen at its output."""
+    module = copy.deepcopy(seeded("mobilenet_v2").module)
+    norm = module.get_submodule("features.18.1")
+    with torch.no_grad():
+        norm.weight.mul_(1e-39)
+        norm.bias.mul_(1e-39)
+    assert watched(module, seeded("mobilenet_v2").image[:1])[1] > 0
+
+
+def test_plain_initialisation_is_caught() -> None:
+    """MobileNetV2 as torchvision creates it answers 1e-9, of which fp16 keeps nothing."""
+    torch.manual_seed(0)
+    plain, image = torchvision_models.mobilenet_v2().eval(), seeded("mobilenet_v2").image[:2]
+    (expected,) = run(plain.double(), image.double())
+    (found,) = run(plain.half(), image.half())
+    assert float(expected.abs().max()) < 1e-7
+    assert float((found - expected).norm() / expected.norm()) > LIMITS[torch.float16]
+
+
+SCRIPT = """
+import hashlib, sys, torch
+torch.set_num_threads(int(sys.argv[1])); torch.manual_seed(int(sys.argv[1]))
+from pytest_infer.models import find
+from pytest_infer.weights import load_module
+digest = hashlib.sha256()
+for name, tensor in load_module(find(sys.argv[2]), "seeded").state_dict().items():
+    digest.update(name.encode()); digest.update(tensor.numpy().tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
+def test_other_processes_and_numbers_of_threads_give_the_same_weights(name: str) -> None:
+    """Every byte, with one thread and with two, whatever Python's hashes are."""
+    digests = set()
+    for threads in ("1", "2"):
+        found = subprocess.run(  # noqa: S603 (our own interpreter and code)
+            [sys.executable, "-c", SCRIPT, threads, name],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": threads, "OMP_NUM_THREADS": threads},
+        )
+        digests.add(found.stdout.strip())
+    assert len(digests) == 1

@@ -1,0 +1,130 @@
+"""A whole run: its tests, its table, its counts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    Run = Callable[..., pytest.RunResult]
+
+
+def test_every_engine(run: Run) -> None:
+    """Each engine that can run here is judged; nothing is stored, so latencies are new."""
+    result = run()
+    result.assert_outcomes(passed=6, deselected=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_parity.py ..*",
+            "* inference engines *",
+            " model * engine * precision * batch * p50 ms * p99 ms * images/s * speed-up *",
+            " toy * eager * fp32 * 1 * 1.00x * new: no-baseline",
+            " toy * ort * fp32 * 1 *x * new: no-baseline",
+            " toy * torchscript * fp32 * 1 *x * new: no-baseline",
+            "9 of 9 checks ran, 3 narrowed away by marks; verdicts: 3 new, 9 pass",
+            "* 6 passed, 1 deselected, 3 new in *",
+        ]
+    )
+
+
+def test_engines_are_built_once(run: Run, pytester: pytest.Pytester) -> None:
+    """A second run finds every engine in the cache."""
+    options = (f"--infer-cache={pytester.path / 'own'}", "-k", "outputs")
+    run_twice = [run(*options) for _ in range(2)]
+    run_twice[0].stdout.fnmatch_lines(["engines: 2 built, 0 found in the cache"])
+    run_twice[1].stdout.fnmatch_lines(["engines: 0 built, 2 found in the cache"])
+
+
+def test_damaged_entry_is_made_again(run: Run, pytester: pytest.Pytester) -> None:
+    """An artefact that differs from what was stored is never used, and the run says so."""
+    options = ("--engine=ort", f"--infer-cache={pytester.path / 'own'}", "-k", "outputs")
+    run(*options)
+    (file,) = (pytester.path / "own/engines").glob("*/optimized.onnx")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    result = run(*options)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "engines: 1 built, 0 found in the cache",
+            "notice: optimized.onnx in * is not the file that was stored; it was made again",
+        ]
+    )
+
+
+def test_exclusions_are_counted(run: Run) -> None:
+    """A precision that an engine cannot do is named with its reason; the others run."""
+    result = run("--infer-precision=fp32,bf16", "--infer-batch=1,2", "-k", "outputs")
+    result.assert_outcomes(passed=10)
+    result.stdout.fnmatch_lines(
+        ["could not run: ort in bf16 (2 cases): on cpu, ort runs fp32; mend: *fp32"]
+    )
+
+
+def test_workers_share_the_matrix(run: Run) -> None:
+    """Under xdist every check runs once and the controller reports for all."""
+    result = run("-n", "2")
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(
+        ["9 of 9 checks ran, 3 narrowed away by marks; verdicts: 3 new, 9 pass"]
+    )
+
+
+def test_reports(run: Run, pytester: pytest.Pytester) -> None:
+    """The same records become JSON, Markdown and HTML."""
+    result = run(
+        "--engine=ort",
+        "-k",
+        "outputs",
+        "--infer-report=json:out/r.json,md:out/r.md",
+        "--infer-report=html:out/r.html",
+    )
+    result.assert_outcomes(passed=1)
+    content = json.loads((pytester.path / "out/r.json").read_text())
+    (record,) = content["records"]
+    assert record["case_id"] == "toy-ort-fp32-b1"
+    assert record["code"] == "match"
+    assert record["runtime"]["onnxruntime"]
+    assert content["coverage"]["ran"] == content["coverage"]["expected"] == 1
+    assert "| toy | ort | fp32 | 1 |" in (pytester.path / "out/r.md").read_text()
+    assert "toy" in (pytester.path / "out/r.html").read_text()
+
+
+def test_test_stopped_early_is_seen(run: Run) -> None:
+    """What a stopped run left out shows in the counts."""
+    result = run(
+        "-x", "-k", "outputs", conftest='register(FakeEngine("a-fake", outputs=scale(1.01)))'
+    )
+    result.stdout.fnmatch_lines(["1 of 4 checks ran, 4 narrowed away by marks; verdicts: 1 fail"])
+
+
+def test_engines_are_listed(bare_run: Run) -> None:
+    """``--infer-engines`` says what can run, and runs nothing."""
+    result = bare_run("--infer-engines", "--infer-device=cpu")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*ort * on cpu * fp32*", "*torchscript * on cpu * fp16*"])
+    assert "test_outputs" not in result.stdout.str()
+
+
+def test_budget(run: Run, pytester: pytest.Pytester) -> None:
+    """A budget that is set by hand fails with the figure, the limit and the mend."""
+    pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        @pytest.mark.infer(engines="slow-fake")
+        @pytest.mark.latency_budget(p50_ms=20)
+        def test_it(engine, feeds, gpu_timer, latency, enforce):
+            enforce(latency(gpu_timer(engine, feeds)))
+        """
+    )
+    result = run("test_own.py", conftest='register(FakeEngine("slow-fake", delay_s=0.05))')
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["toy-slow-fake-fp32-b1 is over budget", "  why:  p50_ms * > 20 (*"]
+    )

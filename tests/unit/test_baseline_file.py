@@ -1,0 +1,339 @@
+"""Baseline folders: found by name, path or device; merged without losing an entry."""
+
+import json
+import sys
+from pathlib import Path
+from subprocess import Popen, run
+
+import msgspec
+import pytest
+
+from pytest_infer.baseline_file import (
+    Baselines,
+    Change,
+    Entry,
+    Measured,
+    Published,
+    update,
+)
+from pytest_infer.baseline_search import available, destination, match_device, resolve
+from pytest_infer.errors import BaselineError, OptionError
+from pytest_infer.spec import Case
+
+SHIPPED = Path(__file__).parents[2] / "baselines"
+H200 = {"kind": "cuda", "name": "NVIDIA H200"}
+CASE = Case("resnet50", "ort", "fp32", 1, "cuda")
+KEY = "resnet50-ort-fp32-b1"
+MEASURED = {"kind": "measured", "device": "NVIDIA H200", "date": "2026-01-02", "command": "pytest"}
+
+
+def entry(p50_ms, **figures):
+    """Return a measured entry."""
+    provenance = Measured(device="NVIDIA H200", date="2026-01-02", command="pytest suites")
+    return Entry(figures={"p50_ms": p50_ms, **figures}, provenance=provenance)
+
+
+def write(folder, name, content):
+    """Write a file of the folder as it is given."""
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text(json.dumps(content))
+
+
+def device(folder, holds="measured", fingerprint=H200):
+    """Write a folder's device.json."""
+    write(folder, "device.json", {"schema": 1, "fingerprint": fingerprint, "holds": holds})
+
+
+def model_file(folder, value, key=KEY):
+    """Write a folder with one entry of ResNet-50."""
+    device(folder)
+    write(folder, "resnet50.json", {"schema": 1, "model": "resnet50", "entries": {key: value}})
+
+
+def test_what_is_stored_is_read_again(tmp_path):
+    """An update makes device.json and the model's file, which read as what was stored."""
+    folder = tmp_path / "h200"
+    stored = entry(1.5, throughput_per_s=666.0, mae=0.0)
+    assert update(folder, H200, {CASE: stored}) == [Change(KEY, None, stored.figures)]
+    baselines = Baselines(folder)
+    assert baselines.read("resnet50") == {KEY: stored}
+    assert baselines.read("unknown") == {}
+    assert baselines.find(CASE) == (KEY, stored)
+    assert (baselines.name, baselines.fingerprint, baselines.is_published) == ("h200", H200, False)
+    assert (folder / "resnet50.json").read_text().startswith('{\n  "entries": {\n    "resnet50-')
+
+
+def test_an_update_keeps_other_entries_and_tells_old_and_new(tmp_path):
+    """Only the keys that were measured change; the change has both figures."""
+    other = Case("resnet50", "eager", "fp32", 1, "cuda")
+    update(tmp_path, H200, {CASE: entry(1.5), other: entry(3.0)})
+    assert update(tmp_path, H200, {CASE: entry(1.2)}) == [
+        Change(KEY, {"p50_ms": 1.5}, {"p50_ms": 1.2})
+    ]
+    assert Baselines(tmp_path).read("resnet50") == {KEY: entry(1.2), other.id: entry(3.0)}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.spec import Case
+folder, engine = Path(sys.argv[1]), sys.argv[2]
+for batch in range(1, 101):
+    entry = Entry(figures={"p50_ms": batch}, provenance=Measured("d", "2026-01-02", "c"))
+    update(folder, {"name": "d"}, {Case("resnet50", engine, "fp32", batch, "cpu"): entry})
+"""
+
+
+def test_parallel_writers_lose_nothing(tmp_path):
+    """Four processes that store a hundred entries each leave four hundred."""
+    engines = ("eager", "ort", "trt", "tvm")
+    writers = [Popen([sys.executable, "-c", WRITER, str(tmp_path), name]) for name in engines]  # noqa: S603 - our own script
+    assert [writer.wait() for writer in writers] == [0] * 4
+    stored = Baselines(tmp_path).read("resnet50")
+    assert set(stored) == {f"resnet50-{each}-fp32-b{n}" for each in engines for n in range(1, 101)}
+
+
+def test_another_devices_folder_is_not_overwritten(tmp_path):
+    """A folder of another device is refused before anything is written."""
+    device(tmp_path)
+    with pytest.raises(BaselineError) as caught:
+        update(tmp_path, {"kind": "cpu", "name": "x"}, {CASE: entry(1.0)})
+    assert str(caught.value) == (
+        f"cannot store baselines in {tmp_path}\n"
+        "  why:  it belongs to {'kind': 'cuda', 'name': 'NVIDIA H200'}, "
+        "and this is {'kind': 'cpu', 'name': 'x'}\n"
+        "  mend: store under another name: --update-baselines --gpu-baseline=NAME"
+    )
+    assert Baselines(tmp_path).models() == ()
+
+
+def test_published_figures_are_not_overwritten(tmp_path):
+    """A folder of published figures never takes measured ones."""
+    device(tmp_path, holds="published")
+    with pytest.raises(BaselineError, match="it holds published figures, which are never measured"):
+        update(tmp_path, H200, {CASE: entry(1.0)})
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), 0.0, -1.0])
+def test_figures_that_are_none_are_not_stored(tmp_path, figure):
+    """A duration that is not positive and finite is refused, and nothing is written."""
+    with pytest.raises(BaselineError) as caught:
+        update(tmp_path / "new", H200, {CASE: entry(figure)})
+    assert str(caught.value) == (
+        f"cannot use {tmp_path}/new/resnet50.json\n"
+        f'  why:  $.entries["{KEY}"].figures.p50_ms: is {figure}, not a positive, finite number\n'
+        "  mend: correct it, or delete the entry and run with --update-baselines"
+    )
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("model", ["device", "../evil", "", ".hidden", "a/b"])
+def test_a_models_name_cannot_leave_the_folder(tmp_path, model):
+    """A model whose name is no file name, or that of device.json, has no baselines."""
+    case = Case(model, "ort", "fp32", 1, "cuda")
+    with pytest.raises(BaselineError) as caught:
+        update(tmp_path, H200, {case: entry(1.0)})
+    assert str(caught.value) == (
+        f"cannot keep baselines of a model called {model!r}\n"
+        "  why:  its name must do as a file name: letters, digits, dots, dashes, underscores, "
+        "and not 'device'\n"
+        "  mend: rename the model"
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    """A file where the folder should be is told with its path."""
+    (tmp_path / "h200").write_text("")
+    with pytest.raises(BaselineError) as caught:
+        update(tmp_path / "h200", H200, {CASE: entry(1.0)})
+    assert caught.value.what == f"cannot store baselines in {tmp_path}/h200"
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "why"),
+    [
+        ({"figures": {"p50_ms": 1.0}}, "", "object missing required field `provenance`"),
+        (
+            {"figures": {"p50_ms": "fast"}, "provenance": MEASURED},
+            ".figures.p50_ms",
+            "expected `float`, got `str`",
+        ),
+        (
+            {"figures": {"p50_ms": 0}, "provenance": MEASURED},
+            ".figures.p50_ms",
+            "is 0.0, not a positive, finite number",
+        ),
+        (
+            {"figures": {"mae": -0.1}, "provenance": MEASURED},
+            ".figures.mae",
+            "is -0.1, not a positive, finite number",
+        ),
+        ({"figures": {}, "provenance": MEASURED}, ".figures", "is empty"),
+        (
+            {"figures": {"P50": 1.0}, "provenance": MEASURED},
+            ".figures.P50",
+            "is no name of a figure (lower_case_with_unit)",
+        ),
+        (
+            {"figures": {"p50_ms": 1.0}, "provenance": {"kind": "guessed"}},
+            ".provenance.kind",
+            "invalid value 'guessed'",
+        ),
+        (
+            {"figures": {"p50_ms": 1.0}, "provenance": MEASURED, "note": 1},
+            "",
+            "object contains unknown field `note`",
+        ),
+        (
+            {"figures": {"p50_ms": 1.0}, "provenance": {"kind": "published", "source": "x"}},
+            ".provenance.kind",
+            "is not measured, as device.json says",
+        ),
+        ([1], "", "expected `object`, got `array`"),
+    ],
+)
+def test_a_broken_entry_is_told_with_its_key(tmp_path, value, place, why):
+    """Whatever is wrong with an entry, the error names file, key and field."""
+    model_file(tmp_path, value)
+    with pytest.raises(BaselineError) as caught:
+        Baselines(tmp_path).find(CASE)
+    assert str(caught.value) == (
+        f"cannot use {tmp_path}/resnet50.json\n"
+        f'  why:  $.entries["{KEY}"]{place}: {why}\n'
+        "  mend: correct it, or delete the entry and run with --update-baselines"
+    )
+
+
+@pytest.mark.parametrize("key", ["resnet50-ort-fp32", "detr-ort-fp32-b1", "resnet50-ort-fp23-b1"])
+def test_a_key_that_no_case_has_is_refused(tmp_path, key):
+    """An entry that could never be looked up is an error, not dead weight."""
+    model_file(tmp_path, msgspec.to_builtins(entry(1.0)), key)
+    with pytest.raises(BaselineError) as caught:
+        Baselines(tmp_path).read("resnet50")
+    assert caught.value.why == (
+        f'$.entries["{key}"]: is no case of this file: resnet50-ENGINE-PRECISION-bBATCH'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"schema": 2, "model": "resnet50", "entries": {}}, "$.schema: invalid enum value 2"),
+        ({"schema": 1, "model": "resnet50"}, "$: object missing required field `entries`"),
+        (
+            {"schema": 1, "model": "detr", "entries": {}},
+            "$.model: is 'detr'; the file is named 'resnet50'",
+        ),
+        (
+            {"schema": 1, "model": "resnet50", "entries": []},
+            "$.entries: expected `object`, got `array`",
+        ),
+        (
+            {"schema": 1, "model": "resnet50", "entries": {}, "extra": 1},
+            "$: object contains unknown field `extra`",
+        ),
+    ],
+)
+def test_a_broken_file_is_told_with_its_field(tmp_path, content, why):
+    """A file of another schema or with unknown fields is refused with the field."""
+    device(tmp_path)
+    write(tmp_path, "resnet50.json", content)
+    with pytest.raises(BaselineError) as caught:
+        Baselines(tmp_path).read("resnet50")
+    assert (caught.value.what, caught.value.why) == (f"cannot use {tmp_path}/resnet50.json", why)
+
+
+def test_a_fingerprint_that_matches_everything_is_refused(tmp_path):
+    """An empty fingerprint is an error."""
+    device(tmp_path, fingerprint={})
+    with pytest.raises(BaselineError, match="it would match every device"):
+        _ = Baselines(tmp_path).fingerprint
+
+
+def test_a_name_is_looked_up_in_order_of_folders(tmp_path):
+    """The first folder that has the name wins; what has no device.json has no name."""
+    device(tmp_path / "mine" / "h200")
+    device(tmp_path / "shipped" / "h200")
+    device(tmp_path / "shipped" / "gtx1070")
+    (tmp_path / "mine" / "drafts").mkdir()
+    folders = [tmp_path / "mine", tmp_path / "shipped", tmp_path / "absent"]
+    assert available(folders) == ["gtx1070", "h200"]
+    assert resolve("h200", folders).folder == tmp_path / "mine" / "h200"
+
+
+@pytest.mark.parametrize("name", ["gtx1071", "GTX1070"])
+def test_an_unknown_name_names_the_nearest(name):
+    """A misspelt name is refused with the valid ones."""
+    with pytest.raises(OptionError) as caught:
+        resolve(name, [SHIPPED])
+    assert caught.value.what == f"unknown baseline {name!r}"
+    assert "gtx1070" in caught.value.why
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", ".git", "a b"])
+def test_a_name_cannot_leave_its_folder(tmp_path, name):
+    """A name that is no plain component is unknown, even if there is such a folder."""
+    device(tmp_path)
+    device(tmp_path / "inner")
+    with pytest.raises(OptionError, match="unknown baseline"):
+        resolve(name, [tmp_path / "inner"])
+
+
+def test_a_path_must_hold_a_device_file(tmp_path):
+    """A path is taken as it is, if it holds device.json."""
+    device(tmp_path / "h200")
+    assert resolve(f"{tmp_path}/h200", []).name == "h200"
+    with pytest.raises(OptionError) as caught:
+        resolve(f"{tmp_path}/nope", [])
+    assert str(caught.value) == (
+        f"no baselines at {tmp_path}/nope\n"
+        "  why:  it holds no device.json\n"
+        "  mend: give a folder that --update-baselines has written, or a name without a separator"
+    )
+
+
+def test_a_destination_need_not_exist(tmp_path):
+    """New baselines go into a folder of their name, or where the path says."""
+    assert destination("rtx-4090", tmp_path) == tmp_path / "rtx-4090"
+    assert destination("./mine", tmp_path) == Path("mine")
+    with pytest.raises(OptionError) as caught:
+        destination("..", tmp_path)
+    assert str(caught.value) == (
+        "cannot store baselines as '..'\n"
+        "  why:  a name has lower-case letters, digits, dots, dashes and underscores only\n"
+        "  mend: choose another name, or give a path with a separator in it"
+    )
+
+
+def test_auto_takes_the_most_specific_measured_match(tmp_path):
+    """More items of the fingerprint win, then measured ones; nothing else matches."""
+    device(tmp_path / "a-published", holds="published")
+    device(tmp_path / "b-measured")
+    device(tmp_path / "c-other", fingerprint={"kind": "cpu", "name": "x"})
+    present = {**H200, "memory": "141 GB"}
+    assert match_device(present, [tmp_path]).name == "b-measured"
+    device(tmp_path / "d-specific", fingerprint=present)
+    assert match_device(present, [tmp_path]).name == "d-specific"
+    assert match_device({"kind": "cuda", "name": "else"}, [tmp_path]) is None
+
+
+def test_the_gtx1070_ships_with_the_articles_figures():
+    """DETR's published images per second are those of the article, with their source."""
+    baselines = resolve("gtx1070", [SHIPPED])
+    assert (baselines.is_published, baselines.models()) == (True, ("detr_resnet50",))
+    entries = baselines.read("detr_resnet50")
+    assert {key: each.figures for key, each in entries.items()} == {
+        f"detr_resnet50-eager-fp32-b{batch}": {"throughput_per_s": rate}
+        for batch, rate in ((1, 11.22), (4, 12.02), (8, 11.87), (16, 12.08))
+    }
+    assert all(isinstance(each.provenance, Published) for each in entries.values())
+
+
+def test_reading_baselines_imports_no_numpy():
+    """The plugin may import both modules at start: they load no array or lock library."""
+    code = (
+        "import sys, pytest_infer.baseline, pytest_infer.latency; "
+        "sys.exit(bool({'numpy', 'scipy', 'filelock', 'torch'} & set(sys.modules)))"
+    )
+    assert run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own script

@@ -1,0 +1,140 @@
+"""Which baselines a run compares with, and which of its figures it stores."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, shipped_folder
+from pytest_infer.config import InferConfig
+from pytest_infer.errors import BaselineError, OptionError
+from pytest_infer.record import record_from_verdict
+from pytest_infer.spec import Case
+from pytest_infer.verdict import Verdict
+
+CPU = {"kind": "cpu", "name": "Intel(R) Xeon(R) CPU @ 2.70GHz", "cores": 2}
+SLUG = "cpu-intel-xeon-2.70ghz-2c"
+CASE = Case("toy", "ort", "fp32", 1, "cpu")
+FIGURES = {"p50_ms": 2.0, "p90_ms": 2.5, "throughput_per_s": 500.0, "calls": 100, "speedup": 1.5}
+
+
+def chosen(folder, device=CPU, **options):
+    """Return the baselines of a run with these options."""
+    config = InferConfig(baselines=folder, **options)
+    return ChosenBaselines(config, device)
+
+
+def records(*verdicts, case=CASE):
+    """Return the records of verdicts on this CPU."""
+    origin = {"device": CPU, "runtime": {"python": "3.11.7", "onnxruntime": "1.20.0"}}
+    return [record_from_verdict(each, case, "test_it", **origin).as_dict() for each in verdicts]
+
+
+def measured(**figures):
+    """Return the verdict on a measured case."""
+    return Verdict("latency", "pass", "measured", "text", FIGURES | figures)
+
+
+def store(folder, *verdicts, **options):
+    """Store what was measured."""
+    return chosen(folder, update_baselines=True, **options).store(records(*verdicts))
+
+
+def test_stored_and_found_again(tmp_path):
+    """What is stored on a device is what ``auto`` compares with there."""
+    assert store(tmp_path, measured()) == [
+        f"stored in {tmp_path / SLUG}: 1 entries",
+        "  toy-ort-fp32-b1: p50 new, 2 ms",
+    ]
+    verdict = chosen(tmp_path).judge(CASE, FIGURES)
+    assert (verdict.status, verdict.code) == ("pass", "unchanged")
+    slower = chosen(tmp_path).judge(CASE, FIGURES | {"p50_ms": 3.0})
+    assert (slower.status, slower.code) == ("fail", "regressed")
+
+
+def test_figures_of_all_judges(tmp_path):
+    """Latency and parity of a case become one entry of 5 digits, counts left out."""
+    parity = Verdict("parity", "pass", "match", "", {"mae": 1.23456789e-7, "worst_ratio": 0.1})
+    store(tmp_path, measured(p50_ms=2.0000123), parity)
+    (entry,) = chosen(tmp_path).baselines.read("toy").values()
+    assert entry.figures == {
+        "p50_ms": 2.0,
+        "p90_ms": 2.5,
+        "throughput_per_s": 500.0,
+        "speedup": 1.5,
+        "mae": 1.2346e-7,
+    }
+    assert entry.provenance.versions == {"python": "3.11.7", "onnxruntime": "1.20.0"}
+    assert entry.provenance.command == (
+        "pytest suites --update-baselines --engine=ort --infer-model=toy "
+        "--infer-precision=fp32 --infer-batch=1"
+    )
+
+
+def test_replaced(tmp_path):
+    """A second update shows the old figure and the new one."""
+    store(tmp_path, measured())
+    assert store(tmp_path, measured(p50_ms=1.0))[1] == "  toy-ort-fp32-b1: p50 2 -> 1 ms"
+
+
+def test_failed_case_is_not_stored(tmp_path):
+    """A case with any failure, or without a conclusion, keeps its old baseline."""
+    for status, code in (("fail", "diverged"), ("inconclusive", "noisy")):
+        wrong = Verdict("parity", status, code, "text")
+        assert store(tmp_path, measured(), wrong) == [f"not stored: toy-ort-fp32-b1 ({code})"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_measured(tmp_path):
+    """An update of a run without measurements says so."""
+    match = Verdict("parity", "pass", "match", "text")
+    assert store(tmp_path, match) == ["no baseline was stored: nothing was measured"]
+
+
+def test_device_of_another_run(tmp_path):
+    """A folder of another device is refused before anything is written."""
+    store(tmp_path, measured(), baseline="mine")
+    other = chosen(tmp_path, CPU | {"cores": 4}, update_baselines=True, baseline="mine")
+    with pytest.raises(BaselineError, match="cannot store baselines in"):
+        other.store(records(measured()))
+
+
+def test_no_judgement_of_what_is_replaced(tmp_path):
+    """While baselines are updated, nothing is compared with the old ones."""
+    store(tmp_path, measured())
+    verdict = chosen(tmp_path, update_baselines=True).judge(CASE, {"p50_ms": 1e9})
+    assert (verdict.status, verdict.code) == ("new", "to-be-stored")
+    assert verdict.message == "toy-ort-fp32-b1 is to be stored"
+
+
+def test_named_and_new(tmp_path):
+    """A name that does not exist yet can be stored under, and not compared with."""
+    assert chosen(tmp_path, baseline="mine", update_baselines=True).baselines is None
+    with pytest.raises(OptionError, match="unknown baseline 'mine'"):
+        chosen(tmp_path, baseline="mine").check()
+
+
+def test_no_baseline_for_this_device(tmp_path):
+    """On a device without baselines every case is new, never passed."""
+    verdict = chosen(tmp_path).judge(CASE, FIGURES)
+    assert (verdict.status, verdict.code) == ("new", "no-baseline")
+
+
+def test_broken_file_is_found_before_the_run(tmp_path):
+    """Every file of the chosen baselines is read before anything is measured."""
+    store(tmp_path, measured())
+    (tmp_path / SLUG / "other.json").write_text("{")
+    with pytest.raises(BaselineError, match="cannot read"):
+        chosen(tmp_path).check()
+
+
+def test_driver_is_not_identity():
+    """A new driver does not make another device."""
+    gpu = {"kind": "cuda", "name": "NVIDIA H200", "driver": "570.1", "memory_bytes": 1}
+    assert identity_of(gpu) == {"kind": "cuda", "name": "NVIDIA H200"}
+    assert identity_of(CPU)["cores"] == "2"
+
+
+def test_shipped():
+    """The published baselines are found beside the package or in it."""
+    assert (shipped_folder() / "gtx1070/device.json").is_file()
+    assert isinstance(shipped_folder(), Path)

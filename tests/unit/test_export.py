@@ -1,0 +1,79 @@
+"""Exported graphs have the opset, the names and the dynamic dimensions that were asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from pytest_infer.errors import ExportError
+from pytest_infer.export import OPSET, check_graph, export_onnx
+from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.testing.contract_model import contract_cnn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPEC = ModelSpec(
+    name="contract_cnn",
+    task="tensor",
+    inputs={"image": TensorSpec(("batch", 3, 16, 16))},
+    outputs={
+        "scores": TensorSpec(("batch", 10)),
+        "features": TensorSpec(("batch", 8, 16, 16)),
+    },
+    source=Source(module="pytest_infer.testing.contract_model"),
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # the tracing exporter is torch's old
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+]
+
+
+@pytest.mark.parametrize("opset", [17, OPSET])
+def test_file_has_the_opset_and_computes_as_eager(tmp_path: Path, opset: int) -> None:
+    """At either opset the file says so, takes any batch, and gives eager's outputs."""
+    import onnx
+    import torch
+    from onnxruntime import InferenceSession
+
+    module, path = contract_cnn(), tmp_path / "graph.onnx"
+    export_onnx(module, SPEC, path, opset=opset)
+    assert [entry.version for entry in onnx.load(path).opset_import if not entry.domain] == [opset]
+    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        image = np.random.default_rng(0).normal(size=(batch, 3, 16, 16)).astype(np.float32)
+        with torch.inference_mode():
+            expected = module(torch.tensor(image))
+        for value, wanted in zip(session.run(None, {"image": image}), expected, strict=True):
+            np.testing.assert_allclose(value, wanted.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_another_opset_than_asked_for_is_an_error(tmp_path: Path) -> None:
+    """A file at opset 17 does not pass for one at 18."""
+    path = tmp_path / "graph.onnx"
+    export_onnx(contract_cnn(), SPEC, path, opset=17)
+    with pytest.raises(ExportError) as caught:
+        check_graph(path, SPEC, opset=18)
+    assert str(caught.value) == (
+        "contract_cnn was exported at opset 17 instead of 18\n"
+        "  why:  the exporter could not convert the graph and kept its own opset\n"
+        "  mend: ask for opset 17, or for an exporter that writes opset 18"
+    )
+
+
+def test_reduction_at_17_has_its_axes_as_an_attribute(tmp_path: Path) -> None:
+    """What TensorRT 8.6 misreads, axes as an input, is not in a graph of opset 17."""
+    import onnx
+
+    path = tmp_path / "graph.onnx"
+    export_onnx(contract_cnn(), SPEC, path, opset=17)
+    means = [node for node in onnx.load(path).graph.node if node.op_type == "ReduceMean"]
+    assert [_axes(node) for node in means] == [[2, 3]]
+    assert [len(node.input) for node in means] == [1]
+
+
+def _axes(node: Any) -> list[int]:
+    return next(list(value.ints) for value in node.attribute if value.name == "axes")

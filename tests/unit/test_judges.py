@@ -1,0 +1,144 @@
+"""The judges as a test gets them: each is bound to its case, reference and marks."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pytest_infer import judges
+from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference
+from pytest_infer.latency import Budget
+from pytest_infer.samples import Samples
+from pytest_infer.spec import Case
+from pytest_infer.tolerance import Tolerance
+from pytest_infer.verdict import Verdict
+
+LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
+NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2}
+
+
+class FakeArtefacts:
+    """Eager's outputs at each precision, and a postprocessing of boxes."""
+
+    def __init__(self):
+        self.asked = []
+
+    def reference(self, _, precision):
+        """Return the truth with the noise of a precision."""
+        self.asked.append(precision)
+        return {"logits": LOGITS + NOISE[precision] * np.where(np.arange(10) % 2, 1, -1)}
+
+    def labels(self, _):
+        """Return the names of ten classes."""
+        return tuple(f"class {number}" for number in range(10))
+
+    def meaning(self, _, outputs):
+        """Return one box per row, at the first logit."""
+        return [
+            {
+                "boxes": np.array([[10.0, 10.0, 50.0, 50.0]]) + row[0] - LOGITS[0, 0],
+                "labels": np.array([1]),
+                "scores": np.array([0.9]),
+            }
+            for row in outputs["logits"]
+        ]
+
+
+@pytest.fixture(autouse=True)
+def _model(monkeypatch):
+    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}))
+    monkeypatch.setattr(judges.models, "find", lambda _: found)
+
+
+def parity_of(precision, tolerance=None):
+    """Return the judge of a case at a precision, and what it was made from."""
+    case, artefacts = Case("toy", "ort", precision, 1, "cpu"), FakeArtefacts()
+    return Parity(case, Reference(case, artefacts), artefacts, tolerance), artefacts
+
+
+def off_by(error):
+    """Return outputs that are off by ``error``."""
+    return {"logits": LOGITS + error * np.where(np.arange(10) % 2, -1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("precision", "error", "status"),
+    [("fp32", 1e-6, "pass"), ("fp32", 1e-4, "fail"), ("fp16", 1e-2, "pass"), ("fp16", 1, "fail")],
+)
+def test_noise_is_of_the_same_precision(precision, error, status):
+    """What eager loses at a precision, an engine may lose at it, and no more than a few times."""
+    judge, _ = parity_of(precision)
+    verdict = judge(off_by(error))
+    assert (verdict.status, verdict.message.split(":")[0].split(" ")[0]) == (
+        status,
+        f"toy-ort-{precision}-b1",
+    )
+
+
+def test_int8_has_no_eager():
+    """Eager has no int8: the ceiling judges outputs, and fp32 is the noise of classes."""
+    judge, artefacts = parity_of("int8")
+    assert judge(off_by(0.1)).status == "pass"
+    assert judge.top_k(off_by(0.0)).status == "pass"
+    assert set(artefacts.asked) == {"fp64", "fp32"}
+
+
+def test_reference_is_asked_once():
+    """Each precision of the reference is computed when it is needed, and once."""
+    judge, artefacts = parity_of("fp32")
+    assert artefacts.asked == []
+    judge(off_by(0))
+    judge.top_k(off_by(0))
+    assert sorted(artefacts.asked) == ["fp32", "fp64"]
+
+
+def test_mark_replaces_what_is_derived():
+    """A tolerance that was set by hand forgives what the derived one does not."""
+    outputs = off_by(1e-3)
+    assert parity_of("fp32")[0](outputs).status == "fail"
+    judge, _ = parity_of("fp32", Tolerance(max_abs=0.01, relative_l2=0.01))
+    assert judge(outputs).status == "pass"
+
+
+def test_flipped_class_by_name():
+    """A flipped class fails the top-1 and is told by its label."""
+    judge, _ = parity_of("fp32")
+    outputs = {"logits": LOGITS[:, ::-1]}
+    verdict = judge.top_k(outputs)
+    assert verdict.status == "fail"
+    assert "class 9" in verdict.message
+
+
+@pytest.mark.parametrize(("moved", "status"), [(0, "pass"), (10, "fail")])
+def test_moved_box(moved, status):
+    """A box that moved by 10 pixels fails the detections."""
+    judge, _ = parity_of("fp32")
+    assert judge.detections({"logits": LOGITS + moved}).status == status
+
+
+def samples(duration_ms):
+    """Return ten equal durations."""
+    return Samples((int(duration_ms * 1e6),) * 10, "monotonic", batch=1, warmup_calls=1)
+
+
+@pytest.mark.parametrize(("p50_ms", "status"), [(2, "fail"), (5, "pass")])
+def test_latency_has_the_budget_of_its_mark(p50_ms, status):
+    """Samples are judged by the mark's budget, in the case's name."""
+    case = Case("toy", "ort", "fp32", 1, "cpu")
+    verdict = Latency(case, Budget(p50_ms=p50_ms))(samples(4), samples(8))
+    assert verdict.status == status
+    assert verdict.figures["speedup"] == 2
+    assert verdict.message.startswith("toy-ort-fp32-b1")
+
+
+def test_baseline_gets_the_figures():
+    """The stored figures are compared with those of the samples."""
+    seen = []
+
+    def judge(case, figures):
+        seen.append((case.id, figures["p50_ms"]))
+        return Verdict("baseline", "new", "no-baseline", "text")
+
+    case = Case("toy", "ort", "fp32", 1, "cpu")
+    assert BaselineJudge(case, SimpleNamespace(judge=judge))(samples(4)).code == "no-baseline"
+    assert seen == [("toy-ort-fp32-b1", 4.0)]

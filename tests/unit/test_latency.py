@@ -1,0 +1,140 @@
+"""The judge of latency: budgets kept and missed on given samples."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_infer.errors import OptionError, TimingError
+from pytest_infer.latency import Budget, budget_from_keywords, judge_budget
+from pytest_infer.samples import Samples
+
+SUBJECT = "resnet50-trt-fp16-b4"
+
+
+def samples(*durations_ms, batch=4, clock="monotonic"):
+    """Return samples of these durations."""
+    return Samples(tuple(int(each * 1e6) for each in durations_ms), clock, batch, 3)
+
+
+STEADY = samples(2, 2, 2, 2, 2)
+EAGER = samples(6, 6, 6)
+
+
+def test_without_a_budget_figures_are_told():
+    """No budget is a pass that says what was measured."""
+    verdict = judge_budget(STEADY, subject=SUBJECT)
+    assert (verdict.judge, verdict.status, verdict.code) == ("latency", "pass", "measured")
+    assert verdict.message == f"{SUBJECT} takes p50_ms 2, p99_ms 2"
+    assert verdict.figures == {
+        "p50_ms": 2.0, "p90_ms": 2.0, "p99_ms": 2.0, "throughput_per_s": 2000.0, "calls": 5,
+    }  # fmt: skip
+
+
+def test_eager_gives_the_speedup():
+    """With eager's samples the figures have the ratio of the medians."""
+    assert judge_budget(STEADY, eager=EAGER).figures["speedup"] == 3
+
+
+def test_a_kept_budget_tells_each_limit():
+    """A budget that is met exactly is kept."""
+    budget = Budget(p50_ms=2, throughput_per_s=2000, speedup=3)
+    verdict = judge_budget(STEADY, budget, eager=EAGER, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("pass", "within-budget")
+    assert verdict.message == (
+        f"{SUBJECT} keeps its budget: p50_ms 2 <= 2 (1 x), "
+        "throughput_per_s 2000 >= 2000 (1 x), speedup 3 >= 3 (1 x)"
+    )
+
+
+def test_a_missed_latency_is_over_budget():
+    """One slow call breaks p99, and the message tells the budget that would have passed."""
+    budget = Budget(p50_ms=2.5, p99_ms=3)
+    verdict = judge_budget(samples(2, 2, 2, 2, 9), budget, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "over-budget")
+    assert verdict.message == (
+        f"{SUBJECT} is over budget\n"
+        "  why:  p99_ms 8.72 > 3 (2.91 x)\n"
+        "  mend: find what became slow, or accept it: "
+        "@pytest.mark.latency_budget(p50_ms=2.5, p99_ms=8.8)"
+    )
+
+
+def test_a_missed_rate_is_too_slow():
+    """Throughput and speed-up below their budgets are told together."""
+    budget = Budget(throughput_per_s=2500, speedup=3.5)
+    verdict = judge_budget(STEADY, budget, eager=EAGER, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "too-slow")
+    assert verdict.message == (
+        f"{SUBJECT} is too slow\n"
+        "  why:  throughput_per_s 2000 < 2500 (0.8 x)\n"
+        "        speedup 3 < 3.5 (0.857 x)\n"
+        "  mend: find what became slow, or accept it: "
+        "@pytest.mark.latency_budget(throughput_per_s=2000.0, speedup=3.0)"
+    )
+
+
+@pytest.mark.parametrize("name", ["p50_ms", "p90_ms", "p99_ms", "throughput_per_s", "speedup"])
+@given(duration=st.integers(1, 10**12), limit=st.floats(1e-3, 1e3))
+def test_the_pasted_budget_would_have_passed(name, duration, limit):
+    """Whatever was measured, the mark in the message makes it pass."""
+    measured = Samples((duration,), "monotonic", 1, 0)
+    eager = Samples((10**6,), "monotonic", 1, 0)
+    verdict = judge_budget(measured, Budget(**{name: limit}), eager=eager)
+    if verdict.status == "fail":
+        pasted = float(verdict.message.rpartition(f"{name}=")[2].rstrip(")"))
+        assert judge_budget(measured, Budget(**{name: pasted}), eager=eager).status == "pass"
+
+
+def test_a_speedup_without_eager_is_an_error():
+    """A speed-up cannot be judged without eager, and the message says how to get it."""
+    with pytest.raises(TimingError) as caught:
+        judge_budget(STEADY, Budget(speedup=3), subject=SUBJECT)
+    assert str(caught.value) == (
+        f"{SUBJECT}: cannot judge the speed-up\n"
+        "  why:  the budget names one, and eager was not measured\n"
+        "  mend: let eager run in the same session (--engine=eager,...), or drop speedup="
+    )
+
+
+@pytest.mark.parametrize(
+    ("eager", "why"),
+    [
+        (samples(6, batch=8), "batch 4 by monotonic against eager's batch 8 by monotonic"),
+        (
+            samples(6, clock="cuda-event"),
+            "batch 4 by monotonic against eager's batch 4 by cuda-event",
+        ),
+    ],
+)
+def test_unlike_samples_are_not_compared(eager, why):
+    """Samples of another batch or clock give no speed-up."""
+    with pytest.raises(TimingError) as caught:
+        judge_budget(STEADY, eager=eager, subject=SUBJECT)
+    assert str(caught.value) == (
+        f"{SUBJECT}: cannot compare with eager's samples\n"
+        f"  why:  {why}\n"
+        "  mend: measure both with the same feeds and the same clock"
+    )
+
+
+def test_an_unknown_keyword_names_the_nearest():
+    """A keyword that is no figure is refused with the nearest one."""
+    with pytest.raises(OptionError) as caught:
+        budget_from_keywords({"p95_ms": 2})
+    assert str(caught.value) == (
+        "unknown keyword of @pytest.mark.latency_budget 'p95_ms'\n"
+        "  why:  valid are: p50_ms, p90_ms, p99_ms, speedup, throughput_per_s\n"
+        "  mend: did you mean 'p99_ms'?"
+    )
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("inf"), float("nan"), "2", True])
+def test_a_budget_is_a_positive_number(value):
+    """Anything but a positive, finite number is refused."""
+    with pytest.raises(OptionError) as caught:
+        budget_from_keywords({"p50_ms": value})
+    assert str(caught.value) == (
+        f"cannot use budget p50_ms={value!r}\n"
+        "  why:  it is not a positive, finite number\n"
+        "  mend: give a plain number, such as @pytest.mark.latency_budget(p50_ms=2.0)"
+    )

@@ -1,0 +1,161 @@
+"""Which cases there are: what was asked for, what can run, and why the rest cannot."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_infer import engines, marks, models
+from pytest_infer.config import InferConfig
+from pytest_infer.engine import Missing
+from pytest_infer.errors import OptionError
+from pytest_infer.marks import Narrowing, mark_of, narrowing_of
+from pytest_infer.matrix import make_matrix
+from pytest_infer.spec import Case
+
+ABSENT = Missing("gamma is not installed", "pip install gamma")
+PRECISIONS = {"alpha": ("fp32", "fp16"), "beta": ("fp32",), "gamma": ("fp32",)}
+TASKS = {"zoo": "classification", "ant": "detection"}
+
+
+@pytest.fixture(autouse=True)
+def _small_world(monkeypatch):
+    """Three engines, of which gamma is absent, and two models."""
+    fakes = {name: SimpleNamespace(precisions={"cpu": each}) for name, each in PRECISIONS.items()}
+    known = {
+        name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task))
+        for name, task in sorted(TASKS.items())
+    }
+    for module, found in ((engines, fakes), (models, known)):
+        monkeypatch.setattr(module, "registered", lambda found=found: found)
+        monkeypatch.setattr(module, "find", found.__getitem__)
+
+
+def ids(matrix):
+    """Return the ids of the cases, in order."""
+    return [case.id for case in matrix.cases]
+
+
+def make(**options):
+    """Return the matrix of these options on the CPU."""
+    return make_matrix(InferConfig(**options), "cpu", {"gamma": ABSENT}.get)
+
+
+def test_auto():
+    """By default every engine that can run here is tested; the others are told."""
+    matrix = make()
+    assert ids(matrix) == [
+        f"{model}-{engine}-fp32-b1" for model in ("ant", "zoo") for engine in ("alpha", "beta")
+    ]
+    (lack,) = matrix.exclusions
+    assert (lack.what, lack.cases, lack.lack) == ("gamma in fp32", 2, ABSENT)
+
+
+def test_order():
+    """Cases are sorted by model as they were asked for, then batch: all of one feed together."""
+    matrix = make(models=("zoo", "ant"), batches=(8, 1), engines=("beta", "alpha"))
+    assert ids(matrix) == [
+        f"{model}-{engine}-fp32-b{batch}"
+        for model in ("zoo", "ant")
+        for batch in (1, 8)
+        for engine in ("alpha", "beta")
+    ]
+
+
+def test_precision_that_an_engine_lacks():
+    """It is told per engine, with what the engine can do."""
+    matrix = make(precisions=("fp16", "fp32"), models=("ant",), batches=(1, 2))
+    lack = matrix.exclusions[0]
+    assert (lack.what, lack.cases) == ("beta in fp16", 2)
+    assert (lack.lack.why, lack.lack.mend) == ("on cpu, beta runs fp32", "--infer-precision=fp32")
+
+
+@pytest.mark.parametrize("chosen", [("gamma",), ("alpha", "gamma"), ("all",), ("auto", "gamma")])
+def test_engine_that_was_demanded(chosen):
+    """An engine that was asked for by name and cannot run here ends the run, beside auto too."""
+    with pytest.raises(OptionError) as caught:
+        make(engines=chosen)
+    assert str(caught.value) == (
+        "cannot run engine 'gamma' here\n  why:  gamma is not installed\n  mend: pip install gamma"
+    )
+
+
+@pytest.mark.parametrize("chosen", [("alfa",), ("auto", "alfa"), ("all", "alfa")])
+def test_unknown_engine(chosen):
+    """A name that no engine has is refused, beside auto and all too."""
+    with pytest.raises(OptionError) as caught:
+        make(engines=chosen)
+    assert str(caught.value) == (
+        "unknown engine 'alfa'\n  why:  valid are: all, alpha, auto, beta, gamma\n"
+        "  mend: did you mean 'alpha'?"
+    )
+
+
+def test_nothing_left():
+    """A matrix without a case is an error with every reason."""
+    with pytest.raises(OptionError) as caught:
+        make(engines=("alpha", "beta"), precisions=("int8",))
+    assert str(caught.value) == (
+        "no case is left to test\n"
+        "  why:  alpha in int8: on cpu, alpha runs fp32, fp16; "
+        "beta in int8: on cpu, beta runs fp32\n"
+        "  mend: --infer-precision=fp32"
+    )
+
+
+def node(*keywords, args=()):
+    """Return a test with ``infer`` marks, the nearest first."""
+    found = [SimpleNamespace(args=args, kwargs=each) for each in keywords]
+    return SimpleNamespace(nodeid="test_it", iter_markers=lambda _: iter(found))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "wanted"),
+    [
+        ({}, True),
+        ({"models": "ant"}, True),
+        ({"models": ["zoo"]}, False),
+        ({"engines": ("alpha", "beta")}, True),
+        ({"precisions": "fp32"}, False),
+        ({"batches": 8}, True),
+        ({"batches": {1, 2}}, False),
+        ({"tasks": "classification"}, False),
+        ({"tasks": "detection", "engines": "beta"}, False),
+    ],
+)
+def test_narrowing(keywords, wanted):
+    """A case is wanted if every keyword names it."""
+    case = Case("ant", "alpha", "fp16", 8, "cpu")
+    assert narrowing_of(node(keywords)).wants(case) is wanted
+
+
+def test_nearest_mark_wins():
+    """A test's own keyword replaces its class's; other keywords of the class stay."""
+    found = narrowing_of(node({"models": "ant"}, {"models": "zoo", "batches": 1}))
+    assert found == Narrowing(models=("ant",), batches=(1,))
+
+
+def test_no_mark():
+    """Without a mark nothing is made of it."""
+    assert mark_of(node(), "infer", marks._narrowing) is None
+
+
+@pytest.mark.parametrize(
+    ("keywords", "text"),
+    [
+        ({"engine": "alpha"}, "unknown keyword 'engine'"),
+        ({"engines": "alfa"}, "unknown engine 'alfa'"),
+        ({"models": [3]}, "unknown model '3'"),
+        ({"precisions": "fp61"}, "unknown precision 'fp61'"),
+        ({"tasks": "detecting"}, "unknown task 'detecting'"),
+        ({"batches": "8"}, "cannot use batch '8'"),
+        ({"batches": [1, 0]}, "cannot use batch 0"),
+        ({"batches": True}, "cannot use batch True"),
+        ({"models": None}, "cannot use models=None"),
+        ({"batches": 1.5}, "cannot use batches=1.5"),
+    ],
+)
+def test_refused_keyword(keywords, text):
+    """What no case can have is refused, naming the test; it would leave out every check."""
+    with pytest.raises(OptionError) as caught:
+        narrowing_of(node(keywords))
+    assert str(caught.value).startswith(f"@pytest.mark.infer of test_it: {text}\n  why:  ")

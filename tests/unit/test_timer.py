@@ -1,0 +1,192 @@
+"""The order, warm-up and number of timed calls, on hosts and a clock that are not real."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pytest_infer import timer
+from pytest_infer.errors import LoadError, TimingError
+from pytest_infer.spec import Case
+from pytest_infer.timer import GpuTimer, Protocol
+
+MS = 1_000_000
+FEEDS = {"x": np.zeros((1, 3))}
+
+
+class FakeHost:
+    """Answers as a host whose engine takes a fixed time, and writes down what it was asked."""
+
+    def __init__(self, engine, world):
+        self.engine, self.world = engine, world
+
+    def call(self, operation, /, *, error, doing, **arguments):
+        """Return what a host would."""
+        self.world.calls.append((self.engine, operation, arguments.get("calls")))
+        self.world.errors[operation] = (error, doing)
+        if operation == "engine.open":
+            return 1
+        if operation != "engine.time":
+            return None
+        duration_ns = self.world.durations_ns[self.engine]
+        self.world.now_s += arguments["calls"] * duration_ns / 1e9
+        taken = [duration_ns] * arguments["calls"]
+        if self.world.has_events:
+            return {"cuda-event": [each // 2 for each in taken], "monotonic": taken}
+        return {"monotonic": taken}
+
+
+class World:
+    """A pool of fake hosts, a fake clock and a fake lock."""
+
+    def __init__(self, has_events=False, **durations_ns):
+        self.durations_ns, self.has_events = durations_ns, has_events
+        self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
+        self.held = []
+
+    @contextmanager
+    def fresh(self, engine):
+        """Start a host, inside the lock."""
+        assert self.held[-1] == "locked"
+        self.started.append(engine)
+        yield FakeHost(engine, self)
+        self.started.append(f"end of {engine}")
+
+    @contextmanager
+    def exclusive(self):
+        """Hold the device alone."""
+        self.held.append("locked")
+        yield
+        self.held.append("free")
+
+    def timed(self, engine):
+        """Return how many calls each request to time an engine had."""
+        asked = (engine, "engine.time")
+        return [calls for name, what, calls in self.calls if (name, what) == asked]
+
+
+def engine(name, batch=1):
+    """Return an engine as a test gets it."""
+    return SimpleNamespace(case=Case("toy", name, "fp32", batch, "cpu"), built=f"built {name}")
+
+
+@pytest.fixture
+def measure(monkeypatch):
+    """Time engines in a world, and return their samples."""
+
+    def run(world, *names, **protocol):
+        monkeypatch.setattr(timer, "monotonic", lambda: world.now_s)
+        gpu_timer = GpuTimer(world, Protocol(**protocol), world.exclusive)
+        return gpu_timer.interleaved([engine(name) for name in names], FEEDS)
+
+    return run
+
+
+def test_number_of_calls(measure):
+    """The calls asked for are spread over 5 rounds; each round drops a call before it."""
+    world = World(a=MS)
+    (samples,) = measure(world, "a", warmup=3, calls=100)
+    assert world.timed("a") == [1, 1, 1] + [1, 20] * 5
+    assert (len(samples.durations_ns), samples.warmup_calls) == (100, 3)
+
+
+@pytest.mark.parametrize("calls", [1, 5, 7, 100])
+def test_as_many_calls_as_asked(measure, calls):
+    """The first rounds have one call more where 5 does not divide the number."""
+    (samples,) = measure(World(a=MS), "a", warmup=0, calls=calls)
+    assert len(samples.durations_ns) == calls
+
+
+def test_one_call_per_round(measure):
+    """A round of a single call drops none before it."""
+    world = World(a=MS)
+    measure(world, "a", warmup=0, calls=5)
+    assert world.timed("a") == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("duration_ns", "calls"),
+    [(MS, 100), (30 * MS, 66), (100 * MS, 20), (10_000 * MS, 5)],
+)
+def test_speed_decides(measure, duration_ns, calls):
+    """Unless told, as many calls as 2 s hold, at least 5 and at most 100."""
+    (samples,) = measure(World(a=duration_ns), "a", warmup=1)
+    assert len(samples.durations_ns) == calls
+
+
+def test_no_warm_up(measure):
+    """Without warm-up the speed is still known from a call, which is not timed."""
+    world = World(a=100 * MS)
+    (samples,) = measure(world, "a", warmup=0)
+    assert samples.warmup_calls == 0
+    assert world.timed("a") == [1] + [1, 4] * 5
+
+
+@pytest.mark.parametrize(("duration_ns", "calls"), [(10_000 * MS, 2), (100 * MS, 5), (250 * MS, 2)])
+def test_warm_up_lasts(measure, duration_ns, calls):
+    """Unless told, an engine is warm after half a second and two calls."""
+    (samples,) = measure(World(a=duration_ns), "a", calls=5)
+    assert samples.warmup_calls == calls
+
+
+def test_interleaved(measure):
+    """All are warm before the first is timed; then each round has every engine once, shuffled."""
+    world = World(a=MS, b=2 * MS, c=3 * MS)
+    samples = measure(world, "a", "b", "c", warmup=1, calls=5)
+    timed = [name for name, what, _ in world.calls if what == "engine.time"]
+    assert timed[:3] == ["a", "b", "c"]
+    rounds = [tuple(timed[start : start + 3]) for start in range(3, 18, 3)]
+    assert all(set(each) == {"a", "b", "c"} for each in rounds)
+    assert len(set(rounds)) > 1
+    assert [each.durations_ns[0] for each in samples] == [MS, 2 * MS, 3 * MS]
+
+
+def test_order_is_the_same_every_time(measure):
+    """The shuffle is seeded: a run can be repeated."""
+    first, second = World(a=MS, b=MS), World(a=MS, b=MS)
+    for world in (first, second):
+        measure(world, "a", "b", calls=5)
+    assert first.calls == second.calls
+
+
+def test_named_twice_timed_once(measure):
+    """An engine that is its own rival has one host and one set of samples."""
+    world = World(a=MS)
+    first, second = measure(world, "a", "a", calls=5)
+    assert first is not None
+    assert first == second
+    assert world.started == ["a", "end of a"]
+
+
+def test_hosts_are_fresh_and_alone(measure):
+    """Every engine has a process of its own, started and ended while the device is held."""
+    world = World(a=MS, b=MS)
+    measure(world, "a", "b", calls=5)
+    assert world.started == ["a", "b", "end of b", "end of a"]
+    assert world.held == ["locked", "free"]
+
+
+def test_device_clock_goes_first(measure):
+    """Where the device has a clock, it is the one that counts; the host's is kept beside it."""
+    (samples,) = measure(World(has_events=True, a=MS), "a", calls=5)
+    assert samples.clock == "cuda-event"
+    assert (samples.durations_ns[0], samples.wall_ns[0]) == (MS / 2, MS)
+
+
+def test_call_is_by_default_one_engine():
+    """Calling the timer times one engine."""
+    world = World(a=MS)
+    samples = GpuTimer(world, Protocol(1, 5), world.exclusive)(engine("a", batch=4), FEEDS)
+    assert (samples.batch, samples.throughput_per_s) == (4, 4000)
+
+
+def test_errors_name_the_stage(measure):
+    """A host that dies while opening is an error of loading, later on one of timing."""
+    world = World(a=MS)
+    measure(world, "a", calls=5)
+    assert world.errors == {
+        "engine.open": (LoadError, "time toy-a-fp32-b1"),
+        "engine.bind": (TimingError, "time toy-a-fp32-b1"),
+        "engine.time": (TimingError, "time toy-a-fp32-b1"),
+    }
