@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 settings.register_profile("tests", deadline=None)  # no test depends on the machine's speed
-settings.load_profile("tests")
+settings.register_profile("ci", deadline=None, derandomize=True)  # the same examples each time
+settings.load_profile("ci" if "CI" in environ else "tests")
 
 SUITES = Path(__file__).parents[1] / "suites"
 

@@ -1,7 +1,8 @@
 """Turn dataclasses and arrays into the builtin types that execnet carries, and back.
 
-execnet's own serializer moves builtin types only and never pickles; arrays travel as their
-bytes with dtype and shape.
+execnet's own serializer moves builtin types only and never pickles. A tuple on the way is an
+array: its dtype, shape and bytes. Every other sequence is a list, so nothing a caller sends can be
+taken for one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import msgspec
 import numpy as np
 
 T = TypeVar("T")
-_ARRAY = "__array__"
 _CARRIED = (bool, int, float, complex, str, bytes)
 
 
@@ -24,7 +24,7 @@ def packed(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         data = np.ascontiguousarray(value)
-        return {_ARRAY: (data.dtype.str, list(value.shape), data.tobytes())}
+        return data.dtype.str, list(value.shape), data.tobytes()
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
@@ -40,12 +40,12 @@ def packed(value: Any) -> Any:
 
 def unpacked(value: Any) -> Any:
     """Return what `packed` was given, dataclasses as dicts; arrays are read-only views."""
+    if isinstance(value, tuple):
+        dtype, shape, data = value
+        return np.frombuffer(data, dtype=np.dtype(dtype)).reshape(shape)
     if isinstance(value, dict):
-        if _ARRAY in value:
-            dtype, shape, data = value[_ARRAY]
-            return np.frombuffer(data, dtype=np.dtype(dtype)).reshape(shape)
         return {key: unpacked(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [unpacked(item) for item in value]
     return value
 

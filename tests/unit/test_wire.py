@@ -6,7 +6,7 @@ from pathlib import Path
 import execnet
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,9 +54,16 @@ def test_layout():
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
+@example({"__array__": 0.5})
+@example({"": [["<f4", [1], b"abcd"]]})
 def test_nested(value):
-    """Nested builtin values survive."""
+    """Nested builtin values survive, those that look like an array's parts too."""
     assert carried(value) == value
+
+
+def test_tuples():
+    """A tuple arrives as a list, whatever it holds."""
+    assert carried({"shape": ("<f4", [1], b"abcd")}) == {"shape": ["<f4", [1], b"abcd"]}
 
 
 def test_scalars():
