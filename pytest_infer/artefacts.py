@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer import engines, models
-from pytest_infer.cache import digest_of
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph
-from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
-from pytest_infer.export import OPSET
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.errors import BuildError, HostError, LoadError, ModelError, RunError
+from pytest_infer.graphs import Graphs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Arrays
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.spec import Case, ModelSpec, Precision
+    from pytest_infer.spec import Case, Precision
 
 T = TypeVar("T")
 
@@ -50,6 +49,7 @@ class Artefacts:
         self._config = config
         self._cache = cache
         self._hosts = hosts
+        self._graphs = Graphs(config, cache, self._model_call)
         self._kept: dict[Any, Any] = {}
         self.engines = Tally()
 
@@ -95,57 +95,53 @@ class Artefacts:
             ),
         )
 
-    def module_graph(self, model: str) -> Graph:
-        """Return a model's code and weights."""
-        return self._once(("module", model), lambda: self._module_graph(model))
+    def graph(self, case: Case) -> Graph:
+        """Return what the engine of ``case`` is built from."""
+        wanted = self.graph_request(case)
+        key = ("graph", case.model, wanted, case.batch if wanted.is_static else 0)
+        return self._once(key, lambda: self._graph(case, wanted))
 
-    def onnx_graph(self, model: str, opset: int) -> Graph:
-        """Return the file exported from a model at ``opset``."""
-        return self._once(("onnx", model, opset), lambda: self._onnx_graph(model, opset))
-
-    def graph(self, model: str, engine: str) -> Graph:
-        """Return what ``engine`` is built from."""
-        if engines.find(engine).graph_format == "module":
-            return self.module_graph(model)
-        return self.onnx_graph(model, self.opset(engine))
-
-    def opset(self, engine: str) -> int:
-        """Return the ONNX operator set at which graphs for ``engine`` are exported."""
-        return self._once(
-            ("opset", engine),
-            lambda: (
-                self._hosts.shared(engine).call(
-                    "engine.opset", error=HostError, doing=f"identify {engine}", engine=engine
-                )
-                or OPSET
-            ),
-        )
+    def graph_request(self, case: Case) -> GraphRequest:
+        """Return what graph the engine of ``case`` wants."""
+        return self._once(("wanted", case), lambda: self._graph_request(case))
 
     def request(self, case: Case) -> BuildRequest:
         """Return what the built engine of ``case`` must be able to do."""
         spec = models.find(case.model).spec
-        return BuildRequest(case.precision, case.device, spec.input_shapes(case.batch))
+        defaults = {
+            name: option.default for name, option in engines.find(case.engine).options.items()
+        }
+        return BuildRequest(
+            case.precision,
+            case.device,
+            spec.input_shapes(case.batch),
+            {**defaults, **dict(case.options)},
+        )
 
     def built(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine."""
         return self._once(("built", case), lambda: self._build(case))
 
     def reference(self, case: Case, precision: Precision) -> Arrays:
-        """Return eager mode's outputs for the inputs of ``case``, at ``precision``."""
+        """Return eager mode's outputs for the inputs of ``case``, at ``precision``.
+
+        Where an engine is built from pruned weights, eager mode runs with them too.
+        """
+        is_pruned = self.graph_request(case).is_pruned
         return self._once(
-            ("reference", case.model, case.batch, precision, case.device),
-            lambda: self._reference(case, precision),
+            ("reference", case.model, case.batch, precision, case.device, is_pruned),
+            lambda: self._reference(case, precision, is_pruned=is_pruned),
         )
 
-    def _reference(self, case: Case, precision: Precision) -> Arrays:
-        from dataclasses import replace
-
+    def _reference(self, case: Case, precision: Precision, *, is_pruned: bool) -> Arrays:
         from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
 
         feeds = self.feeds(case.model, case.batch)
-        eager = self.built(replace(case, engine=MODEL_HOST, precision=precision))
+        rival = replace(case, engine=MODEL_HOST, precision=precision, options=())
+        graph = self.module(case.model, is_pruned=is_pruned)
+        eager = BuiltEngine(MODEL_HOST, graph, self.request(rival), folder="")
         key = {
-            "graph": eager.graph.digest,
+            "graph": graph.digest,
             "feeds": digest_of_arrays(feeds),
             "precision": precision,
             "device": self.device(MODEL_HOST, case.device),
@@ -164,10 +160,31 @@ class Artefacts:
 
         return read_arrays(self._cache.entry("references", key, make).folder)
 
+    def _graph_request(self, case: Case) -> GraphRequest:
+        found: dict[str, Any] = self._hosts.shared(case.engine).call(
+            "engine.graph_request",
+            error=HostError,
+            doing=f"ask {case.engine} what it is built from",
+            engine=case.engine,
+            request=self.request(case),
+        )
+        return GraphRequest(**found)
+
+    def _graph(self, case: Case, wanted: GraphRequest) -> Graph:
+        module = self.module(case.model, is_pruned=wanted.is_pruned)
+        if wanted.format == "module":
+            return module
+        return self._graphs.exported(module, wanted, self.request(case).shapes)
+
+    def module(self, model: str, *, is_pruned: bool = False) -> Graph:
+        """Return a model's code and weights."""
+        return self._once(
+            ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
+        )
+
     def _build(self, case: Case) -> BuiltEngine:
         adapter = engines.find(case.engine)
-        graph = self.graph(case.model, case.engine)
-        request = self.request(case)
+        graph, request = self.graph(case), self.request(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
         key = {
@@ -175,6 +192,7 @@ class Artefacts:
             "graph": graph.digest,
             "precision": case.precision,
             "shapes": request.shapes,
+            "options": dict(request.options),
             "runtime": self.runtime(case.engine),
             "device": self.device(case.engine, case.device),
         }
@@ -194,58 +212,6 @@ class Artefacts:
         entry = self._cache.entry("engines", key, make)
         self.engines.count(entry)
         return BuiltEngine(case.engine, graph, request, str(entry.folder))
-
-    def _module_graph(self, model: str) -> Graph:
-        spec = models.find(model).spec
-        identity = self._model_call("model.identity", f"identify {model}", model=model)
-        weights = self._weights(spec, identity)
-        ((name, digest),) = weights.digests.items()
-        return Graph(
-            spec=spec,
-            format="module",
-            file=str(weights.folder / name),
-            digest=digest_of({"code": identity, "weights": digest}),
-        )
-
-    def _weights(self, spec: ModelSpec, identity: dict[str, Any]) -> Entry:
-        """Return the weights' entry; only seeded ones are known without loading them."""
-        choice = "own" if spec.brings_weights else self._config.weights
-        key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
-        if choice != "seeded":
-            key["content"] = self._model_call(
-                "model.weights_digest", f"load {spec.name}", model=spec.name, weights=choice
-            )
-
-        def make(folder: Path) -> dict[str, Any]:
-            self._model_call(
-                "model.write_weights",
-                f"load {spec.name}",
-                model=spec.name,
-                weights=choice,
-                folder=str(folder),
-            )
-            return {"weights": choice}
-
-        return self._cache.entry("weights", key, make)
-
-    def _onnx_graph(self, model: str, opset: int) -> Graph:
-        module = self.module_graph(model)
-        key = {"module": module.digest, "opset": opset, "runtime": self.runtime(MODEL_HOST)}
-
-        def make(folder: Path) -> dict[str, Any]:
-            self._model_call(
-                "model.export",
-                f"export {model} to ONNX",
-                error=ExportError,
-                graph=module,
-                folder=str(folder),
-                opset=opset,
-            )
-            return {"opset": opset}
-
-        entry = self._cache.entry("graphs", key, make)
-        ((name, digest),) = entry.digests.items()
-        return Graph(module.spec, "onnx", str(entry.folder / name), digest, opset)
 
     def _model_call(
         self,

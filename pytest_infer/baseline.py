@@ -170,4 +170,8 @@ def storing_command(case: Case, baselines: Baselines | None = None) -> str:
     return (
         f"pytest suites --update-baselines{name} --engine={case.engine} "
         f"--infer-model={case.model} --infer-precision={case.precision} --infer-batch={case.batch}"
+        + "".join(
+            f" --infer-option={case.engine}.{name}={str(value).lower()}"
+            for name, value in case.options
+        )
     )

@@ -32,7 +32,8 @@ TIMINGS = ("p50_ms", "p90_ms", "p99_ms", "throughput_per_s", "speedup")
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
-_KEY_END = re.compile(rf".+-(?:{'|'.join(PRECISIONS)})-b[1-9][0-9]*")
+_SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
+_KEY_END = re.compile(rf".+-(?:{'|'.join(PRECISIONS)})-b[1-9][0-9]*(?:{_SETTING})*")
 
 _T = TypeVar("_T")
 

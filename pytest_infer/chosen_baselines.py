@@ -12,13 +12,14 @@ from pytest_infer.baseline_file import Baselines, Entry, Measured, is_same_devic
 from pytest_infer.baseline_search import destination, match_device, resolve
 from pytest_infer.config import AUTO
 from pytest_infer.fingerprint import device_slug
-from pytest_infer.spec import Case
+from pytest_infer.spec import case_from_dict
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_infer.config import InferConfig
+    from pytest_infer.spec import Case
 
 IDENTITY = ("kind", "name", "cores")
 """What tells one device from another; a new driver does not make it another."""
@@ -76,7 +77,9 @@ class ChosenBaselines:
         bad = {r["case_id"]: r["code"] for r in records if r["status"] in {"fail", "inconclusive"}}
         measured = {r["case_id"]: r for r in records if r["judge"] == "latency"}
         entries = {
-            Case(**record["case"]): Entry(_stored_figures(key, records), _provenance(record))
+            case_from_dict(record["case"]): Entry(
+                _stored_figures(key, records), _provenance(record)
+            )
             for key, record in measured.items()
             if key not in bad
         }
@@ -123,7 +126,7 @@ def _provenance(record: Mapping[str, Any]) -> Measured:
     return Measured(
         device=record["device"]["name"],
         date=datetime.now(timezone.utc).date().isoformat(),
-        command=storing_command(Case(**record["case"])),
+        command=storing_command(case_from_dict(record["case"])),
         driver=record["device"].get("driver", ""),
         versions=dict(record["runtime"]),
     )

@@ -22,6 +22,8 @@ class InferConfig:
     batches: tuple[int, ...] = (1,)
     device: str = AUTO
     hosts: Mapping[str, str] = field(default_factory=dict)
+    engine_options: Mapping[str, str] = field(default_factory=dict)
+    """The text of each ``ENGINE.NAME``."""
     weights: str = "seeded"
     images: Path | None = None
     cache: Path | None = None

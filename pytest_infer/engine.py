@@ -9,14 +9,35 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_che
 
 import numpy.typing as npt
 
-from pytest_infer.spec import ModelSpec, Precision
+from pytest_infer.spec import ModelSpec, OptionValue, Precision
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pytest_infer.engine_option import EngineOption
+
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 GraphFormat: TypeAlias = Literal["module", "onnx"]
+
+
+OPSET = 18
+"""The ONNX operator set of exported graphs: the first that torch's dynamo exporter writes."""
+
+
+@dataclass(frozen=True)
+class GraphRequest:
+    """What an engine wants to be built from."""
+
+    format: GraphFormat
+    precision: Precision = "fp32"
+    """The types in an ONNX file: the model cast to it; int8: quantized, with Q/DQ nodes."""
+    opset: int = OPSET
+    """The ONNX operator set of the file."""
+    is_static: bool = False
+    """The file has the case's shapes and no dynamic dimension."""
+    is_pruned: bool = False
+    """Two of every four weights along the inputs of convolutions and matrices are zero."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +45,12 @@ class Graph:
     """What an engine is built from: a model's code and weights, or a file exported from them."""
 
     spec: ModelSpec
-    format: GraphFormat
     file: str
     """The weights (safetensors) of a ``module``, the graph (ONNX) of an ``onnx``."""
     digest: str
     """SHA-256 over everything that decides what the graph computes."""
-    opset: int = 0
-    """The ONNX operator set, read from the file; 0 for a ``module``."""
+    request: GraphRequest
+    """What was asked for, and was found in the file."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,8 @@ class BuildRequest:
     device: str
     shapes: Mapping[str, tuple[int, ...]]
     """Each input's shape, batch first."""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    """Every setting of the engine, by name."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,12 @@ class Evidence:
 
     precision: str
     device: str
+    share: float = 1.0
+    """How much of the work, counted in nodes or layers, ran on that device in that precision."""
+    work: str = "the whole graph"
+    """What ``share`` is counted in, in words: ``54 of 56 layers``."""
+    proven: Mapping[str, OptionValue] = field(default_factory=dict)
+    """The engine's settings that can be seen to be in force, with the values that are."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -94,11 +122,11 @@ class Runner(Protocol):
 
 
 @runtime_checkable
-class LimitsOpset(Protocol):
-    """What an `Engine` has besides if its library reads ONNX only up to some operator set."""
+class LimitsPrecisions(Protocol):
+    """What an `Engine` has besides if its version or the hardware decides on precisions."""
 
-    def opset(self) -> int | None:
-        """Return the opset to export at, or None for the usual one, without importing anything."""
+    def lack(self, precision: Precision, device: str) -> Missing | None:
+        """Return why ``precision`` cannot run on ``device`` here, without importing anything."""
         ...
 
 
@@ -121,8 +149,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def graph_format(self) -> GraphFormat:
-        """Return what `build` takes."""
+    def options(self) -> Mapping[str, EngineOption]:
+        """Return the settings that a user may change, by name."""
         ...
 
     @property
@@ -132,6 +160,10 @@ class Engine(Protocol):
 
     def missing(self, device: str) -> Missing | None:
         """Return why this engine cannot run on ``device`` here, without importing anything."""
+        ...
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return what `build` takes for ``request``, without importing anything."""
         ...
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:

@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.engine import OPSET
 from pytest_infer.errors import ExportError
+from pytest_infer.torch_runner import input_dtype, torch_dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
 
+    from pytest_infer.engine import GraphRequest
     from pytest_infer.spec import ModelSpec
-
-OPSET = 18
-"""The first operator set that torch's dynamo exporter writes without converting down."""
 
 TRACE_BATCH = 2
 """An example batch of 1 would be baked into the graph as a constant."""
 
 
-def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, opset: int = OPSET) -> None:
-    """Write ``module`` to ``path`` with named inputs and outputs and dynamic dimensions.
+def export_onnx(
+    module: nn.Module,
+    spec: ModelSpec,
+    path: Path,
+    request: GraphRequest,
+    shapes: Mapping[str, Sequence[int]],
+) -> None:
+    """Write ``module`` to ``path`` with named inputs and outputs, as ``request`` describes.
 
-    Below `OPSET` torch's older, tracing exporter writes the file: the dynamo exporter would leave
-    the graph at `OPSET` without a word.
+    The module's weights and inputs are cast to the request's precision. A static file has
+    ``shapes``, any other the spec's dynamic dimensions. Below `OPSET` torch's older, tracing
+    exporter writes the file: the dynamo exporter would leave the graph at `OPSET` without a word.
 
-    Raise `ExportError` if torch cannot, or if the file's operator set, names or dynamic
-    dimensions are not the ones asked for.
+    Raise `ExportError` if torch cannot, or if the file's operator set, names or dimensions are not
+    the ones asked for.
     """
     import torch
 
+    dtype = torch_dtype(request.precision)
+    sizes = shapes if request.is_static else spec.input_shapes(TRACE_BATCH)
     example = tuple(
-        torch.zeros(shape, dtype=getattr(torch, spec.inputs[name].dtype))
-        for name, shape in spec.input_shapes(TRACE_BATCH).items()
+        torch.zeros(tuple(shape), dtype=input_dtype(spec.inputs[name], dtype))
+        for name, shape in sizes.items()
     )
-    exporter = _by_dynamo(spec) if opset >= OPSET else _by_tracing(spec)
+    signature = signature_of(spec, request, sizes)
+    exporter = _exporter(spec, request)
     try:
         torch.onnx.export(
-            module,
+            module.to(dtype),
             example,
             path,
-            opset_version=opset,
+            opset_version=request.opset,
             input_names=list(spec.inputs),
             output_names=list(spec.outputs),
             **exporter,
@@ -51,13 +63,38 @@ def export_onnx(module: nn.Module, spec: ModelSpec, path: Path, *, opset: int = 
             f"cannot export {spec.name} to ONNX",
             why=f"{type(error).__name__}: {error}",
             mend=f"make the module exportable by torch.onnx.export(dynamo={exporter['dynamo']}, "
-            f"opset_version={opset})",
+            f"opset_version={request.opset})",
         ) from error
-    check_graph(path, spec, opset=opset)
+    check_graph(path, signature, opset=request.opset)
+
+
+def signature_of(
+    spec: ModelSpec, request: GraphRequest, shapes: Mapping[str, Sequence[int]]
+) -> ModelSpec:
+    """Return ``spec`` as a file that ``request`` describes must have it."""
+    if not request.is_static:
+        return spec
+    inputs = {
+        name: replace(tensor, shape=tuple(shapes[name])) for name, tensor in spec.inputs.items()
+    }
+    sizes = {
+        dim: size
+        for name, tensor in spec.inputs.items()
+        for dim, size in zip(tensor.shape, shapes[name], strict=True)
+        if isinstance(dim, str)
+    }
+    outputs = {
+        name: replace(tensor, shape=tensor.resolved(sizes)) for name, tensor in spec.outputs.items()
+    }
+    return replace(spec, inputs=inputs, outputs=outputs)
 
 
 def check_graph(path: Path, spec: ModelSpec, *, opset: int) -> None:
-    """Raise `ExportError` unless the file has the opset, the names and the dynamic dimensions."""
+    """Raise `ExportError` unless the file has the opset, the names and the dimensions of ``spec``.
+
+    A dimension that is dynamic in the spec must be so in the file, and one that is not must have
+    its size, where the file gives one.
+    """
     import onnx
 
     graph = onnx.load(path, load_external_data=False)
@@ -92,26 +129,25 @@ def opset_of(graph: Any) -> int:
 
 def _check_dims(value: Any, shape: tuple[int | str, ...], model: str) -> None:
     dims = value.type.tensor_type.shape.dim
-    baked = [
+    odd = [
         f"dimension {axis} ({want}) is {dim.dim_value}"
         for axis, (dim, want) in enumerate(zip(dims, shape, strict=False))
-        if isinstance(want, str) and dim.HasField("dim_value")
+        if dim.HasField("dim_value") and dim.dim_value != want
     ]
-    if baked or len(dims) != len(shape):
+    if odd or len(dims) != len(shape):
         raise ExportError(
-            f"{model} was exported without its dynamic dimensions",
+            f"{model} was exported with other dimensions than its spec",
             why=f"{value.name}: "
-            + ("; ".join(baked) or f"{len(dims)} dimensions instead of {len(shape)}"),
+            + ("; ".join(odd) or f"{len(dims)} dimensions instead of {len(shape)}"),
             mend="remove Python arithmetic on shapes from forward(), or declare the size as fixed",
         )
 
 
-def _by_dynamo(spec: ModelSpec) -> dict[str, Any]:
-    return {"dynamo": True, "dynamic_shapes": _dynamic_shapes(spec), "external_data": False}
-
-
-def _by_tracing(spec: ModelSpec) -> dict[str, Any]:
-    tensors = {**spec.inputs, **spec.outputs}
+def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
+    if request.opset >= OPSET:
+        dynamic = {} if request.is_static else {"dynamic_shapes": _dynamic_shapes(spec)}
+        return {"dynamo": True, "external_data": False, **dynamic}
+    tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}
     return {
         "dynamo": False,
         "dynamic_axes": {

@@ -32,7 +32,7 @@ class LoadedModel:
         """Return the module with its weights, in eval mode on the CPU, in pytest's process."""
         from pytest_infer.weights import module_from_graph
 
-        return module_from_graph(self._artefacts.module_graph(self._name))
+        return module_from_graph(self._artefacts.module(self._name))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer import engines, models
 from pytest_infer.config import ALL, AUTO
 from pytest_infer.engine import Missing
+from pytest_infer.engine_option import read_options
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.spec import Case
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_infer.config import InferConfig
+    from pytest_infer.spec import OptionValue, Precision
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,34 @@ class Matrix:
     exclusions: tuple[Exclusion, ...]
 
 
+Lack: TypeAlias = "Callable[[str], Missing | None]"
+PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
+
+
 def make_matrix(
-    config: InferConfig, device: str, missing: Callable[[str], Missing | None]
+    config: InferConfig, device: str, missing: Lack, lacking: PrecisionLack = lambda *_: None
 ) -> Matrix:
     """Return the matrix that ``config`` asks for on ``device``.
 
     Raise `OptionError` for unknown names, for an engine that was asked for by name and cannot
-    run here, and if no case is left.
+    run here, for a setting that an engine does not have, and if no case is left. ``lacking`` says
+    why an engine's own version or hardware cannot do one of its precisions.
     """
+    settings = _settings(config)
     names = tuple(models.find(name).spec.name for name in config.models or models.registered())
     _demand(_named(config), missing)
     cases: list[Case] = []
     exclusions: list[Exclusion] = []
     for engine, precision in product(_engines(config), config.precisions):
         wanted = [
-            Case(model, engine, precision, batch, device)
+            Case(model, engine, precision, batch, device, settings.get(engine, ()))
             for model, batch in product(names, config.batches)
         ]
-        lack = missing(engine) or _lacking_precision(engine, precision, device)
+        lack = (
+            missing(engine)
+            or _lacking_precision(engine, precision, device)
+            or lacking(engine, precision)
+        )
         if lack is None:
             cases += wanted
         else:
@@ -91,6 +103,18 @@ def _lacking_precision(engine: str, precision: str, device: str) -> Missing | No
         why=f"on {kind}, {engine} runs {', '.join(able) or 'nothing'}",
         mend=f"--infer-precision={able[0]}" if able else "another --infer-device",
     )
+
+
+def _settings(config: InferConfig) -> dict[str, tuple[tuple[str, OptionValue], ...]]:
+    """Return what each engine's settings are changed to."""
+    texts: dict[str, dict[str, str]] = {}
+    for name, text in config.engine_options.items():
+        engine, _, option = name.partition(".")
+        texts.setdefault(engine, {})[option] = text
+    return {
+        engine: tuple(read_options(engines.find(engine).options, engine, named).items())
+        for engine, named in texts.items()
+    }
 
 
 def _demand(chosen: Sequence[str], missing: Callable[[str], Missing | None]) -> None:

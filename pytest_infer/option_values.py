@@ -100,6 +100,22 @@ def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
     return hosts
 
 
+def read_engine_options(flag: str, parts: list[str]) -> dict[str, str]:
+    """Return the text of each ENGINE.NAME=VALUE."""
+    texts = {}
+    for part in parts:
+        name, separator, value = part.partition("=")
+        engine, _, option = name.partition(".")
+        if not (engine and option and separator and value):
+            raise OptionError(
+                f"{flag}={part} is not valid",
+                why="it takes ENGINE.NAME=VALUE",
+                mend=f"for example {flag}=ort.intra_op_threads=1; --infer-engines shows all",
+            )
+        texts[name] = value
+    return texts
+
+
 def read_weights(flag: str, parts: list[str]) -> str:
     """Return ``seeded``, ``pretrained`` or the path of a folder that exists."""
     from pytest_infer.spec import WEIGHTS

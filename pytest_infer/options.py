@@ -12,6 +12,7 @@ from pytest_infer.errors import OptionError
 from pytest_infer.option_values import (
     read_calls,
     read_device,
+    read_engine_options,
     read_flag,
     read_folder,
     read_hosts,
@@ -142,6 +143,13 @@ OPTIONS = (
         read_hosts,
         "where an engine runs: an execnet specification, or inline",
         "ENGINE=SPEC,…",
+    ),
+    Option(
+        "--infer-option",
+        "engine_options",
+        read_engine_options,
+        "settings of engines; --infer-engines shows them",
+        "ENGINE.NAME=VALUE,…",
     ),
     Option(
         "--infer-weights",

@@ -15,6 +15,7 @@ from pytest_infer.device_lock import DeviceLock
 from pytest_infer.engine import Missing
 from pytest_infer.errors import HostError, InferError, OptionError
 from pytest_infer.fingerprint import device_fingerprint, gpu_count
+from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
 from pytest_infer.matrix import make_matrix
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.coverage import Coverage
     from pytest_infer.matrix import Matrix
-    from pytest_infer.spec import Source
+    from pytest_infer.spec import Precision, Source
 
 
 class InferSession:
@@ -48,7 +49,7 @@ class InferSession:
     @cached_property
     def matrix(self) -> Matrix:
         """Return the cases that can run here, and why others cannot."""
-        return make_matrix(self.config, self.device, self.missing)
+        return make_matrix(self.config, self.device, self.missing, self.lack)
 
     @cached_property
     def lock(self) -> DeviceLock:
@@ -103,14 +104,22 @@ class InferSession:
 
     def missing(self, engine: str) -> Missing | None:
         """Return why ``engine`` cannot run in its host; the default host is like this process."""
+        return self._asked("missing", engine, device=self.device)
+
+    def lack(self, engine: str, precision: Precision) -> Missing | None:
+        """Return why the engine in its host cannot run ``precision``, one of those it knows."""
+        return self._asked("lack", engine, precision=precision, device=self.device)
+
+    def _asked(self, operation: str, engine: str, **arguments: Any) -> Missing | None:
         if self.config.hosts.get(engine, DEFAULT) in (DEFAULT, INLINE):
-            return engines.find(engine).missing(self.device)
+            found: Missing | None = getattr(EngineOperations(), operation)(engine, **arguments)
+            return found
         lack = self.hosts.shared(engine).call(
-            "engine.missing",
+            f"engine.{operation}",
             error=HostError,
             doing=f"ask for {engine}",
             engine=engine,
-            device=self.device,
+            **arguments,
         )
         return Missing(**lack) if lack else None
 

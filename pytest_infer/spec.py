@@ -13,6 +13,9 @@ Task: TypeAlias = Literal["classification", "detection", "tensor"]
 TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
 WEIGHTS = ("seeded", "pretrained")
 
+OptionValue: TypeAlias = bool | int | str
+"""What a setting of an engine may be."""
+
 
 @dataclass(frozen=True)
 class Dim:
@@ -71,18 +74,21 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Case:
-    """One test's model, engine, precision, batch size and device."""
+    """One test's model, engine, precision, batch size, device, and settings of the engine."""
 
     model: str
     engine: str
     precision: Precision
     batch: int
     device: str
+    options: tuple[tuple[str, OptionValue], ...] = ()
+    """The engine's settings that differ from their defaults, sorted by name."""
 
     @property
     def id(self) -> str:
         """Return the test id, which is the baseline's key too."""
-        return f"{self.model}-{self.engine}-{self.precision}-b{self.batch}"
+        settings = "".join(f"+{_setting(name, value)}" for name, value in self.options)
+        return f"{self.model}-{self.engine}-{self.precision}-b{self.batch}{settings}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
@@ -92,4 +98,15 @@ class Case:
             "precision": self.precision,
             "batch": self.batch,
             "device": self.device,
+            "options": dict(self.options),
         }
+
+
+def case_from_dict(fields: Mapping[str, Any]) -> Case:
+    """Return the case of which `Case.as_dict` made ``fields``."""
+    options = tuple(sorted(fields.get("options", {}).items()))
+    return Case(**{**fields, "options": options})
+
+
+def _setting(name: str, value: OptionValue) -> str:
+    return name if value is True else f"{name}={str(value).lower()}"

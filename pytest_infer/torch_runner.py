@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from pytest_infer.engine import Array, Arrays, BuiltEngine
-    from pytest_infer.spec import Precision
+    from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Graph
+    from pytest_infer.spec import Precision, TensorSpec
 
 DTYPES: Mapping[Precision, str] = {
     "fp64": "float64",
@@ -52,6 +52,26 @@ def torch_dtype(precision: Precision) -> Any:
     import torch
 
     return getattr(torch, DTYPES[precision])
+
+
+def input_dtype(spec: TensorSpec, dtype: Any) -> Any:
+    """Return the torch dtype of an input: ``dtype``, unless it is no floating one."""
+    import torch
+
+    return dtype if spec.dtype.startswith("float") else getattr(torch, spec.dtype)
+
+
+def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:
+    """Return inputs of zeros on the device, in the request's shapes and precision."""
+    import torch
+
+    dtype = torch_dtype(request.precision)
+    return tuple(
+        torch.zeros(
+            tuple(request.shapes[name]), device=request.device, dtype=input_dtype(spec, dtype)
+        )
+        for name, spec in graph.spec.inputs.items()
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pytest_infer.errors import ModelError
 from pytest_infer.feeds import make_feeds
 from pytest_infer.models import find
 from pytest_infer.photographs import photographs
+from pytest_infer.pruning import prune
 from pytest_infer.seeding import seed_network
 from pytest_infer.spec import WEIGHTS
 
@@ -56,6 +57,8 @@ def module_from_graph(graph: Graph) -> nn.Module:
     choice = {} if graph.spec.brings_weights else {"pretrained": False}
     module = _created(model, **choice)
     load_weights(module, Path(graph.file))
+    if graph.request.is_pruned:
+        prune(module)
     return module
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.engine import GraphRequest
 from pytest_infer.torch_runner import TorchRunner, missing_torch, torch_dtype
 from pytest_infer.weights import module_from_graph
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, GraphFormat, Missing
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engine_option import EngineOption
     from pytest_infer.spec import Precision
 
 
@@ -21,8 +23,8 @@ class Eager:
 
     name = "eager"
     libraries = ("torch",)
-    graph_format: GraphFormat = "module"
     builds_files = False
+    options: Mapping[str, EngineOption] = {}
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp64", "fp32", "bf16", "fp16"),
         "cuda": ("fp64", "fp32", "tf32", "bf16", "fp16"),
@@ -31,6 +33,11 @@ class Eager:
     def missing(self, device: str) -> Missing | None:
         """Return why torch cannot run here."""
         return missing_torch(device)
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return a module: eager mode is the model's code."""
+        del request
+        return GraphRequest("module")
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Write nothing: eager mode runs the model's code with the weights of its graph."""

@@ -7,7 +7,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engine import Evidence, Missing
+from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         BuiltEngine,
         Engine,
         Graph,
-        GraphFormat,
     )
+    from pytest_infer.engine_option import EngineOption
     from pytest_infer.spec import Precision
 
 FILE = "optimized.onnx"
@@ -34,8 +34,8 @@ class OnnxRuntime:
 
     name = "ort"
     libraries = ("onnxruntime", "onnxruntime-gpu")
-    graph_format: GraphFormat = "onnx"
     builds_files = True
+    options: Mapping[str, EngineOption] = {}
     precisions: Mapping[str, tuple[Precision, ...]] = {"cpu": ("fp32",)}
 
     def missing(self, device: str) -> Missing | None:
@@ -45,6 +45,11 @@ class OnnxRuntime:
         if device.startswith("cuda"):
             return Missing("this adapter drives ONNX Runtime on the CPU only", "--infer-device=cpu")
         return None
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return an ONNX file with the model's dynamic dimensions."""
+        del request
+        return GraphRequest("onnx")
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Optimize the graph at ONNX Runtime's highest level and save it."""
@@ -61,7 +66,7 @@ class OnnxRuntime:
                 why=str(error),
                 mend="see whether onnx.checker accepts the graph and this onnxruntime its opset",
             ) from error
-        return {"opset": graph.opset}
+        return {"opset": graph.request.opset}
 
     @contextmanager
     def open(self, built: BuiltEngine) -> Iterator[OrtRunner]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.engine import GraphRequest
 from pytest_infer.errors import BuildError, LoadError
-from pytest_infer.torch_runner import TorchRunner, arithmetic, missing_torch, torch_dtype
+from pytest_infer.torch_runner import TorchRunner, arithmetic, examples, missing_torch, torch_dtype
 from pytest_infer.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, GraphFormat, Missing
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engine_option import EngineOption
     from pytest_infer.spec import Precision
 
 FILE = "module.pt"
@@ -24,8 +26,8 @@ class TorchScript:
 
     name = "torchscript"
     libraries = ("torch",)
-    graph_format: GraphFormat = "module"
     builds_files = True
+    options: Mapping[str, EngineOption] = {}
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp32", "bf16", "fp16"),
         "cuda": ("fp32", "tf32", "bf16", "fp16"),
@@ -35,21 +37,19 @@ class TorchScript:
         """Return why torch cannot run here."""
         return missing_torch(device)
 
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return a module: tracing runs the model's code."""
+        del request
+        return GraphRequest("module")
+
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Trace the module on the device at the request's shapes, freeze and save it."""
         import torch
 
-        dtype = torch_dtype(request.precision)
-        module = module_from_graph(graph).to(request.device, dtype)
-        example = tuple(
-            torch.zeros(request.shapes[name], device=request.device).to(
-                dtype if spec.dtype.startswith("float") else getattr(torch, spec.dtype)
-            )
-            for name, spec in graph.spec.inputs.items()
-        )
+        module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))
         try:
             with arithmetic(request.precision):
-                traced = torch.jit.trace(module, example, check_trace=False)
+                traced = torch.jit.trace(module, examples(graph, request), check_trace=False)
                 torch.jit.save(torch.jit.freeze(traced), folder / FILE)
         except Exception as error:
             raise BuildError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_infer.engine import Evidence, Missing
+from pytest_infer.engine import OPSET, Evidence, GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.tensorrt_api import (
     DISTRIBUTIONS,
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         BuiltEngine,
         Engine,
         Graph,
-        GraphFormat,
     )
+    from pytest_infer.engine_option import EngineOption
     from pytest_infer.spec import Precision
 
 PLAN = "engine.plan"
@@ -75,8 +75,8 @@ class TensorRt:
 
     name = "trt"
     libraries = DISTRIBUTIONS
-    graph_format: GraphFormat = "onnx"
     builds_files = True
+    options: Mapping[str, EngineOption] = {}
     precisions: Mapping[str, tuple[Precision, ...]] = {"cuda": ("fp32", "tf32", "fp16")}
 
     def missing(self, device: str) -> Missing | None:
@@ -92,10 +92,11 @@ class TensorRt:
             return Missing(f"{' and '.join(absent)} not installed", MISSING_MEND)
         return None
 
-    def opset(self) -> int | None:
-        """Return the opset that the installed TensorRT needs."""
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return an ONNX file at an opset that the installed TensorRT reads right."""
+        del request
         version = installed_version()
-        return newest_opset(version) if version else None
+        return GraphRequest("onnx", opset=(newest_opset(version) if version else None) or OPSET)
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Build a plan for the request's shapes alone, with the timings of earlier builds."""
@@ -126,7 +127,7 @@ class TensorRt:
             return {
                 "tensorrt": tensorrt.__version__,
                 "gpu": gpu,
-                "opset": graph.opset,
+                "opset": graph.request.opset,
                 "flags": flags,
                 "started_with_timings": has_timings,
             }
@@ -270,9 +271,9 @@ def _gpu_index(device: str) -> int:
 
 def _refuse_opset(graph: Graph, version: str) -> None:
     newest = newest_opset(version)
-    if newest is not None and graph.opset > newest:
+    if newest is not None and graph.request.opset > newest:
         raise BuildError(
-            f"cannot build {graph.spec.name} for trt from a graph of opset {graph.opset}",
+            f"cannot build {graph.spec.name} for trt from a graph of opset {graph.request.opset}",
             why=f"TensorRT {version} reads opsets up to {newest}; of a later one it accepts "
             "reductions whose axes are an input, and reduces over all axes",
             mend=f"export the graph at opset {newest}",

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
 from pytest_infer.clock import clock_for
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsOpset, Runner
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
 from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engine import Array, Arrays, Evidence, Missing
+    from pytest_infer.engine import Array, Arrays, Evidence, GraphRequest, Missing
+    from pytest_infer.spec import Precision
 
 
 @dataclass
@@ -43,10 +44,14 @@ class EngineOperations:
         """Return the versions that an engine's built artefacts depend on."""
         return fingerprint.runtime_fingerprint(engines.find(engine).libraries)
 
-    def opset(self, engine: str) -> int | None:
-        """Return the ONNX operator set that ``engine`` needs, or None if any will do."""
+    def graph_request(self, engine: str, request: dict[str, Any]) -> GraphRequest:
+        """Return what ``engine`` wants to be built from."""
+        return engines.find(engine).graph_request(as_type(request, BuildRequest))
+
+    def lack(self, engine: str, precision: Precision, device: str) -> Missing | None:
+        """Return why ``precision`` cannot run on ``device`` in this host, as far as is known."""
         adapter = engines.find(engine)
-        return adapter.opset() if isinstance(adapter, LimitsOpset) else None
+        return adapter.lack(precision, device) if isinstance(adapter, LimitsPrecisions) else None
 
     def build(
         self, engine: str, graph: dict[str, Any], request: dict[str, Any], folder: str

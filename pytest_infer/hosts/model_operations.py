@@ -8,12 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import fingerprint, models
+from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.cache import digest_of_file
-from pytest_infer.engine import Graph
+from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ModelError
 from pytest_infer.export import export_onnx
 from pytest_infer.feeds import make_feeds
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.weights import load_module, module_from_graph, save_weights
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ SHARED_CODE = ("coco.py", "imagenet.py", "seeding.py", "weights.py")
 
 LIBRARIES = ("torch", "torchvision", "transformers", "numpy", "pillow", "scikit-image")
 """Distributions whose version can change what a model computes or is fed."""
+
+EXPORTERS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
+"""Distributions whose version can change an exported or quantized file."""
 
 
 class ModelOperations:
@@ -60,11 +65,27 @@ class ModelOperations:
         """Return the named inputs made from the first ``batch`` photographs, cyclically."""
         return make_feeds(models.find(model), batch, Path(images) if images else None)
 
-    def export(self, graph: dict[str, Any], folder: str, opset: int) -> None:
-        """Export a module with its weights to ONNX."""
-        module = as_type(graph, Graph)
+    def runtime(self) -> dict[str, Any]:
+        """Return the versions on which an exported file depends."""
+        return fingerprint.runtime_fingerprint(EXPORTERS)
+
+    def export(
+        self, graph: dict[str, Any], request: dict[str, Any], shapes: dict[str, Any], folder: str
+    ) -> None:
+        """Export a module with its weights to the ONNX file that ``request`` describes."""
+        module, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         path = Path(folder, GRAPH_FILE)
-        export_onnx(module_from_graph(module), module.spec, path, opset=opset)
+        export_onnx(module_from_graph(module), module.spec, path, wanted, shapes)
+
+    def calibration_digest(self, model: str, images: str) -> str:
+        """Return the digest of what `quantize` calibrates on."""
+        return digest_of_arrays(calibration_feeds(models.find(model), images))
+
+    def quantize(self, graph: dict[str, Any], images: str, folder: str) -> None:
+        """Write an exported fp32 graph in int8, calibrated on every photograph."""
+        exact = as_type(graph, Graph)
+        feeds = calibration_feeds(models.find(exact.spec.name), images)
+        quantize_onnx(Path(exact.file), feeds, Path(folder, GRAPH_FILE))
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Mapping[str, Any]]:
         """Return what the model's own postprocessing makes of its outputs, per row."""

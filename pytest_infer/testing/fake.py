@@ -8,7 +8,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_infer import engines
-from pytest_infer.engine import LimitsOpset
+from pytest_infer.engine import LimitsPrecisions
 from pytest_infer.spec import Precision
 from pytest_infer.testing.faults import OutputFault, ProcessFault
 
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
         Engine,
         Evidence,
         Graph,
-        GraphFormat,
+        GraphRequest,
         Missing,
         Runner,
     )
+    from pytest_infer.engine_option import EngineOption
 
 Stage: TypeAlias = Literal["build", "open", "infer"]
 
@@ -59,9 +60,9 @@ class FakeEngine:
         return self._inner.precisions
 
     @property
-    def graph_format(self) -> GraphFormat:
-        """Return what the inner engine takes."""
-        return self._inner.graph_format
+    def options(self) -> Mapping[str, EngineOption]:
+        """Return the inner engine's settings."""
+        return self._inner.options
 
     @property
     def builds_files(self) -> bool:
@@ -72,9 +73,14 @@ class FakeEngine:
         """Return why the inner engine cannot run."""
         return self._inner.missing(device)
 
-    def opset(self) -> int | None:
-        """Return the opset that the inner engine needs."""
-        return self._inner.opset() if isinstance(self._inner, LimitsOpset) else None
+    def lack(self, precision: Precision, device: str) -> Missing | None:
+        """Return why the inner engine cannot run ``precision``."""
+        inner = self._inner
+        return inner.lack(precision, device) if isinstance(inner, LimitsPrecisions) else None
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return what the inner engine takes for what really runs."""
+        return self._inner.graph_request(self._really(request))
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Build the inner engine."""

@@ -1,4 +1,4 @@
-"""Graphs are exported at the operator set that their engine reads."""
+"""Graphs are exported as their engine wants them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import Any
 
 import pytest
 
+from pytest_infer import engines
 from pytest_infer.artefacts import Artefacts
 from pytest_infer.cache import Cache
 from pytest_infer.config import InferConfig
+from pytest_infer.engine import OPSET, GraphRequest
 from pytest_infer.engines import trt
-from pytest_infer.export import OPSET
 from pytest_infer.hosts.engine_operations import EngineOperations
+from pytest_infer.hosts.wire import as_type, packed
+from pytest_infer.spec import Case
 
 
 class Hosts:
     """Answers what artefacts ask of hosts, and writes what was asked for instead of files."""
 
     def __init__(self) -> None:
-        self.exported: list[int] = []
+        self.exported: list[GraphRequest] = []
+        self.quantized = 0
 
     def shared(self, engine: str) -> Hosts:
         """Return the one host of every engine."""
@@ -30,14 +34,36 @@ class Hosts:
         """Answer one operation."""
         assert error
         assert doing
-        if operation == "engine.opset":
-            return EngineOperations().opset(**arguments)
+        if operation == "engine.graph_request":
+            return packed(EngineOperations().graph_request(**packed(arguments)))
         if operation == "model.export":
-            self.exported.append(arguments["opset"])
-            Path(arguments["folder"], "graph.onnx").write_text(str(arguments["opset"]))
+            self.exported.append(as_type(packed(arguments["request"]), GraphRequest))
+            _write(arguments, "graph.onnx", f"{arguments['request']} {arguments['shapes']}")
+        if operation == "model.quantize":
+            self.quantized += 1
+            _write(arguments, "graph.onnx", f"int8 of {arguments['graph'].digest}")
         if operation == "model.write_weights":
-            Path(arguments["folder"], "weights.safetensors").write_text("weights")
+            _write(arguments, "weights.safetensors", "weights")
         return {}
+
+
+def _write(arguments: dict[str, Any], name: str, text: str) -> None:
+    Path(arguments["folder"], name).write_text(text)
+
+
+class Wants:
+    """An engine that wants a graph of its own kind."""
+
+    name = "wants"
+
+    def __init__(self, **wanted: Any) -> None:
+        self.options: dict[str, Any] = {}
+        self._wanted = wanted
+
+    def graph_request(self, request: Any) -> GraphRequest:
+        """Return what it was made to want."""
+        assert request.shapes
+        return GraphRequest("onnx", **self._wanted)
 
 
 @pytest.fixture
@@ -51,25 +77,70 @@ def _artefacts(hosts: Hosts, folder: Path) -> Artefacts:
     return Artefacts(InferConfig(device="cpu", cache=folder), Cache(folder), hosts)
 
 
+def case(engine: str, batch: int = 1) -> Case:
+    """Return a case of ResNet-50."""
+    return Case("resnet50", engine, "fp32", batch, "cpu")
+
+
 def test_each_engine_gets_its_opset(hosts: Hosts, tmp_path: Path) -> None:
     """TensorRT 8.6 is built from opset 17, ONNX Runtime from the usual one, of the same model."""
     artefacts = _artefacts(hosts, tmp_path)
-    old, usual = (artefacts.graph("resnet50", engine) for engine in ("trt", "ort"))
-    assert (old.opset, usual.opset) == (17, OPSET)
-    assert hosts.exported == [17, OPSET]
-    assert Path(old.file).read_text() == "17"
+    old, usual = (artefacts.graph(case(engine)) for engine in ("trt", "ort"))
+    assert (old.request.opset, usual.request.opset) == (17, OPSET)
+    assert [request.opset for request in hosts.exported] == [17, OPSET]
     assert old.digest != usual.digest
 
 
 def test_opset_is_part_of_the_key(hosts: Hosts, tmp_path: Path) -> None:
     """A later run finds the graph of each opset, and none in place of the other."""
-    _artefacts(hosts, tmp_path).graph("resnet50", "trt")
+    first = _artefacts(hosts, tmp_path).graph(case("trt"))
     later = _artefacts(hosts, tmp_path)
-    assert later.graph("resnet50", "trt").opset == 17
-    assert later.graph("resnet50", "ort").opset == OPSET
-    assert hosts.exported == [17, OPSET]
+    assert later.graph(case("trt")) == first
+    assert later.graph(case("ort")) != first
+    assert len(hosts.exported) == 2
 
 
-def test_an_engine_without_an_opinion_takes_any_opset() -> None:
-    """Only an engine that limits the opset answers."""
-    assert EngineOperations().opset("ort") is None
+def test_batches_share_a_dynamic_graph(hosts: Hosts, tmp_path: Path) -> None:
+    """A graph with dynamic dimensions is exported once for all batch sizes."""
+    artefacts = _artefacts(hosts, tmp_path)
+    assert artefacts.graph(case("ort", 1)) == artefacts.graph(case("ort", 8))
+    assert len(hosts.exported) == 1
+
+
+def wanting(monkeypatch: pytest.MonkeyPatch, **wanted: Any) -> Case:
+    """Register an engine that wants such a graph; return a case of it."""
+    engine = Wants(**wanted)
+    known = engines.find
+    monkeypatch.setattr(engines, "find", lambda name: engine if name == "wants" else known(name))
+    return case("wants")
+
+
+def test_a_static_graph_belongs_to_its_batch(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A static graph is exported anew for another batch size."""
+    one = wanting(monkeypatch, is_static=True)
+    artefacts = _artefacts(hosts, tmp_path)
+    assert artefacts.graph(one).digest != artefacts.graph(case("wants", 8)).digest
+
+
+def test_int8_is_quantized_from_the_exact_graph(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fp32 graph is exported at the same opset, then quantized once."""
+    one = wanting(monkeypatch, precision="int8", opset=17)
+    for _ in range(2):
+        graph = _artefacts(hosts, tmp_path).graph(one)
+    assert hosts.exported == [GraphRequest("onnx", opset=17)]
+    assert hosts.quantized == 1
+    assert Path(graph.file).read_text().startswith("int8 of ")
+
+
+def test_pruned_weights_make_another_graph(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pruned model's graph is never taken for the dense one's."""
+    one = wanting(monkeypatch, is_pruned=True)
+    artefacts = _artefacts(hosts, tmp_path)
+    assert artefacts.graph(one).digest != artefacts.graph(case("ort")).digest
+    assert artefacts.module("resnet50", is_pruned=True) != artefacts.module("resnet50")

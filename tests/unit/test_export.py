@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from pytest_infer.engine import OPSET, GraphRequest
 from pytest_infer.errors import ExportError
-from pytest_infer.export import OPSET, check_graph, export_onnx
+from pytest_infer.export import check_graph, export_onnx, signature_of
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.testing.contract_model import contract_cnn
 
@@ -40,7 +41,7 @@ def test_file_has_the_opset_and_computes_as_eager(tmp_path: Path, opset: int) ->
     from onnxruntime import InferenceSession
 
     module, path = contract_cnn(), tmp_path / "graph.onnx"
-    export_onnx(module, SPEC, path, opset=opset)
+    export_onnx(module, SPEC, path, GraphRequest("onnx", opset=opset), {})
     assert [entry.version for entry in onnx.load(path).opset_import if not entry.domain] == [opset]
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for batch in (1, 3):
@@ -54,7 +55,7 @@ def test_file_has_the_opset_and_computes_as_eager(tmp_path: Path, opset: int) ->
 def test_another_opset_than_asked_for_is_an_error(tmp_path: Path) -> None:
     """A file at opset 17 does not pass for one at 18."""
     path = tmp_path / "graph.onnx"
-    export_onnx(contract_cnn(), SPEC, path, opset=17)
+    export_onnx(contract_cnn(), SPEC, path, GraphRequest("onnx", opset=17), {})
     with pytest.raises(ExportError) as caught:
         check_graph(path, SPEC, opset=18)
     assert str(caught.value) == (
@@ -69,7 +70,7 @@ def test_reduction_at_17_has_its_axes_as_an_attribute(tmp_path: Path) -> None:
     import onnx
 
     path = tmp_path / "graph.onnx"
-    export_onnx(contract_cnn(), SPEC, path, opset=17)
+    export_onnx(contract_cnn(), SPEC, path, GraphRequest("onnx", opset=17), {})
     means = [node for node in onnx.load(path).graph.node if node.op_type == "ReduceMean"]
     assert [_axes(node) for node in means] == [[2, 3]]
     assert [len(node.input) for node in means] == [1]
@@ -77,3 +78,42 @@ def test_reduction_at_17_has_its_axes_as_an_attribute(tmp_path: Path) -> None:
 
 def _axes(node: Any) -> list[int]:
     return next(list(value.ints) for value in node.attribute if value.name == "axes")
+
+
+def test_static_file_has_the_shapes(tmp_path: Path) -> None:
+    """A file that is to be static has the case's sizes, in its outputs too."""
+    import onnx
+
+    path = tmp_path / "graph.onnx"
+    request = GraphRequest("onnx", is_static=True)
+    export_onnx(contract_cnn(), SPEC, path, request, {"image": (1, 3, 16, 16)})
+    graph = onnx.load(path).graph
+    assert _dims(graph.input[0]) == [1, 3, 16, 16]
+    assert _dims(graph.output[0]) == [1, 10]
+
+
+def test_static_file_of_another_batch_is_an_error(tmp_path: Path) -> None:
+    """A size that was baked in wrongly does not pass."""
+    path = tmp_path / "graph.onnx"
+    request = GraphRequest("onnx", is_static=True)
+    export_onnx(contract_cnn(), SPEC, path, request, {"image": (1, 3, 16, 16)})
+    wanted = signature_of(SPEC, request, {"image": (2, 3, 16, 16)})
+    with pytest.raises(ExportError) as caught:
+        check_graph(path, wanted, opset=OPSET)
+    assert caught.value.why == "image: dimension 0 (2) is 1"
+
+
+def test_file_in_fp16(tmp_path: Path) -> None:
+    """Weights, inputs and outputs are of the precision that was asked for."""
+    import onnx
+
+    path = tmp_path / "graph.onnx"
+    export_onnx(contract_cnn(), SPEC, path, GraphRequest("onnx", precision="fp16"), {})
+    graph = onnx.load(path).graph
+    kinds = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    weights = {w.data_type for w in graph.initializer if w.data_type != onnx.TensorProto.INT64}
+    assert kinds | weights == {onnx.TensorProto.FLOAT16}
+
+
+def _dims(value: Any) -> list[int]:
+    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]

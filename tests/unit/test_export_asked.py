@@ -3,8 +3,9 @@
 import pytest
 
 from pytest_infer import export
+from pytest_infer.engine import OPSET, GraphRequest
 from pytest_infer.errors import ExportError
-from pytest_infer.export import OPSET, check_graph, export_onnx
+from pytest_infer.export import check_graph, export_onnx
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 
 onnx = pytest.importorskip("onnx")
@@ -66,7 +67,7 @@ def test_right_graph(tmp_path):
         (
             {"shape": (2, 3)},
             (
-                "toy was exported without its dynamic dimensions\n"
+                "toy was exported with other dimensions than its spec\n"
                 "  why:  image: dimension 0 (batch) is 2\n"
                 "  mend: remove Python arithmetic on shapes from forward(), or declare the size as "
                 "fixed"
@@ -75,7 +76,7 @@ def test_right_graph(tmp_path):
         (
             {"shape": ("batch", 3, 1)},
             (
-                "toy was exported without its dynamic dimensions\n"
+                "toy was exported with other dimensions than its spec\n"
                 "  why:  image: 3 dimensions instead of 2\n"
                 "  mend: remove Python arithmetic on shapes from forward(), or declare the size as "
                 "fixed"
@@ -87,7 +88,7 @@ def test_wrong_graph(tmp_path, monkeypatch, wrong, message):
     """Whatever the exporter wrote instead is told; torch itself only warns."""
     monkeypatch.setattr(torch.onnx, "export", lambda *given, **_: write(given[2], **wrong))
     with pytest.raises(ExportError) as caught:
-        export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx")
+        export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
     assert str(caught.value) == message
 
 
@@ -100,7 +101,7 @@ def test_what_is_asked_of_torch(tmp_path, monkeypatch):
         write(path)
 
     monkeypatch.setattr(torch.onnx, "export", exporter)
-    export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx")
+    export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
     assert asked["shapes"] == [(export.TRACE_BATCH, 3)]
     assert (asked["dynamo"], asked["opset_version"], asked["external_data"]) == (True, 18, False)
     assert (asked["input_names"], asked["output_names"]) == (["image"], ["scores"])
@@ -115,7 +116,7 @@ def test_exporter_that_raises(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.onnx, "export", exporter)
     with pytest.raises(ExportError) as caught:
-        export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx")
+        export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
     assert str(caught.value) == (
         "cannot export toy to ONNX\n  why:  RuntimeError: unsupported operator\n"
         "  mend: make the module exportable by torch.onnx.export(dynamo=True, opset_version=18)"

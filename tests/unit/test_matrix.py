@@ -7,6 +7,7 @@ import pytest
 from pytest_infer import engines, marks, models
 from pytest_infer.config import InferConfig
 from pytest_infer.engine import Missing
+from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import OptionError
 from pytest_infer.marks import Narrowing, mark_of, narrowing_of
 from pytest_infer.matrix import make_matrix
@@ -14,13 +15,17 @@ from pytest_infer.spec import Case
 
 ABSENT = Missing("gamma is not installed", "pip install gamma")
 PRECISIONS = {"alpha": ("fp32", "fp16"), "beta": ("fp32",), "gamma": ("fp32",)}
+OPTIONS = {"threads": EngineOption(0, "threads"), "graph": EngineOption(False, "a graph")}
 TASKS = {"zoo": "classification", "ant": "detection"}
 
 
 @pytest.fixture(autouse=True)
 def _small_world(monkeypatch):
     """Three engines, of which gamma is absent, and two models."""
-    fakes = {name: SimpleNamespace(precisions={"cpu": each}) for name, each in PRECISIONS.items()}
+    fakes = {
+        name: SimpleNamespace(precisions={"cpu": each}, options=OPTIONS)
+        for name, each in PRECISIONS.items()
+    }
     known = {
         name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task))
         for name, task in sorted(TASKS.items())
@@ -159,3 +164,38 @@ def test_refused_keyword(keywords, text):
     with pytest.raises(OptionError) as caught:
         narrowing_of(node(keywords))
     assert str(caught.value).startswith(f"@pytest.mark.infer of test_it: {text}\n  why:  ")
+
+
+def test_settings():
+    """What differs from an engine's defaults is a part of its cases and of their ids."""
+    texts = {"alpha.threads": "2", "alpha.graph": "true", "beta.threads": "0"}
+    matrix = make(engine_options=texts, models=("ant",))
+    assert ids(matrix) == ["ant-alpha-fp32-b1+graph+threads=2", "ant-beta-fp32-b1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("alpha.thread", "1", "unknown option of alpha 'thread'"),
+        ("alpha.threads", "many", "alpha.threads=many is not valid"),
+        ("alpha.graph", "yes", "unknown value of alpha.graph 'yes'"),
+    ],
+)
+def test_settings_that_make_no_sense(name, text, message):
+    """A name or value that the engine does not know is refused, with those that it knows."""
+    with pytest.raises(OptionError) as caught:
+        make(engine_options={name: text})
+    assert caught.value.what == message
+
+
+def test_precision_that_this_machine_lacks():
+    """An engine's own version or hardware decides too, and is told."""
+    lack = Missing("the CPU has no fp16", "another CPU")
+    matrix = make_matrix(
+        InferConfig(precisions=("fp16", "fp32"), engines=("alpha",)),
+        "cpu",
+        {}.get,
+        lambda _, precision: lack if precision == "fp16" else None,
+    )
+    assert ids(matrix) == ["ant-alpha-fp32-b1", "zoo-alpha-fp32-b1"]
+    assert [each.lack for each in matrix.exclusions] == [lack]

@@ -54,6 +54,7 @@ def test_names_of_ini_twins():
         "--infer-batch": "infer_batch",
         "--infer-device": "infer_device",
         "--infer-host": "infer_host",
+        "--infer-option": "infer_option",
         "--infer-weights": "infer_weights",
         "--infer-images": "infer_images",
         "--infer-cache": "infer_cache",

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from pytest_infer.spec import Case, Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.spec import Case, Dim, ModelSpec, Source, TensorSpec, case_from_dict
 
 DETECTOR = ModelSpec(
     name="detector",
@@ -29,7 +29,14 @@ def test_case_id():
     """The id names model, engine, precision and batch; the device is not part of it."""
     case = Case("resnet50", "trt", "fp16", 8, "cuda:0")
     assert case.id == "resnet50-trt-fp16-b8"
-    assert Case(**json.loads(json.dumps(case.as_dict()))) == case
+    assert case_from_dict(json.loads(json.dumps(case.as_dict()))) == case
+
+
+def test_case_with_settings():
+    """Settings of the engine are a part of the id, and survive JSON."""
+    case = Case("a", "trt", "fp16", 1, "cuda:0", (("graph", True), ("level", 3), ("tf", False)))
+    assert case.id == "a-trt-fp16-b1+graph+level=3+tf=false"
+    assert case_from_dict(json.loads(json.dumps(case.as_dict()))) == case
 
 
 def test_frozen():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pytest_infer import tensorrt_api
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsOpset, Missing
+from pytest_infer.engine import OPSET, BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.engines import trt
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
@@ -61,7 +61,7 @@ class Bench:
         file = self.folder / "graph.json"
         shapes = {name: tensor.shape for name, tensor in SPEC.outputs.items()}
         file.write_text(json.dumps({"inputs": {"image": ["batch", 3]}, "outputs": shapes}))
-        graph = Graph(SPEC, "onnx", str(file), "digest", opset)
+        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", opset=opset))
         request = BuildRequest(precision, "cpu", SHAPES)
         folder = self.folder / precision
         folder.mkdir()
@@ -206,15 +206,15 @@ def test_opset_18_is_read_by_later_versions(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "opset"), [("8.6.1", 17), ("10.16.1", None), ("11.4.0", None), (None, None)]
+    ("version", "opset"), [("8.6.1", 17), ("10.16.1", OPSET), ("11.4.0", OPSET), (None, OPSET)]
 )
 def test_asks_for_the_opset_it_reads(
-    monkeypatch: pytest.MonkeyPatch, version: str | None, opset: int | None
+    monkeypatch: pytest.MonkeyPatch, version: str | None, opset: int
 ) -> None:
     """The adapter asks for opset 17 by the installed version, without importing TensorRT."""
     monkeypatch.setattr(trt, "installed_version", lambda: version)
-    assert isinstance(trt.ENGINE, LimitsOpset)
-    assert trt.ENGINE.opset() == opset
+    request = BuildRequest("fp32", "cuda:0", SHAPES)
+    assert trt.ENGINE.graph_request(request) == GraphRequest("onnx", opset=opset)
     assert "tensorrt" not in sys.modules
 
 
@@ -336,7 +336,7 @@ def test_tf32_is_read_from_kernels(bench: Bench, asked: str) -> None:
     bench.behaviour.kernel = "sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32_nhwc"
     built = BuiltEngine(
         "trt",
-        Graph(SPEC, "onnx", "", ""),
+        Graph(SPEC, "", "", GraphRequest("onnx")),
         BuildRequest(asked, "cpu", SHAPES),
         str(bench.folder / asked),
     )

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Evidence, Graph
+from pytest_infer.engine import BuildRequest, BuiltEngine, Evidence, Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed, unpacked
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 
@@ -78,14 +78,14 @@ def test_built_engine():
     spec = ModelSpec(
         "toy", "tensor", {"x": TensorSpec(("batch", 3))}, {"y": TensorSpec(("batch",))}, Source("m")
     )
-    graph = Graph(spec, "onnx", "/a/graph.onnx", "12ab", 18)
+    graph = Graph(spec, "/a/graph.onnx", "12ab", GraphRequest("onnx", opset=17))
     built = BuiltEngine("ort", graph, BuildRequest("fp32", "cpu", {"x": (1, 3)}), "/a/b")
     assert as_type(carried(built), BuiltEngine) == built
 
 
 def test_dataclass_with_arrays():
     """Arrays in a dataclass are carried as arrays."""
-    again = carried(Evidence("fp32", "cpu", {"scales": np.arange(3)}))
+    again = carried(Evidence("fp32", "cpu", details={"scales": np.arange(3)}))
     assert again["precision"] == "fp32"
     assert (again["details"]["scales"] == [0, 1, 2]).all()
 

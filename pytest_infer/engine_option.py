@@ -1,0 +1,70 @@
+"""The settings of engines: what they may be, and how the command line's text is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_infer.errors import OptionError, unknown
+from pytest_infer.spec import OptionValue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FLAGS = {"true": True, "false": False}
+_TEXT = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class EngineOption:
+    """A setting of an engine, which ``--infer-option=ENGINE.NAME=VALUE`` changes."""
+
+    default: OptionValue
+    """Its type is the type of every value."""
+    help: str
+    choices: tuple[str, ...] = ()
+    """The valid texts; empty for any of the default's type."""
+    least: int = 0
+    """The smallest valid number."""
+
+    def read(self, name: str, text: str) -> OptionValue:
+        """Return the value that ``text`` means; raise `OptionError` naming what is valid."""
+        if isinstance(self.default, bool):
+            if text not in _FLAGS:
+                raise unknown(f"value of {name}", text, _FLAGS)
+            return _FLAGS[text]
+        if isinstance(self.default, int):
+            if not text.isdecimal() or int(text) < self.least:
+                raise OptionError(
+                    f"{name}={text} is not valid",
+                    why=f"it takes whole numbers from {self.least} up",
+                    mend=f"for example {name}={max(self.least, 1)}",
+                )
+            return int(text)
+        if self.choices and text not in self.choices:
+            raise unknown(f"value of {name}", text, self.choices)
+        if not _TEXT.fullmatch(text):
+            raise OptionError(
+                f"{name}={text} is not valid",
+                why="it becomes a part of test ids and file names",
+                mend="use letters, digits, dots, dashes and underscores only",
+            )
+        return text
+
+
+def read_options(
+    options: Mapping[str, EngineOption], engine: str, texts: Mapping[str, str]
+) -> dict[str, OptionValue]:
+    """Return what ``texts`` changes in an engine's ``options``, without what is the default anyway.
+
+    Raise `OptionError` for a name that the engine does not have, and for a value of another type.
+    """
+    changed = {}
+    for name, text in texts.items():
+        if name not in options:
+            raise unknown(f"option of {engine}", name, options)
+        value = options[name].read(f"{engine}.{name}", text)
+        if value != options[name].default:
+            changed[name] = value
+    return dict(sorted(changed.items()))
