@@ -85,12 +85,12 @@ class Evidence:
 
     precision: str
     device: str
-    share: float = 1.0
-    """How much of the work, counted in nodes or layers, ran on that device in that precision."""
-    work: str = "the whole graph"
-    """What ``share`` is counted in, in words: ``54 of 56 layers``."""
+    precision_share: float = 1.0
+    """How much of the computing nodes or layers ran in that precision, 0 to 1."""
+    device_share: float = 1.0
+    """How much of them ran on that device, 0 to 1."""
     proven: Mapping[str, OptionValue] = field(default_factory=dict)
-    """The engine's settings that can be seen to be in force, with the values that are."""
+    """The engine's settings that can be seen from outside, with the values that are in force."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
