@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_infer import engines, models
+from pytest_infer import engines
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
-from pytest_infer.errors import BuildError, HostError, LoadError, ModelError, RunError
+from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
+from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
+from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,22 +103,20 @@ class Artefacts:
         key = ("graph", case.model, wanted, case.batch if wanted.is_static else 0)
         return self._once(key, lambda: self._graph(case, wanted))
 
+    def graph_facts(self, graph: Graph) -> GraphFacts:
+        """Return what an exported file really is, read from it."""
+        found = self._model_call(
+            "model.graph_facts", f"read {graph.file}", error=ExportError, graph=graph
+        )
+        return as_type(found, GraphFacts)
+
     def graph_request(self, case: Case) -> GraphRequest:
         """Return what graph the engine of ``case`` wants."""
         return self._once(("wanted", case), lambda: self._graph_request(case))
 
     def request(self, case: Case) -> BuildRequest:
         """Return what the built engine of ``case`` must be able to do."""
-        spec = models.find(case.model).spec
-        defaults = {
-            name: option.default for name, option in engines.find(case.engine).options.items()
-        }
-        return BuildRequest(
-            case.precision,
-            case.device,
-            spec.input_shapes(case.batch),
-            {**defaults, **dict(case.options)},
-        )
+        return engines.build_request(case)
 
     def built(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine."""

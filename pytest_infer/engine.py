@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 GraphFormat: TypeAlias = Literal["module", "onnx"]
+GRAPH_FORMATS: tuple[GraphFormat, ...] = ("module", "onnx")
 
 
 OPSET = 18

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import OPSET
 from pytest_infer.errors import ExportError
+from pytest_infer.graph_facts import opset_of
 from pytest_infer.torch_runner import input_dtype, torch_dtype
 
 if TYPE_CHECKING:
@@ -118,13 +119,6 @@ def check_graph(path: Path, spec: ModelSpec, *, opset: int) -> None:
             )
         for value in values:
             _check_dims(value, specs[value.name].shape, spec.name)
-
-
-def opset_of(graph: Any) -> int:
-    """Return the version of the default operator set of a loaded ONNX model."""
-    return next(
-        int(entry.version) for entry in graph.opset_import if entry.domain in {"", "ai.onnx"}
-    )
 
 
 def _check_dims(value: Any, shape: tuple[int | str, ...], model: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
-    from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference
+    from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
     from pytest_infer.spec import Case
@@ -100,6 +100,14 @@ def parity(
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     return Parity(case, reference, infer.artefacts, tolerance)
+
+
+@pytest.fixture
+def truth(case: Case, infer: InferSession) -> Truth:
+    """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
+    from pytest_infer.judges import Truth
+
+    return Truth(case, infer.artefacts)
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from pytest_infer import models
 from pytest_infer.detections import detection_noise, judge_detections
+from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
 from pytest_infer.parity import judge_outputs, noise_floor
 from pytest_infer.top_k import judge_top_k
+from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
 if TYPE_CHECKING:
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.chosen_baselines import ChosenBaselines
-    from pytest_infer.engine import Arrays
+    from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case
@@ -106,6 +108,38 @@ class Parity:
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
         return self._artefacts.meaning(self._case.model, outputs)
+
+
+class Truth:
+    """Judges what really ran, and what a case's engine was really built from."""
+
+    def __init__(self, case: Case, artefacts: Artefacts) -> None:
+        self._case = case
+        self._artefacts = artefacts
+
+    def precision(self, evidence: Evidence) -> Verdict:
+        """Judge the arithmetic that ran."""
+        return judge_precision(evidence, self._case.precision, subject=self._case.id)
+
+    def placement(self, evidence: Evidence) -> Verdict:
+        """Judge the device on which it ran."""
+        return judge_placement(evidence, self._case.device, subject=self._case.id)
+
+    def settings(self, evidence: Evidence) -> Verdict:
+        """Judge whether the engine's settings are in force."""
+        settings = self._artefacts.request(self._case).options
+        return judge_settings(evidence, settings, subject=self._case.id)
+
+    def graph(self) -> Verdict:
+        """Judge the exported file that the engine was built from, as it lies on the disk."""
+        graph = self._artefacts.graph(self._case)
+        shapes = self._artefacts.request(self._case).shapes
+        return judge_graph(
+            self._artefacts.graph_facts(graph),
+            self._artefacts.graph_request(self._case),
+            signature_of(graph.spec, graph.request, shapes),
+            subject=self._case.id,
+        )
 
 
 class Latency:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer import engines, models
+from pytest_infer.engine import GRAPH_FORMATS
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.spec import PRECISIONS, TASKS
 
@@ -26,6 +27,8 @@ class Narrowing:
     precisions: tuple[str, ...] = ()
     batches: tuple[int, ...] = ()
     tasks: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    """What the engine is built from: ``module``, ``onnx``."""
 
     def wants(self, case: Case) -> bool:
         """Return whether ``case`` is in the part of the matrix that is wanted."""
@@ -37,6 +40,7 @@ class Narrowing:
                 (self.precisions, case.precision),
                 (self.batches, case.batch),
                 (self.tasks, models.find(case.model).spec.task),
+                (self.formats, engines.graph_format(case)),
             )
         )
 
@@ -79,6 +83,7 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
     _check("engine", narrowing.engines, engines.registered())
     _check("precision", narrowing.precisions, PRECISIONS)
     _check("task", narrowing.tasks, TASKS)
+    _check("format", narrowing.formats, GRAPH_FORMATS)
     for batch in narrowing.batches:
         if type(batch) is not int or batch < 1:
             raise OptionError(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["pytest_infer.fixtures"]
 
 MARKS = (
-    "infer(models, engines, precisions, batches, tasks): narrow a test's matrix to these",
+    "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup): set a budget by hand",
     "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
 )

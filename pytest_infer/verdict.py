@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pytest_infer.errors import explanation
 
 Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new"]
-Judge: TypeAlias = Literal["parity", "latency", "baseline"]
+Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline"]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ settings.register_profile("tests", deadline=None)  # no test depends on the mach
 settings.register_profile("ci", deadline=None, derandomize=True)  # the same examples each time
 settings.load_profile("ci" if "CI" in environ else "tests")
 
+INI = """
+[pytest]
+addopts = --import-mode=importlib -p no:cacheprovider
+infer_engine = eager,ort,torchscript
+"""
+
 SUITES = Path(__file__).parents[1] / "suites"
 
 TOY = """
@@ -63,7 +69,7 @@ def bare_run(
     monkeypatch.setenv("COLUMNS", "200")
     for file in SUITES.glob("test_*.py"):
         (pytester.path / file.name).write_text(file.read_text())
-    pytester.makeini("[pytest]\naddopts = --import-mode=importlib -p no:cacheprovider\n")
+    pytester.makeini(INI)
 
     def call(*options: str, conftest: str = "") -> pytest.RunResult:
         pytester.makeconftest(TOY + conftest)

@@ -13,11 +13,14 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+from pytest_infer import models
+from pytest_infer.engine import BuildRequest
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.spec import Source
 
 if TYPE_CHECKING:
-    from pytest_infer.engine import Engine
+    from pytest_infer.engine import Engine, GraphFormat
+    from pytest_infer.spec import Case
 
 _registered: dict[str, tuple[Engine, Source]] = {}
 
@@ -43,6 +46,18 @@ def find(name: str) -> Engine:
     if name not in engines:
         raise unknown("engine", name, engines)
     return engines[name]
+
+
+def build_request(case: Case) -> BuildRequest:
+    """Return what the built engine of ``case`` must be able to do."""
+    defaults = {name: option.default for name, option in find(case.engine).options.items()}
+    shapes = models.find(case.model).spec.input_shapes(case.batch)
+    return BuildRequest(case.precision, case.device, shapes, {**defaults, **dict(case.options)})
+
+
+def graph_format(case: Case) -> GraphFormat:
+    """Return what the engine of ``case`` is built from, which no library's version decides."""
+    return find(case.engine).graph_request(build_request(case)).format
 
 
 def source(name: str) -> Source:

@@ -14,6 +14,7 @@ from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ModelError
 from pytest_infer.export import export_onnx
 from pytest_infer.feeds import make_feeds
+from pytest_infer.graph_facts import GraphFacts, graph_facts
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.weights import load_module, module_from_graph, save_weights
@@ -76,6 +77,10 @@ class ModelOperations:
         module, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         path = Path(folder, GRAPH_FILE)
         export_onnx(module_from_graph(module), module.spec, path, wanted, shapes)
+
+    def graph_facts(self, graph: dict[str, Any]) -> GraphFacts:
+        """Return what an exported file really is."""
+        return graph_facts(Path(as_type(graph, Graph).file))
 
     def calibration_digest(self, model: str, images: str) -> str:
         """Return the digest of what `quantize` calibrates on."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ from pytest_infer.spec import Precision
 from pytest_infer.testing.faults import OutputFault, ProcessFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_infer.engine import (
@@ -48,6 +49,10 @@ class FakeEngine:
     """Is added to every timed call."""
     runs_as: Precision | None = None
     """The precision that really runs, whatever was asked for."""
+    runs_on: str | None = None
+    """The device that it really runs on."""
+    built_from: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of its `GraphRequest` that are not what the inner engine wants."""
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ class FakeEngine:
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return what the inner engine takes for what really runs."""
-        return self._inner.graph_request(self._really(request))
+        return replace(self._inner.graph_request(self._really(request)), **self.built_from)
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Build the inner engine."""
@@ -99,7 +104,11 @@ class FakeEngine:
         return engines.find(self.inner)
 
     def _really(self, request: BuildRequest) -> BuildRequest:
-        return replace(request, precision=self.runs_as or request.precision)
+        return replace(
+            request,
+            precision=self.runs_as or request.precision,
+            device=self.runs_on or request.device,
+        )
 
     def _strike(self, stage: Stage) -> None:
         if self.process and self.stage == stage:

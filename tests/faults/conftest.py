@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUITES = Path(__file__).parents[2] / "suites"
+INI = """
+[pytest]
+addopts = --import-mode=importlib
+infer_engine = eager,ort,torchscript
+"""
 MARKER = "PYTEST_INFER_FAULTS_RUN"
 
 
@@ -53,7 +58,7 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, toy: str) -> 
         for file in SUITES.glob("test_*.py"):
             (folder / file.name).write_text(file.read_text())
         (folder / "conftest.py").write_text((toy if "def toy" not in conftest else "") + conftest)
-        (folder / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n")
+        (folder / "pytest.ini").write_text(INI)
         marker = uuid4().hex
         done = subprocess.run(  # noqa: S603 - our own interpreter and options
             [

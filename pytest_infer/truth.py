@@ -1,0 +1,202 @@
+"""The judge of truth: what really ran, and what was really exported, against what was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_infer.verdict import Verdict, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_infer.engine import Evidence, GraphRequest
+    from pytest_infer.graph_facts import GraphFacts
+    from pytest_infer.spec import ModelSpec, OptionValue, Precision
+
+LEAST_SHARE = 0.5
+"""An engine runs in a precision, or on a device, if at least this share of its nodes does.
+
+Compilers leave softmax and normalisation in fp32 and shape arithmetic on the CPU for good reason,
+so that all is too much to ask; the share itself is in the figures and in the message.
+"""
+
+_DTYPES = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+def judge_precision(evidence: Evidence, precision: Precision, *, subject: str) -> Verdict:
+    """Judge the arithmetic. Pass: ``as-asked``; fail: ``other-precision``, ``partly``."""
+    figures = {"precision_share": evidence.precision_share}
+    if evidence.precision != precision:
+        return failed(
+            "truth",
+            "other-precision",
+            what=f"{subject} did not run in {precision}",
+            why=f"it ran in {evidence.precision}{_told(evidence)}",
+            mend=f"ask for what runs, or find why the engine falls back from {precision}",
+            figures=figures,
+        )
+    if not evidence.precision_share >= LEAST_SHARE:
+        return failed(
+            "truth",
+            "partly",
+            what=f"{subject} ran in {precision} in part only",
+            why=f"{_share(evidence.precision_share)}{_told(evidence)}; at least "
+            f"{LEAST_SHARE:.0%} is asked",
+            mend="see which operators the engine cannot run in it, or ask for another precision",
+            figures=figures,
+        )
+    message = f"{subject} ran in {precision}: {_share(evidence.precision_share)}"
+    return Verdict("truth", "pass", "as-asked", message, figures)
+
+
+def judge_placement(evidence: Evidence, device: str, *, subject: str) -> Verdict:
+    """Judge the device. Pass: ``as-asked``; fail: ``other-device``, ``partly``."""
+    figures = {"device_share": evidence.device_share}
+    if evidence.device != device:
+        return failed(
+            "truth",
+            "other-device",
+            what=f"{subject} did not run on {device}",
+            why=f"it ran on {evidence.device}{_told(evidence)}",
+            mend=f"install the engine's support of {device}, or choose --infer-device",
+            figures=figures,
+        )
+    if not evidence.device_share >= LEAST_SHARE:
+        return failed(
+            "truth",
+            "partly",
+            what=f"{subject} ran on {device} in part only",
+            why=f"{_share(evidence.device_share)}{_told(evidence)}; at least "
+            f"{LEAST_SHARE:.0%} is asked",
+            mend="see which operators the engine left elsewhere, and why",
+            figures=figures,
+        )
+    message = f"{subject} ran on {device}: {_share(evidence.device_share)}"
+    return Verdict("truth", "pass", "as-asked", message, figures)
+
+
+def judge_settings(
+    evidence: Evidence, settings: Mapping[str, OptionValue], *, subject: str
+) -> Verdict:
+    """Judge whether the engine's settings are in force, as far as they can be seen.
+
+    Pass: ``as-asked``; fail: ``not-in-force``.
+    """
+    seen = {name: value for name, value in evidence.proven.items() if name in settings}
+    ignored = {name: value for name, value in seen.items() if value != settings[name]}
+    figures = {"settings_seen": len(seen), "settings_asked": len(settings)}
+    if ignored:
+        return failed(
+            "truth",
+            "not-in-force",
+            what=f"{subject} does not run as it was set",
+            why="\n".join(
+                f"{name} is {_text(value)}, not {_text(settings[name])}"
+                for name, value in ignored.items()
+            )
+            + _told(evidence),
+            mend="leave the setting out, or find why the engine ignores it",
+            figures=figures,
+        )
+    unseen = [name for name in settings if name not in seen]
+    message = f"{subject} runs as it was set: {_listed(seen) or 'nothing'} was seen"
+    if unseen:
+        message += f"; not to be seen: {', '.join(unseen)}"
+    return Verdict("truth", "pass", "as-asked", message, figures)
+
+
+def judge_graph(
+    facts: GraphFacts, request: GraphRequest, signature: ModelSpec, *, subject: str
+) -> Verdict:
+    """Judge an exported file against what its engine wants and the names and sizes of its model.
+
+    Pass: ``as-asked``; fail: ``other-opset``, ``other-signature`` (names or sizes; a dynamic
+    dimension was lost), ``other-types``, ``not-quantized``, ``not-pruned``.
+    """
+    for code, oddities in _GRAPH_CHECKS.items():
+        if odd := oddities(facts, request, signature):
+            return failed(
+                "truth",
+                code,
+                what=f"{subject} was built from another graph than the one that was asked for",
+                why="\n".join(odd),
+                mend="export the graph again with --infer-cache=DIR of its own; if it stays so, "
+                "the exporter ignores what it is asked",
+                figures=facts.figures(),
+            )
+    message = (
+        f"{subject} was built from a graph of opset {facts.opset} with "
+        f"{', '.join(facts.dynamic_dims) or 'no'} dynamic dimensions"
+    )
+    return Verdict("truth", "pass", "as-asked", message, facts.figures())
+
+
+def _opset_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
+    return [] if facts.opset == request.opset else [f"opset {facts.opset}, not {request.opset}"]
+
+
+def _signature_oddities(facts: GraphFacts, _: GraphRequest, signature: ModelSpec) -> list[str]:
+    specs = {**signature.inputs, **signature.outputs}
+    if list(facts.tensors) != list(specs):
+        return [f"its tensors are {', '.join(facts.tensors)}, not {', '.join(specs)}"]
+    return [
+        f"{name}: dimension {axis} is {found or 'dynamic'}, not {wanted}"
+        for name, spec in specs.items()
+        for axis, (found, wanted) in enumerate(
+            zip(facts.tensors[name].shape, spec.shape, strict=True)
+        )
+        if (found == 0) != isinstance(wanted, str) or (found and found != wanted)
+    ]
+
+
+def _type_oddities(facts: GraphFacts, request: GraphRequest, signature: ModelSpec) -> list[str]:
+    wanted = _DTYPES.get(request.precision, "float32")
+    return [
+        f"{name} is {facts.tensors[name].dtype}, not {wanted}"
+        for name, spec in signature.inputs.items()
+        if spec.dtype.startswith("float") and facts.tensors[name].dtype != wanted
+    ]
+
+
+def _quantization_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
+    is_quantized = facts.quantizers > 0
+    if is_quantized == (request.precision == "int8"):
+        return []
+    return [f"it has {facts.quantizers} QuantizeLinear and DequantizeLinear nodes"]
+
+
+def _pruning_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
+    if not request.is_pruned or facts.pruned_share == 1:
+        return []
+    return [f"{facts.pruned_share:.1%} of the groups of four weights have two zeros, not all"]
+
+
+_GRAPH_CHECKS = {
+    "other-opset": _opset_oddities,
+    "other-signature": _signature_oddities,
+    "other-types": _type_oddities,
+    "not-quantized": _quantization_oddities,
+    "not-pruned": _pruning_oddities,
+}
+"""By the code of the failure, in order: a check may rely on those before it."""
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%} of the computing nodes"
+
+
+def _told(evidence: Evidence) -> str:
+    details = _listed(evidence.details)
+    return f" ({details})" if details else ""
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(_pairs(values))
+
+
+def _pairs(values: Mapping[str, object]) -> Iterable[str]:
+    return (f"{name}={_text(value)}" for name, value in values.items())
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

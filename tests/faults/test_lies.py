@@ -1,0 +1,83 @@
+"""Lies about what ran are caught by the suite of truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.faults.conftest import Run
+
+LIAR = """
+register(FakeEngine("liar", inner={inner!r}, {lie}))
+"""
+
+EXPORTER = """
+from dataclasses import replace
+
+from pytest_infer import export
+from pytest_infer.hosts import model_operations
+
+export.check_graph = lambda *_, **__: None
+write = model_operations.export_onnx
+{lie}
+register(FakeEngine("liar", inner="ort"))  # a host imports this file for its sake
+"""
+
+
+@pytest.mark.parametrize(
+    ("lie", "precision", "code"),
+    [
+        ("runs_as='fp32'", "bf16", "other-precision"),
+        ("runs_as='bf16'", "fp32", "other-precision"),
+    ],
+)
+def test_another_precision(
+    toy_run: Callable[..., Run], lie: str, precision: str, code: str
+) -> None:
+    """An engine that runs in another precision than the one asked for fails."""
+    done = toy_run(
+        "--engine=liar",
+        f"--infer-precision={precision}",
+        "-k",
+        "what_ran",
+        conftest=LIAR.format(inner="torchscript", lie=lie),
+    )
+    codes = [record["code"] for record in done.report["records"]]
+    assert (done.code, codes) == (1, [code, "as-asked", "as-asked"])
+
+
+@pytest.mark.parametrize(
+    ("lie", "code", "why"),
+    [
+        (
+            "export._exporter = lambda *_: {'dynamo': True, 'external_data': False}",
+            "other-signature",
+            "image: dimension 0 is 2, not batch",
+        ),
+        (
+            "model_operations.export_onnx = lambda *given: write("
+            "*given[:3], replace(given[3], opset=20), given[4])",
+            "other-opset",
+            "opset 20, not 18",
+        ),
+    ],
+)
+def test_another_graph(
+    toy_run: Callable[..., Run], tmp_path: Path, lie: str, code: str, why: str
+) -> None:
+    """A batch that was baked in, or another opset, is seen in the file itself."""
+    done = toy_run(
+        "--engine=ort",
+        f"--infer-cache={tmp_path}",  # the lying graph must not be found by other tests
+        "-k",
+        "test_graph",
+        conftest=EXPORTER.format(lie=lie),
+    )
+    (record,) = done.report["records"]
+    assert (done.code, record["code"]) == (1, code)
+    assert why in record["message"]

@@ -1,0 +1,64 @@
+"""What is read from an exported file."""
+
+import numpy as np
+import pytest
+
+from pytest_infer.graph_facts import TensorFacts, graph_facts
+
+onnx = pytest.importorskip("onnx")
+
+
+def write(path, kernel, *, opset=17, quantizers=0):
+    """Write a graph with one convolution of ``kernel``."""
+    helper = onnx.helper
+    nodes = [helper.make_node("Conv", ["image", "kernel"], ["scores"])]
+    nodes += [
+        helper.make_node("QuantizeLinear", ["scores", "scale", "zero"], [f"q{number}"])
+        for number in range(quantizers)
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "toy",
+        [helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT16, ("batch", 8, 5, 5))],
+        [helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, (1, 2, 3, 3))],
+        [onnx.numpy_helper.from_array(kernel, "kernel")],
+    )
+    opsets = [helper.make_opsetid("other", 1), helper.make_opsetid("", opset)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+
+
+def kernel(zeros=0):
+    """Return a kernel whose groups of four inputs have this many zeros."""
+    values = np.ones((2, 8, 3, 3), np.float32)
+    for place in range(zeros):
+        values[:, place::4] = 0
+    return values
+
+
+def test_what_is_read(tmp_path):
+    """Opset of the default domain, sizes with 0 for dynamic ones, types, Q/DQ nodes."""
+    path = tmp_path / "graph.onnx"
+    write(path, kernel(), quantizers=3)
+    facts = graph_facts(path)
+    assert facts.opset == 17
+    assert facts.tensors == {
+        "image": TensorFacts((0, 8, 5, 5), "float16"),
+        "scores": TensorFacts((1, 2, 3, 3), "float32"),
+    }
+    assert facts.dynamic_dims == ("batch",)
+    assert facts.quantizers == 3
+
+
+@pytest.mark.parametrize(("zeros", "share"), [(0, 0), (1, 0), (2, 1), (3, 1)])
+def test_pruned_share(tmp_path, zeros, share):
+    """A group of four with two zeros is pruned, one with a single zero is not."""
+    path = tmp_path / "graph.onnx"
+    write(path, kernel(zeros))
+    assert graph_facts(path).pruned_share == share
+
+
+def test_weights_without_groups(tmp_path):
+    """A kernel of three inputs has no groups of four."""
+    path = tmp_path / "graph.onnx"
+    write(path, np.zeros((2, 3, 3, 3), np.float32))
+    assert graph_facts(path).pruned_share == 0

@@ -1,0 +1,167 @@
+"""What really ran against what was asked for."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_infer.engine import Evidence, GraphRequest
+from pytest_infer.graph_facts import GraphFacts, TensorFacts
+from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
+
+SPEC = ModelSpec(
+    name="toy",
+    task="tensor",
+    inputs={"image": TensorSpec(("batch", 3)), "length": TensorSpec(("batch",), "int64")},
+    outputs={"scores": TensorSpec(("batch", 2))},
+    source=Source(module="toy"),
+)
+FACTS = GraphFacts(
+    opset=18,
+    tensors={
+        "image": TensorFacts((0, 3), "float32"),
+        "length": TensorFacts((0,), "int64"),
+        "scores": TensorFacts((0, 2), "float32"),
+    },
+    dynamic_dims=("batch",),
+    quantizers=0,
+    pruned_share=0.0,
+)
+
+
+def test_precision_that_ran():
+    """The share is told."""
+    evidence = Evidence("fp16", "cuda:0", precision_share=54 / 56)
+    verdict = judge_precision(evidence, "fp16", subject="toy")
+    assert (verdict.status, verdict.code) == ("pass", "as-asked")
+    assert verdict.message == "toy ran in fp16: 96.4% of the computing nodes"
+    assert verdict.figures == {"precision_share": 54 / 56}
+
+
+def test_precision_that_did_not_run():
+    """What ran instead is told with the engine's details."""
+    evidence = Evidence("fp32", "cuda:0", details={"layers": 56, "is_typed": False})
+    verdict = judge_precision(evidence, "fp16", subject="toy")
+    assert (verdict.status, verdict.code) == ("fail", "other-precision")
+    assert verdict.message == (
+        "toy did not run in fp16\n"
+        "  why:  it ran in fp32 (layers=56, is_typed=false)\n"
+        "  mend: ask for what runs, or find why the engine falls back from fp16"
+    )
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.5, "as-asked"), (0.49, "partly"), (0.0, "partly")])
+def test_half_must_run_in_the_precision(share, code):
+    """Some layers may stay in fp32, most may not."""
+    evidence = Evidence("int8", "cpu", precision_share=share)
+    assert judge_precision(evidence, "int8", subject="toy").code == code
+
+
+def test_share_that_is_no_number():
+    """An engine that could count nothing proves nothing."""
+    evidence = Evidence("int8", "cpu", precision_share=float("nan"))
+    assert judge_precision(evidence, "int8", subject="toy").code == "partly"
+
+
+@pytest.mark.parametrize(
+    ("device", "share", "code"),
+    [("cuda:0", 0.9, "as-asked"), ("cpu", 1.0, "other-device"), ("cuda:0", 0.1, "partly")],
+)
+def test_placement(device, share, code):
+    """The device is compared, and how much of the work it did."""
+    evidence = Evidence("fp32", device, device_share=share)
+    assert judge_placement(evidence, "cuda:0", subject="toy").code == code
+
+
+def test_other_device_is_told():
+    """The message names both devices and the mend."""
+    evidence = Evidence("fp32", "cpu", details={"providers": "CPUExecutionProvider"})
+    assert judge_placement(evidence, "cuda:0", subject="toy").message == (
+        "toy did not run on cuda:0\n"
+        "  why:  it ran on cpu (providers=CPUExecutionProvider)\n"
+        "  mend: install the engine's support of cuda:0, or choose --infer-device"
+    )
+
+
+def test_settings_in_force():
+    """What cannot be seen is named, not passed over."""
+    evidence = Evidence("fp32", "cpu", proven={"threads": 2, "another": 1})
+    verdict = judge_settings(evidence, {"threads": 2, "level": 3}, subject="toy")
+    assert verdict.status == "pass"
+    assert verdict.message == ("toy runs as it was set: threads=2 was seen; not to be seen: level")
+
+
+def test_setting_that_is_ignored():
+    """A graph that is not replayed, or weights that are not sparse, fail."""
+    evidence = Evidence("fp32", "cpu", proven={"cuda_graph": False, "sparse": True})
+    verdict = judge_settings(evidence, {"cuda_graph": True, "sparse": True}, subject="toy")
+    assert (verdict.status, verdict.code) == ("fail", "not-in-force")
+    assert verdict.message == (
+        "toy does not run as it was set\n"
+        "  why:  cuda_graph is false, not true\n"
+        "  mend: leave the setting out, or find why the engine ignores it"
+    )
+
+
+def judged(facts=FACTS, spec=SPEC, **request):
+    """Return the verdict on a file."""
+    return judge_graph(facts, GraphRequest("onnx", **request), spec, subject="toy")
+
+
+def test_graph_as_asked():
+    """A file of the right opset, names, sizes and types passes."""
+    verdict = judged()
+    assert verdict.status == "pass"
+    assert verdict.message == (
+        "toy was built from a graph of opset 18 with batch dynamic dimensions"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "request_fields", "code", "why"),
+    [
+        ({}, {"opset": 17}, "other-opset", "opset 18, not 17"),
+        (
+            {"tensors": {**FACTS.tensors, "image": TensorFacts((1, 3), "float32")}},
+            {},
+            "other-signature",
+            "image: dimension 0 is 1, not batch",
+        ),
+        (
+            {"tensors": {"input": TensorFacts((0, 3), "float32")}},
+            {},
+            "other-signature",
+            "its tensors are input, not image, length, scores",
+        ),
+        ({}, {"precision": "fp16"}, "other-types", "image is float32, not float16"),
+        (
+            {},
+            {"precision": "int8"},
+            "not-quantized",
+            "it has 0 QuantizeLinear and DequantizeLinear nodes",
+        ),
+        (
+            {"quantizers": 4},
+            {},
+            "not-quantized",
+            "it has 4 QuantizeLinear and DequantizeLinear nodes",
+        ),
+        (
+            {"pruned_share": 0.031},
+            {"is_pruned": True},
+            "not-pruned",
+            "3.1% of the groups of four weights have two zeros, not all",
+        ),
+    ],
+)
+def test_graph_that_is_another(changes, request_fields, code, why):
+    """Each thing that an exporter may lose has its code and is told."""
+    verdict = judged(replace(FACTS, **changes), **request_fields)
+    assert (verdict.status, verdict.code) == ("fail", code)
+    assert verdict.message.splitlines()[1] == f"  why:  {why}"
+
+
+def test_static_graph():
+    """A size that should be fixed must not be dynamic."""
+    spec = replace(SPEC, inputs={**SPEC.inputs, "image": TensorSpec((2, 3))})
+    assert judged(spec=spec).code == "other-signature"
