@@ -1,95 +1,150 @@
-"""ONNX Runtime on the CPU provider."""
+"""ONNX Runtime with its CPU, CUDA and TensorRT providers."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.engine_option import EngineOption
+from pytest_infer.errors import BuildError, InferError, LoadError
+from pytest_infer.onnxruntime_cuda import CudaRunner
+from pytest_infer.onnxruntime_session import (
+    CPU,
+    MEND_CUDA,
+    device_of,
+    new_session,
+    placement,
+    providers_for,
+    session_options,
+)
+from pytest_infer.torch_runner import missing_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engine import (
-        Array,
-        Arrays,
-        BuildRequest,
-        BuiltEngine,
-        Engine,
-        Graph,
-    )
-    from pytest_infer.engine_option import EngineOption
+    from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Engine, Graph, Runner
     from pytest_infer.spec import Precision
 
 FILE = "optimized.onnx"
-PROVIDER = "CPUExecutionProvider"
 
 
 class OnnxRuntime:
-    """Runs an ONNX graph that ONNX Runtime has optimized for this machine beforehand."""
+    """Runs an ONNX graph that ONNX Runtime has optimized for this machine beforehand.
+
+    With the TensorRT provider the graph stays as it is, and TensorRT's engines lie beside it.
+    """
 
     name = "ort"
     libraries = ("onnxruntime", "onnxruntime-gpu")
     builds_files = True
-    options: Mapping[str, EngineOption] = {}
-    precisions: Mapping[str, tuple[Precision, ...]] = {"cpu": ("fp32",)}
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp32",),
+        "cuda": ("fp32", "tf32", "fp16"),
+    }
+    options: Mapping[str, EngineOption] = {
+        "provider": EngineOption(
+            "auto", "who runs on a GPU; auto: CUDA", choices=("auto", "cuda", "tensorrt")
+        ),
+        "optimization_level": EngineOption(
+            "all", "how far the graph is rewritten", choices=("all", "extended", "basic", "none")
+        ),
+        "intra_op_threads": EngineOption(0, "threads of one operator on the CPU; 0: all cores"),
+        "inter_op_threads": EngineOption(0, "operators at a time on the CPU; 0: one"),
+        "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it"),
+        "cudnn_search": EngineOption(
+            "exhaustive",
+            "how cuDNN's convolutions are chosen",
+            choices=("exhaustive", "heuristic", "default"),
+        ),
+    }
 
     def missing(self, device: str) -> Missing | None:
         """Return why ONNX Runtime cannot run here."""
         if find_spec("onnxruntime") is None:
-            return Missing("onnxruntime is not installed", "pip install 'pytest-infer[cpu]'")
-        if device.startswith("cuda"):
-            return Missing("this adapter drives ONNX Runtime on the CPU only", "--infer-device=cpu")
+            extra = "gpu" if device.startswith("cuda") else "cpu"
+            return Missing("onnxruntime is not installed", f"pip install 'pytest-infer[{extra}]'")
+        if not device.startswith("cuda"):
+            return None
+        if lack := missing_gpu():
+            return lack
+        if not _is_installed("onnxruntime-gpu"):
+            return Missing(
+                "this onnxruntime has no CUDA provider and would run on the CPU", MEND_CUDA
+            )
+        if find_spec("torch") is None:
+            return Missing("torch, whose memory and events time a GPU, is not installed", MEND_CUDA)
         return None
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file with the model's dynamic dimensions."""
-        del request
-        return GraphRequest("onnx")
+        """Return an ONNX file, in fp16 for fp16; TensorRT's provider wants fixed shapes."""
+        return GraphRequest(
+            "onnx",
+            precision="fp16" if request.precision == "fp16" else "fp32",
+            is_static=request.options["provider"] == "tensorrt",
+        )
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
-        """Optimize the graph at ONNX Runtime's highest level and save it."""
-        del request
-        import onnxruntime
-
-        options = _options()
-        options.optimized_model_filepath = str(folder / FILE)
+        """Optimize the graph and save it, or let the TensorRT provider build its engines."""
+        what = f"cannot build {graph.spec.name} for ort in {request.precision}"
+        _refuse_tf32(request, what)
+        level = str(request.options["optimization_level"])
+        options = session_options(request, level=level)
+        file = graph.file
+        if request.options["provider"] == "tensorrt":
+            file = shutil.copy(graph.file, folder / FILE)
+        else:
+            options.optimized_model_filepath = str(folder / FILE)
         try:
-            onnxruntime.InferenceSession(graph.file, options, providers=[PROVIDER])
+            new_session(file, options, providers_for(request, folder))
+        except InferError as error:
+            raise BuildError(what, why=error.why, mend=error.mend) from error
         except Exception as error:
             raise BuildError(
-                f"cannot build {graph.spec.name} for ort",
+                what,
                 why=str(error),
                 mend="see whether onnx.checker accepts the graph and this onnxruntime its opset",
             ) from error
         return {"opset": graph.request.opset}
 
     @contextmanager
-    def open(self, built: BuiltEngine) -> Iterator[OrtRunner]:
-        """Load the optimized graph into a session with the CPU provider."""
-        import onnxruntime
-
-        options = _options()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    def open(self, built: BuiltEngine) -> Iterator[Runner]:
+        """Load the optimized graph into a session with the provider that was asked for."""
+        stream = _new_stream(built.request.device)
+        providers = providers_for(
+            built.request, built.path(""), stream.cuda_stream if stream else 0
+        )
+        is_optimized = built.request.options["provider"] != "tensorrt"
+        level = "none" if is_optimized else str(built.request.options["optimization_level"])
+        options = session_options(built.request, level=level)
         try:
-            session = onnxruntime.InferenceSession(
-                str(built.path(FILE)), options, providers=[PROVIDER]
-            )
+            session = new_session(built.path(FILE), options, providers)
+        except InferError:
+            raise
         except Exception as error:
             raise LoadError(
                 f"cannot load {built.path(FILE)}",
                 why=str(error),
                 mend="remove the folder, and it is built again",
             ) from error
-        yield OrtRunner(session)
+        if stream is None:
+            yield OrtRunner(session)
+            return
+        runner = CudaRunner(session, built, stream)
+        del session  # closing the runner must free it
+        try:
+            yield runner
+        finally:
+            runner.close()
 
 
 class OrtRunner:
-    """A session, called with named arrays."""
+    """A session on the CPU, called with named arrays."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -105,23 +160,46 @@ class OrtRunner:
         return partial(self._session.run, self._outputs, dict(feeds))
 
     def evidence(self) -> Evidence:
-        """Return the first provider of the session and the types of its inputs."""
+        """Return the types of the inputs, where the nodes are, and the threads in force."""
         types = sorted({value.type for value in self._session.get_inputs()})
-        providers = self._session.get_providers()
+        placed = placement(self._session)
+        threads = self._session.get_session_options()
         return Evidence(
             precision="fp32" if types == ["tensor(float)"] else ", ".join(types),
-            device="cpu" if providers == [PROVIDER] else ", ".join(providers),
-            details={"providers": providers, "input_types": types},
+            device=device_of(self._session),
+            device_share=placed.get(CPU, 0) / sum(placed.values()),
+            proven={
+                "intra_op_threads": threads.intra_op_num_threads,
+                "inter_op_threads": threads.inter_op_num_threads,
+            },
+            details={f"nodes on {name}": count for name, count in placed.items()},
         )
 
 
-def _options() -> Any:
-    import onnxruntime
+def _refuse_tf32(request: BuildRequest, what: str) -> None:
+    if request.options["provider"] == "tensorrt" and request.precision == "fp32":
+        raise BuildError(
+            what,
+            why="its TensorRT provider has no switch for TF32, which TensorRT allows by default",
+            mend="ask for --infer-precision=tf32, or use the engine trt",
+        )
 
-    options = onnxruntime.SessionOptions()
-    # Spinning threads slow down whatever runs next on the same cores.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
+
+def _new_stream(device: str) -> Any:
+    """Return a CUDA stream for a session to compute on; None on the CPU."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    torch.cuda.set_device(int(device.partition(":")[2] or 0))
+    return torch.cuda.Stream()
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
 
 
 ENGINE: Engine = OnnxRuntime()

@@ -60,8 +60,10 @@ def test_another_precision(
             "image: dimension 0 is 2, not batch",
         ),
         (
-            "model_operations.export_onnx = lambda *given: write("
-            "*given[:3], replace(given[3], opset=20), given[4])",
+            (
+                "model_operations.export_onnx = lambda *given: write("
+                "*given[:3], replace(given[3], opset=20), given[4])"
+            ),
             "other-opset",
             "opset 20, not 18",
         ),
