@@ -40,7 +40,7 @@ class Narrowing:
                 (self.precisions, case.precision),
                 (self.batches, case.batch),
                 (self.tasks, models.find(case.model).spec.task),
-                (self.formats, engines.graph_format(case)),
+                (self.formats, engines.graph_format(case) if self.formats else ""),
             )
         )
 

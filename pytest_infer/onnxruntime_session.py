@@ -25,9 +25,7 @@ LEVELS = {
 }
 """ONNX Runtime's names of the optimization levels."""
 
-MEND_CUDA = (
-    "pip install 'pytest-infer[gpu]' without onnxruntime beside it, and see its CUDA version"
-)
+MEND_CUDA = "pip uninstall onnxruntime, then pip install 'pytest-infer[gpu]' for this CUDA version"
 
 
 def session_options(request: BuildRequest, *, level: str) -> Any:

@@ -87,7 +87,7 @@ class Case:
     @property
     def id(self) -> str:
         """Return the test id, which is the baseline's key too."""
-        settings = "".join(f"+{_setting(name, value)}" for name, value in self.options)
+        settings = settings_text(dict(self.options))
         return f"{self.model}-{self.engine}-{self.precision}-b{self.batch}{settings}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,6 +106,11 @@ def case_from_dict(fields: Mapping[str, Any]) -> Case:
     """Return the case of which `Case.as_dict` made ``fields``."""
     options = tuple(sorted(fields.get("options", {}).items()))
     return Case(**{**fields, "options": options})
+
+
+def settings_text(settings: Mapping[str, OptionValue]) -> str:
+    """Return settings as ids and tables show them: ``+cuda_graph+threads=2``."""
+    return "".join(f"+{_setting(name, value)}" for name, value in settings.items())
 
 
 def _setting(name: str, value: OptionValue) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.spec import PRECISIONS
+from pytest_infer.spec import PRECISIONS, settings_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ class Row:
         figures = self.figures
         return (
             self.case["model"],
-            self.case["engine"],
+            self.case["engine"] + settings_text(self.case.get("options", {})),
             self.case["precision"],
             str(self.case["batch"]),
             _text(figures.get("p50_ms"), "{:.3f}"),

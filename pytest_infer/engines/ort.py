@@ -95,9 +95,9 @@ class OnnxRuntime:
         _refuse_tf32(request, what)
         level = str(request.options["optimization_level"])
         options = session_options(request, level=level)
-        file = graph.file
+        file = str(graph.file)
         if request.options["provider"] == "tensorrt":
-            file = shutil.copy(graph.file, folder / FILE)
+            file = shutil.copy(graph.file, str(folder / FILE))
         else:
             options.optimized_model_filepath = str(folder / FILE)
         try:
