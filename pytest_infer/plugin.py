@@ -13,7 +13,7 @@ import pytest
 from pytest_infer.errors import InferError
 from pytest_infer.options import add_options, is_asked
 from pytest_infer.reporter import REPORTED, Reporter
-from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, records_of, state_of
+from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -120,13 +120,10 @@ def pytest_runtest_makereport(
     if not is_case and RECORDS not in item.stash:  # a test with a `case` of its own has records
         return report
     from pytest_infer.collection import case_of
-    from pytest_infer.record import record_from_error
+    from pytest_infer.outcome import settle_report
 
-    case = case_of(item)
-    error = call.excinfo.value if call.excinfo else None
-    if case and isinstance(error, InferError):
-        report.longrepr = str(error)
-        records_of(item).append(record_from_error(error, case, item.nodeid))
+    if case := case_of(item):
+        settle_report(report, item, case, call.excinfo.value if call.excinfo else None)
     if item.stash.get(RECORDS, []):
         records = [record.as_dict() for record in item.stash[RECORDS]]
         setattr(report, REPORTED, records)  # it crosses from a worker with the report

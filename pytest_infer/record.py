@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
+    from pytest_infer.known_failures import KnownFailure
     from pytest_infer.spec import Case
     from pytest_infer.verdict import Verdict
 
@@ -47,14 +48,32 @@ def record_from_verdict(verdict: Verdict, case: Case, test: str, **origin: Any) 
     )
 
 
-def record_from_error(error: InferError, case: Case, test: str) -> Record:
-    """Return the record of a case that ended in an error before it could be judged."""
+def record_from_error(
+    error: InferError, case: Case, test: str, known: KnownFailure | None = None
+) -> Record:
+    """Return the record of a case that ended in an error before it could be judged.
+
+    ``known`` is the entry of the ledger that expects this very error.
+    """
+    return Record(
+        test=test,
+        case=case.as_dict(),
+        case_id=case.id,
+        judge="engine",
+        status="known" if known else "fail",
+        code=type(error).__name__.removesuffix("Error").lower() + "-error",
+        message=f"{error.what}: {known.because}" if known else str(error),
+    )
+
+
+def record_from_news(news: str, case: Case, test: str) -> Record:
+    """Return the record of a known failure that changed or is gone."""
     return Record(
         test=test,
         case=case.as_dict(),
         case_id=case.id,
         judge="engine",
         status="fail",
-        code=type(error).__name__.removesuffix("Error").lower() + "-error",
-        message=str(error),
+        code="known-failure-changed",
+        message=news,
     )

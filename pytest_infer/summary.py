@@ -11,7 +11,7 @@ from pytest_infer.spec import PRECISIONS, settings_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SEVERITY = ("fail", "inconclusive", "new", "pass")
+SEVERITY = ("fail", "inconclusive", "known", "new", "pass")
 """Statuses, the worst first: a row shows the worst of its verdicts."""
 
 HEADINGS = (

@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
     from pytest_infer.coverage import Coverage
 
-COLORS = {"fail": "red", "inconclusive": "yellow", "new": "cyan", "pass": "green"}
+COLORS = {
+    "fail": "red",
+    "inconclusive": "yellow",
+    "known": "yellow",
+    "new": "cyan",
+    "pass": "green",
+}
+    "fail": "red",
+    "inconclusive": "yellow",
+    "known": "yellow",
+    "new": "cyan",
+    "pass": "green",
+}
 TEXTS = ("model", "engine", "precision", "verdict")
 WIDE = 500
 
@@ -72,7 +84,7 @@ def _unclear(records: Sequence[dict[str, Any]]) -> list[str]:
     """Return the first message of each kind of verdict that is neither a pass nor a failure."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        if record["status"] in {"inconclusive", "new"}:
+        if record["status"] in {"inconclusive", "known", "new"}:
             kinds.setdefault((record["status"], record["code"]), []).append(record["message"])
     return [
         f"{status}: {messages[0]}" + (f" (and {len(messages) - 1} more)" if messages[1:] else "")

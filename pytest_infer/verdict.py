@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from pytest_infer.errors import explanation
 
-Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new"]
+Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new", "known"]
 Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline"]
 
 
@@ -16,7 +16,8 @@ Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline"]
 class Verdict:
     """One judgement of one case.
 
-    ``inconclusive`` never counts as a pass; ``new`` has nothing to be compared with yet.
+    ``inconclusive`` never counts as a pass; ``new`` has nothing to be compared with yet; ``known``
+    failed as the ledger of known failures says.
     """
 
     judge: Judge

@@ -1,0 +1,62 @@
+"""What pytest is told of a test that ended in one of our errors, or should have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_infer import engines
+from pytest_infer.errors import InferError
+from pytest_infer.known_failures import known_failure
+from pytest_infer.record import record_from_error, record_from_news
+from pytest_infer.stash import records_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_infer.known_failures import KnownFailure
+    from pytest_infer.spec import Case
+
+USES_ENGINE = "engine"
+"""The fixture without which a test says nothing of its engine's failures."""
+
+
+def settle_report(
+    report: pytest.TestReport, item: pytest.Item, case: Case, error: BaseException | None
+) -> None:
+    """Let our errors speak for themselves, and make known failures expected ones.
+
+    A known failure that changed, or that is gone after the test's engine was used, fails.
+    """
+    known = known_failure(case, engines.build_request(case).options)
+    if isinstance(error, InferError):
+        _settle_error(report, item, case, error, known)
+    elif known and report.when == "call" and report.passed and USES_ENGINE in _fixtures(item):
+        _fail(report, item, case, known.news("gone", None))
+
+
+def _settle_error(
+    report: pytest.TestReport,
+    item: pytest.Item,
+    case: Case,
+    error: InferError,
+    known: KnownFailure | None,
+) -> None:
+    settled = known.settle(error) if known else None
+    if known and settled == "changed":
+        _fail(report, item, case, known.news(settled, error))
+        return
+    report.longrepr = str(error)
+    if known:
+        report.outcome = "skipped"  # with wasxfail, pytest's own way to say: failed as expected
+        report.wasxfail = known.because
+    records_of(item).append(record_from_error(error, case, item.nodeid, known))
+
+
+def _fail(report: pytest.TestReport, item: pytest.Item, case: Case, news: str) -> None:
+    report.outcome = "failed"
+    report.longrepr = news
+    records_of(item).append(record_from_news(news, case, item.nodeid))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))

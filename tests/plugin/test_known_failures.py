@@ -1,0 +1,76 @@
+"""A known failure is expected; one that changes or goes is news."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    Run = Callable[..., pytest.RunResult]
+
+CONFTEST = """
+from pytest_infer.known_failures import KnownFailure, expect
+
+
+def break_down():
+    raise RuntimeError("no kernel for conv in int4")
+
+
+register(FakeEngine("broken", {fault}))
+expect(KnownFailure("broken", "toy", "build", {error!r}, "it never could (0.1)"))
+"""
+FAULT = "process=break_down, stage='build'"
+
+
+def test_known(run: Run) -> None:
+    """Every test of the case is an expected failure, counted and told."""
+    result = run(
+        "--engine=broken",
+        "-rx",
+        conftest=CONFTEST.format(fault=FAULT, error="no kernel for conv"),
+    )
+    result.assert_outcomes(xfailed=4, deselected=2)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            " toy * broken * fp32 * 1 * known: build-error",
+            "4 of 4 checks ran, 2 narrowed away by marks; verdicts: 4 known",
+            "known: cannot build toy-broken-fp32-b1: it never could (0.1) (and 3 more)",
+        ]
+    )
+
+
+def test_changed(run: Run) -> None:
+    """Another error than the known one fails, and both are told."""
+    result = run(
+        "--engine=broken",
+        *("-k", "test_outputs"),
+        conftest=CONFTEST.format(fault=FAULT, error="out of memory"),
+    )
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "a known failure of broken on toy has changed",
+            "  why:  broken failed on toy at its build: out of memory (it never could (0.1)); now:",
+            "*RuntimeError: no kernel for conv in int4",
+        ]
+    )
+
+
+def test_gone(run: Run) -> None:
+    """An engine that works all of a sudden fails until the ledger is mended."""
+    result = run(
+        "--engine=broken",
+        *("-k", "test_outputs"),
+        conftest=CONFTEST.format(fault="", error="no kernel"),
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "a known failure of broken on toy is gone",
+            "  mend: remove it from the ledger of known failures",
+        ]
+    )
