@@ -20,12 +20,6 @@ COLORS = {
     "new": "cyan",
     "pass": "green",
 }
-    "fail": "red",
-    "inconclusive": "yellow",
-    "known": "yellow",
-    "new": "cyan",
-    "pass": "green",
-}
 TEXTS = ("model", "engine", "precision", "verdict")
 WIDE = 500
 
