@@ -162,7 +162,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(model="toy")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
-                "  why:  valid are: batches, engines, models, precisions, tasks\n"
+                "  why:  valid are: batches, engines, formats, models, precisions, tasks\n"
                 "  mend: did you mean 'models'?"
             ),
         ),
