@@ -108,7 +108,14 @@ def test_engines_are_listed(bare_run: Run) -> None:
     """``--infer-engines`` says what can run, and runs nothing."""
     result = bare_run("--infer-engines", "--infer-device=cpu")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*ort * on cpu * fp32*", "*torchscript * on cpu * fp16*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*ort * on cpu * fp32*",
+            "*--infer-option=ort.intra_op_threads=N (0): threads of one operator*",
+            "*torchscript * on cpu * fp16*",
+            "Libraries that exclude each other each get an environment of their own, which",
+        ]
+    )
     assert "test_outputs" not in result.stdout.str()
 
 
