@@ -20,6 +20,12 @@ class TestTorchScript(EngineContract):
     engine_name = "torchscript"
 
 
+class TestCompile(EngineContract):
+    """A package of AOTInductor's keeps the contract."""
+
+    engine_name = "compile"
+
+
 class TestOrt(EngineContract):
     """ONNX Runtime keeps the contract."""
 
