@@ -29,10 +29,9 @@ def engines_table(session: InferSession) -> Table:
     from rich.text import Text
 
     table = Table("engine", "runs", "precisions, or what is missing", box=box.SIMPLE_HEAD)
-    kind = session.device.partition(":")[0]
     for name, engine in engines.registered().items():
-        lack = session.missing(name)
-        precisions = ", ".join(engine.precisions.get(kind, ()))
+        device, lack = session.device_of(name), session.missing(name)
+        precisions = ", ".join(engine.precisions.get(device.partition(":")[0], ()))
         said = Text(f"{lack.why}\nmend: {lack.mend}" if lack else precisions)
-        table.add_row(name, "no" if lack else f"on {session.device}", said)
+        table.add_row(name, "no" if lack else f"on {device}", said)
     return table
