@@ -12,9 +12,10 @@ import pytest
 
 import pytest_infer
 from pytest_infer.cache import Cache
-from pytest_infer.errors import HostError
+from pytest_infer.errors import HostError, ModelError
 from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
+from pytest_infer.spec import Source
 
 TOY = """
 from pytest_infer.models import model
@@ -204,13 +205,24 @@ def test_host_of_another_version(toy_run, other_version):
 
 def test_models_that_the_host_cannot_import(start, tmp_path):
     """Code of the user's that fails in the host is told with its file; the host is ended."""
-    from pytest_infer.errors import ModelError
-    from pytest_infer.spec import Source
-
     file = tmp_path / "conftest.py"
     file.write_text("import no_such_module")
     with pytest.raises(ModelError, match=f"cannot import {file}"):
         start("popen", [Source(file=str(file))])
+
+
+def test_last_words(start, tmp_path):
+    """What a library writes to stdout past Python, just before its process ends, is told."""
+    file = tmp_path / "conftest.py"
+    file.write_text("import os\nos.write(1, b'out of luck\\n')\nos.kill(os.getpid(), 9)\n")
+    with pytest.raises(HostError) as caught:
+        start("popen", [Source(file=str(file))])
+    assert str(caught.value) == (
+        "cannot start the engine host popen\n"
+        "  why:  its engine host died\n"
+        "        out of luck\n"
+        "  mend: rerun this case with --infer-host=ENGINE=inline under a debugger"
+    )
 
 
 def test_inline(toy_run):

@@ -157,6 +157,7 @@ def machine(tmp_path_factory, ort_environment, bare_environment):
     ort_environment(folder / "environment")
     bare_environment(folder / "bare")
     script(folder / "python-with-all", f'cd {folder}\nexec {torch_python(folder)} "$@"')
+    script(folder / "python-that-hangs", "exec sleep 600")
     script(folder / "python-that-greets", f'echo Welcome\nexec {sys.executable} "$@"')
     port, public = free_port(), keys(folder / "host_key")
     keys(folder / "user_key")
@@ -426,6 +427,14 @@ def test_machine_that_never_answers(start_error, machine):
         spec = machine.spec(port=port)
         why = "it did not answer within 2 s"
         assert start_error(spec, timeout_s=2) == unreached(machine, spec, why, port=port)
+    assert children("ssh") == []
+
+
+def test_shell_that_hangs(start_error, machine):
+    """A login after which no Python comes is given up as well, with what to try by hand."""
+    spec, why = machine.spec("python-that-hangs"), "it did not answer within 4 s"
+    found = start_error(spec, timeout_s=4)
+    assert found == unreached(machine, spec, why, python="python-that-hangs")
     assert children("ssh") == []
 
 
