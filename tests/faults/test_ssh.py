@@ -157,7 +157,7 @@ def machine(tmp_path_factory, ort_environment, bare_environment):
     ort_environment(folder / "environment")
     bare_environment(folder / "bare")
     script(folder / "python-with-all", f'cd {folder}\nexec {torch_python(folder)} "$@"')
-    script(folder / "python-that-hangs", "exec sleep 600")
+    script(folder / "python-that-hangs", "exec cat >/dev/null")  # until ssh goes away
     script(folder / "python-that-greets", f'echo Welcome\nexec {sys.executable} "$@"')
     port, public = free_port(), keys(folder / "host_key")
     keys(folder / "user_key")
