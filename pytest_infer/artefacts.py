@@ -10,13 +10,14 @@ from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
+from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_infer.cache import Cache, Entry
+    from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
     from pytest_infer.engine import Arrays
     from pytest_infer.errors import InferError
@@ -25,23 +26,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MODEL_HOST = "eager"
-"""The engine whose host has the models' Python code and libraries."""
-
 
 @dataclass
 class Tally:
-    """How many artefacts were found in the cache, how many were made, and what was odd."""
+    """How many engines were found in a cache, how many were made, and what was odd."""
 
     found: int = 0
     made: int = 0
     notices: tuple[str, ...] = ()
 
-    def count(self, entry: Entry) -> None:
-        """Count one entry of the cache."""
-        self.made += entry.is_new
-        self.found += not entry.is_new
-        self.notices += (entry.notice,) if entry.notice else ()
+    def count(self, *, is_new: bool, notice: str) -> None:
+        """Count one entry of a cache."""
+        self.made += is_new
+        self.found += not is_new
+        self.notices += (notice,) if notice else ()
 
 
 class Artefacts:
@@ -119,7 +117,7 @@ class Artefacts:
         return engines.build_request(case)
 
     def built(self, case: Case) -> BuiltEngine:
-        """Return the built engine of ``case``, built once per machine."""
+        """Return the built engine of ``case``, built once per machine, and kept there."""
         return self._once(("built", case), lambda: self._build(case))
 
     def reference(self, case: Case, precision: Precision) -> Arrays:
@@ -133,22 +131,50 @@ class Artefacts:
             lambda: self._reference(case, precision, is_pruned=is_pruned),
         )
 
+    def rival(self, case: Case, precision: Precision) -> Case:
+        """Return eager mode's case beside ``case``: on its device, or else on a CPU elsewhere."""
+        return replace(
+            case,
+            engine=EAGER,
+            precision=precision,
+            device=self._device_of_eager(case),
+            options=(),
+        )
+
+    def _device_of_eager(self, case: Case) -> str:
+        if self._hosts.place(EAGER).machine == self._hosts.place(case.engine).machine:
+            return case.device
+        return self._once(
+            ("eager", case.device),
+            lambda: "cpu" if self._lacks(EAGER, case.device) else case.device,
+        )
+
+    def _lacks(self, engine: str, device: str) -> bool:
+        lack = self._hosts.shared(engine).call(
+            "engine.missing",
+            error=HostError,
+            doing=f"ask for {device}",
+            engine=engine,
+            device=device,
+        )
+        return lack is not None
+
     def _reference(self, case: Case, precision: Precision, *, is_pruned: bool) -> Arrays:
         from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
 
         feeds = self.feeds(case.model, case.batch)
-        rival = replace(case, engine=MODEL_HOST, precision=precision, options=())
+        rival = self.rival(case, precision)
         graph = self.module(case.model, is_pruned=is_pruned)
-        eager = BuiltEngine(MODEL_HOST, graph, self.request(rival), folder="")
+        eager = BuiltEngine(EAGER, graph, self.request(rival), folder="")
         key = {
             "graph": graph.digest,
             "feeds": digest_of_arrays(feeds),
             "precision": precision,
-            "device": self.device(MODEL_HOST, case.device),
+            "device": self.device(EAGER, rival.device),
         }
 
         def make(folder: Path) -> dict[str, Any]:
-            host = self._hosts.shared(MODEL_HOST)
+            host = self._hosts.shared(EAGER)
             doing = f"compute {case.model}'s reference in {precision}"
             runner = host.call("engine.open", error=LoadError, doing=doing, built=eager)
             outputs = host.call(
@@ -187,31 +213,18 @@ class Artefacts:
         graph, request = self.graph(case), self.request(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
-        key = {
-            "engine": case.engine,
-            "graph": graph.digest,
-            "precision": case.precision,
-            "shapes": request.shapes,
-            "options": dict(request.options),
-            "runtime": self.runtime(case.engine),
-            "device": self.device(case.engine, case.device),
-        }
-
-        def make(folder: Path) -> dict[str, Any]:
-            facts: dict[str, Any] = self._hosts.shared(case.engine).call(
-                "engine.build",
-                error=BuildError,
-                doing=f"build {case.id}",
-                engine=case.engine,
-                graph=graph,
-                request=request,
-                folder=str(folder),
-            )
-            return facts
-
-        entry = self._cache.entry("engines", key, make)
-        self.engines.count(entry)
-        return BuiltEngine(case.engine, graph, request, str(entry.folder))
+        host = self._hosts.shared(case.engine)
+        entry = host.call(
+            "engine.build",
+            error=BuildError,
+            doing=f"build {case.id}",
+            engine=case.engine,
+            graph=graph,
+            request=request,
+            cache=host.place.cache,
+        )
+        self.engines.count(is_new=entry["is_new"], notice=entry["notice"])
+        return BuiltEngine(case.engine, graph, request, entry["folder"])
 
     def _model_call(
         self,
@@ -221,7 +234,7 @@ class Artefacts:
         error: type[InferError] = ModelError,
         **arguments: Any,
     ) -> Any:
-        return self._hosts.shared(MODEL_HOST).call(operation, error=error, doing=doing, **arguments)
+        return self._hosts.models().call(operation, error=error, doing=doing, **arguments)
 
     def _once(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self._kept:

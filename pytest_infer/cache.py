@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import CacheError
@@ -62,6 +63,22 @@ class Cache:
                 return found
             return self._made(folder, key, make, notice=found)
 
+    @contextmanager
+    def token(self) -> Iterator[tuple[Path, str]]:
+        """Give a new file here and its random content: who reads the same sees this folder."""
+        content = token_hex()
+        try:
+            handle, name = mkstemp(prefix=".token-", dir=self.root)
+        except OSError as error:
+            raise self._unusable(error) from error
+        os.close(handle)
+        path = Path(name)
+        try:
+            path.write_text(content)
+            yield path, content
+        finally:
+            path.unlink()
+
     def _made(
         self,
         folder: Path,
@@ -69,7 +86,9 @@ class Cache:
         make: Callable[[Path], Mapping[str, Any]],
         notice: str,
     ) -> Entry:
-        draft = Path(mkdtemp(prefix=".draft-", dir=folder.parent))
+        draft = folder.with_name(f".draft-{folder.name}")
+        shutil.rmtree(draft, ignore_errors=True)  # of a maker that was killed; we hold the lock
+        draft.mkdir(mode=0o700)
         try:
             facts = dict(make(draft))
             digests = {
@@ -107,6 +126,13 @@ class Cache:
             why=str(error),
             mend="name a folder you can write to with --infer-cache=DIR",
         )
+
+
+def user_cache() -> Path:
+    """Return the folder in which this user's cache is unless another one is named."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("pytest-infer", appauthor=False)
 
 
 def read_entry(folder: Path) -> Entry | str:

@@ -37,7 +37,7 @@ STORED = (
 
 
 class ChosenBaselines:
-    """What ``--gpu-baseline``, ``--infer-baselines`` and ``--update-baselines`` mean for a run."""
+    """What the options on baselines mean for cases on one device."""
 
     def __init__(self, config: InferConfig, device: Mapping[str, Any]) -> None:
         self._config = config
@@ -98,6 +98,19 @@ class ChosenBaselines:
                 return matching.folder
             wanted = device_slug(dict(self._device))
         return destination(wanted, self._config.baselines)
+
+
+def store_by_device(config: InferConfig, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Store every measured case in the baselines of the device on which it ran."""
+    measured = {r["case_id"]: r["device"] for r in records if r["judge"] == "latency"}
+    if not measured:
+        return ["no baseline was stored: nothing was measured"]
+    lines = []
+    for device in {str(identity_of(each)): each for each in measured.values()}.values():
+        own = {key for key, each in measured.items() if identity_of(each) == identity_of(device)}
+        baselines = ChosenBaselines(config, device)
+        lines += baselines.store([record for record in records if record["case_id"] in own])
+    return lines
 
 
 def identity_of(device: Mapping[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -20,6 +20,8 @@ class Coverage:
     built: int = 0
     reused: int = 0
     notices: tuple[str, ...] = ()
+    sent_bytes: dict[str, int] = field(default_factory=dict)
+    """How much of this machine's files each machine got that does not see them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON-able values."""
@@ -33,3 +35,5 @@ class Coverage:
         self.built += counts["built"]
         self.reused += counts["reused"]
         self.notices += tuple(counts["notices"])
+        for machine, size_bytes in counts["sent_bytes"].items():
+            self.sent_bytes[machine] = self.sent_bytes.get(machine, 0) + size_bytes

@@ -8,6 +8,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from uuid import getnode
 
 Fingerprint = dict[str, Any]
 
@@ -21,6 +22,12 @@ def runtime_fingerprint(libraries: tuple[str, ...]) -> Fingerprint:
     """Return the versions of Python and of the distributions that are installed."""
     found = {name: _version(name) for name in libraries}
     return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
+
+
+def machine() -> str:
+    """Return what tells this machine from others until it boots again: ``jetson-1f2e3d4c``."""
+    boot = _text("/proc/sys/kernel/random/boot_id").strip() or f"{getnode():x}"
+    return f"{platform.node()}-{boot[:8]}"
 
 
 def gpu_count() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,11 +73,13 @@ def engine(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
 
 @pytest.fixture(scope="session")
 def eager(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
-    """Eager mode in fp32 for the same model, batch and device: what a speed-up is over."""
-    from pytest_infer.artefacts import MODEL_HOST
+    """Eager mode in fp32 for the same model, batch and device: what a speed-up is over.
+
+    On another machine that lacks the device it runs on the CPU, and there is no speed-up.
+    """
     from pytest_infer.under_test import under_test
 
-    rival = replace(case, engine=MODEL_HOST, precision="fp32")
+    rival = infer.artefacts.rival(case, "fp32")
     with under_test(rival, infer.artefacts.built(rival), infer.hosts) as built:
         yield built
 
@@ -125,7 +126,7 @@ def baseline(case: Case, infer: InferSession) -> BaselineJudge:
     """The judge of samples against the stored baseline."""
     from pytest_infer.judges import BaselineJudge
 
-    return BaselineJudge(case, infer.baselines)
+    return BaselineJudge(case, infer.baselines(case.engine, case.device))
 
 
 @pytest.fixture

@@ -60,13 +60,17 @@ def judge_budget(
 ) -> Verdict:
     """Judge samples by a budget; without one, only tell the figures.
 
-    ``eager`` are eager's samples of the same batch, by the same clock; they give the speed-up.
+    ``eager`` are eager's samples of the same batch, by the same clock; they give the speed-up,
+    unless they were taken on another machine.
     Pass: ``measured`` (no budget), ``within-budget``; fail: ``over-budget`` (a latency is too
-    long), ``too-slow`` (only a throughput or speed-up is too low).
+    long), ``too-slow`` (only a throughput or speed-up is too low), ``other-machine`` (a speed-up
+    is demanded, and there is none).
     """
     figures = samples.figures()
-    if eager:
+    is_elsewhere = eager is not None and eager.machine != samples.machine
+    if eager and not is_elsewhere:
         figures |= {"speedup": _speedup(samples, eager, subject)}
+    note = f"; no speed-up, for eager ran on {eager.machine}" if eager and is_elsewhere else ""
     limits = budget.as_dict() if budget else {}
     if "speedup" in limits and eager is None:
         raise TimingError(
@@ -75,12 +79,25 @@ def judge_budget(
             mend="let eager run in the same session (--engine=eager,...), or drop speedup=",
         )
     if not limits:
-        message = f"{subject} takes {_told('p50_ms', figures)}, {_told('p99_ms', figures)}"
+        message = f"{subject} takes {_told('p50_ms', figures)}, {_told('p99_ms', figures)}{note}"
         return Verdict("latency", "pass", "measured", message, figures)
-    missed = [name for name, limit in limits.items() if _is_missed(name, figures[name], limit)]
+    missed = [
+        name
+        for name, limit in limits.items()
+        if name in figures and _is_missed(name, figures[name], limit)
+    ]
+    if not missed and eager and "speedup" in limits and is_elsewhere:
+        return failed(
+            "latency",
+            "other-machine",
+            what=f"{subject}: cannot judge the speed-up",
+            why=f"it ran on {samples.machine}, and eager on {eager.machine}",
+            mend="run eager there too (--infer-host=eager=SPEC of that machine), or drop speedup=",
+            figures=figures,
+        )
     if not missed:
         kept = ", ".join(_compared(name, figures[name], limits[name]) for name in limits)
-        message = f"{subject} keeps its budget: {kept}"
+        message = f"{subject} keeps its budget: {kept}{note}"
         return Verdict("latency", "pass", "within-budget", message, figures)
     is_late = any(name not in _LIMITS_ABOVE for name in missed)
     return failed(

@@ -43,15 +43,15 @@ def engines_table(session: InferSession) -> Table:
 
     table = Table("engine", "runs", "precisions and settings, or what is missing", box=box.SIMPLE)
     for name, engine in engines.registered().items():
-        lack = session.missing(name)
+        device, lack = session.device_of(name), session.missing(name)
         said = f"{lack.why}\nmend: {lack.mend}" if lack else "\n".join(_able(session, engine))
-        table.add_row(name, "no" if lack else f"on {session.device}", Text(said))
+        table.add_row(name, "no" if lack else f"on {device}", Text(said))
     return table
 
 
 def _able(session: InferSession, engine: Engine) -> Iterable[str]:
     """Return the precisions, those that are missing here, and the settings with their defaults."""
-    kind = session.device.partition(":")[0]
+    kind = session.device_of(engine.name).partition(":")[0]
     precisions = engine.precisions.get(kind, ())
     lacks = {each: session.lack(engine.name, each) for each in precisions}
     yield ", ".join(each for each in precisions if not lacks[each])

@@ -42,9 +42,12 @@ PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
 
 
 def make_matrix(
-    config: InferConfig, device: str, missing: Lack, lacking: PrecisionLack = lambda *_: None
+    config: InferConfig,
+    device_of: Callable[[str], str],
+    missing: Lack,
+    lacking: PrecisionLack = lambda *_: None,
 ) -> Matrix:
-    """Return the matrix that ``config`` asks for on ``device``.
+    """Return the matrix that ``config`` asks for, each engine on its ``device_of``.
 
     Raise `OptionError` for unknown names, for an engine that was asked for by name and cannot
     run here, for a setting that an engine does not have, and if no case is left. ``lacking`` says
@@ -56,6 +59,7 @@ def make_matrix(
     cases: list[Case] = []
     exclusions: list[Exclusion] = []
     for engine, precision in product(_engines(config), config.precisions):
+        device = device_of(engine)
         wanted = [
             Case(model, engine, precision, batch, device, settings.get(engine, ()))
             for model, batch in product(names, config.batches)

@@ -22,6 +22,8 @@ class Samples:
     warmup_calls: int
     wall_ns: tuple[int, ...] = ()
     """The same calls by the host's monotonic clock, from launch to end; empty if not read."""
+    machine: str = ""
+    """Where they were taken."""
 
     def __post_init__(self) -> None:
         if not self.durations_ns or min(self.durations_ns) <= 0:

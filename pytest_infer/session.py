@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, models
 from pytest_infer.artefacts import Artefacts
-from pytest_infer.cache import Cache
-from pytest_infer.chosen_baselines import ChosenBaselines
+from pytest_infer.cache import Cache, user_cache
+from pytest_infer.chosen_baselines import ChosenBaselines, store_by_device
 from pytest_infer.config import AUTO
 from pytest_infer.device_lock import DeviceLock
 from pytest_infer.engine import Missing
@@ -24,11 +25,13 @@ from pytest_infer.timer import GpuTimer, Protocol
 from pytest_infer.torch_runner import missing_gpu
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from pytest_infer.config import InferConfig
     from pytest_infer.coverage import Coverage
+    from pytest_infer.hosts.place import Place
     from pytest_infer.matrix import Matrix
     from pytest_infer.spec import Precision, Source
 
@@ -38,23 +41,43 @@ class InferSession:
 
     def __init__(self, config: InferConfig) -> None:
         self.config = config
+        self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
 
-    @cached_property
-    def device(self) -> str:
-        """Return the device that cases run on."""
+    def device_of(self, engine: str) -> str:
+        """Return the device on which an engine's cases run, chosen where its host is."""
+        return self._device_at(self.hosts.place(engine))
+
+    def _device_at(self, place: Place) -> str:
         if self.config.device != AUTO:
             return self.config.device
-        return "cuda:0" if gpu_count() else "cpu"
+        return "cuda:0" if place.gpus else "cpu"
 
     @cached_property
     def matrix(self) -> Matrix:
         """Return the cases that can run here, and why others cannot."""
-        return make_matrix(self.config, self.device, self.missing, self.lack)
+        return make_matrix(self.config, self.device_of, self.missing, self.lack)
 
     @cached_property
-    def lock(self) -> DeviceLock:
-        """Return the lock on the device."""
-        return DeviceLock(_user_cache() / "locks", self.device)
+    def cache(self) -> Cache:
+        """Return where this machine keeps what is made once."""
+        return Cache(self.config.cache or user_cache())
+
+    def _lock_name(self, place: Place) -> str:
+        device = self._device_at(place)
+        return device if place.machine == self.hosts.here.machine else f"{place.machine}-{device}"
+
+    def _shared(self, place: Place) -> AbstractContextManager[None]:
+        """Hold the device at ``place`` together with other work that is not timed."""
+        return _lock(self._lock_name(place)).shared()
+
+    @contextmanager
+    def _exclusive(self, engines: Sequence[str]) -> Iterator[None]:
+        """Hold every device on which one of the engines runs; all runs take them in one order."""
+        names = {self._lock_name(self.hosts.place(engine)) for engine in engines}
+        with ExitStack() as stack:
+            for name in sorted(names):
+                stack.enter_context(_lock(name).exclusive())
+            yield
 
     @cached_property
     def hosts(self) -> HostPool:
@@ -63,52 +86,58 @@ class InferSession:
             self.config.hosts,
             timeout_s=self.config.timeout_s,
             sources=all_sources,
-            guard=self.lock.shared,
+            cache=self.cache,
+            guard=self._shared,
         )
 
     @cached_property
     def artefacts(self) -> Artefacts:
         """Return what is made once and kept."""
-        return Artefacts(self.config, Cache(self.config.cache or _user_cache()), self.hosts)
+        return Artefacts(self.config, self.cache, self.hosts)
 
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
         protocol = Protocol(self.config.warmup, self.config.calls)
-        return GpuTimer(self.hosts, protocol, self.lock.exclusive)
+        return GpuTimer(self.hosts, protocol, self._exclusive)
 
-    @cached_property
-    def baselines(self) -> ChosenBaselines:
-        """Return what cases are compared with, and where they are stored."""
-        return ChosenBaselines(self.config, device_fingerprint(self.device))
+    def baselines(self, engine: str, device: str) -> ChosenBaselines:
+        """Return what an engine's cases are compared with on a device of its host's machine."""
+        place = self.hosts.place(engine)
+        key = place.machine, device
+        if key not in self._baselines:
+            is_here = place.machine == self.hosts.here.machine
+            found = device_fingerprint(device) if is_here else self.artefacts.device(engine, device)
+            self._baselines[key] = ChosenBaselines(self.config, found)
+        return self._baselines[key]
 
     def check(self) -> None:
         """Raise an error for anything in the options that cannot work here."""
         for engine in self.config.hosts:
             engines.find(engine)
-        if self.device.startswith("cuda") and not self.config.hosts:
-            self._check_gpu()
-        self.baselines.check()
-        self.matrix  # noqa: B018 - its making checks engines, models and precisions
+        if self.config.device.startswith("cuda") and not self.config.hosts:
+            self._check_gpu(self.config.device)
+        for engine, device in {(case.engine, case.device) for case in self.matrix.cases}:
+            self.baselines(engine, device).check()
 
-    def _check_gpu(self) -> None:
+    def _check_gpu(self, device: str) -> None:
         lack, present = missing_gpu(), gpu_count()
         if lack:
-            raise OptionError(f"cannot use device {self.device}", why=lack.why, mend=lack.mend)
-        if int(self.device.partition(":")[2]) >= present:
+            raise OptionError(f"cannot use device {device}", why=lack.why, mend=lack.mend)
+        if int(device.partition(":")[2]) >= present:
             raise OptionError(
-                f"cannot use device {self.device}",
+                f"cannot use device {device}",
                 why=f"the driver shows {present} GPU{'s' * (present > 1)}, counted from 0",
                 mend=f"choose cuda:0{f' to cuda:{present - 1}' * (present > 1)}",
             )
 
     def missing(self, engine: str) -> Missing | None:
         """Return why ``engine`` cannot run in its host; the default host is like this process."""
-        return self._asked("missing", engine, device=self.device)
+        return self._asked("missing", engine, device=self.device_of(engine))
 
     def lack(self, engine: str, precision: Precision) -> Missing | None:
         """Return why the engine in its host cannot run ``precision``, one of those it knows."""
-        return self._asked("lack", engine, precision=precision, device=self.device)
+        return self._asked("lack", engine, precision=precision, device=self.device_of(engine))
 
     def _asked(self, operation: str, engine: str, **arguments: Any) -> Missing | None:
         if self.config.hosts.get(engine, DEFAULT) in (DEFAULT, INLINE):
@@ -130,6 +159,8 @@ class InferSession:
             tally = self.artefacts.engines
             coverage.built, coverage.reused = tally.made, tally.found
             coverage.notices = tally.notices
+        if "hosts" in self.__dict__:
+            coverage.sent_bytes = self.hosts.sent_bytes
 
     def conclude(
         self, records: Sequence[dict[str, Any]], coverage: Coverage
@@ -140,7 +171,7 @@ class InferSession:
         """
         jobs: list[Callable[[], list[str]]] = []
         if self.config.update_baselines:
-            jobs.append(partial(self.baselines.store, records))
+            jobs.append(partial(store_by_device, self.config, records))
         jobs += [
             partial(_reported, kind, path, records, coverage) for kind, path in self.config.reports
         ]
@@ -177,7 +208,5 @@ def _reported(
     return [f"report: {path}"]
 
 
-def _user_cache() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("pytest-infer", appauthor=False)
+def _lock(name: str) -> DeviceLock:
+    return DeviceLock(user_cache() / "locks", name)

@@ -22,6 +22,7 @@ COLORS = {
 }
 TEXTS = ("model", "engine", "precision", "verdict")
 WIDE = 500
+BYTES_PER_MB = 1_000_000
 
 
 def table_of(records: Sequence[dict[str, Any]]) -> Table:
@@ -61,6 +62,10 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
             f"{coverage.narrowed} narrowed away by marks; verdicts: {verdicts or 'none'}"
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
+    ]
+    lines += [
+        f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
+        for machine, size_bytes in sorted(coverage.sent_bytes.items())
     ]
     lines += _unclear(records)
     lines += [f"notice: {notice}; it was made again" for notice in coverage.notices]

@@ -40,7 +40,7 @@ class GpuTimer:
         self,
         hosts: HostPool,
         protocol: Protocol,
-        exclusive: Callable[[], AbstractContextManager[object]],
+        exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
     ) -> None:
         self._hosts = hosts
         self._protocol = protocol
@@ -54,11 +54,11 @@ class GpuTimer:
         """Return the samples of several engines, timed in turns within the same seconds.
 
         Each gets a process of its own, so that neither their libraries nor their thread pools
-        meet; nothing else of this package runs on the device meanwhile. An engine that is named
+        meet; nothing else of this package runs on the devices meanwhile. An engine that is named
         twice is timed once.
         """
         with ExitStack() as stack:
-            stack.enter_context(self._exclusive())
+            stack.enter_context(self._exclusive([engine.case.engine for engine in engines]))
             arms = {
                 case: _Arm(stack.enter_context(self._hosts.fresh(case.engine)), engine, feeds)
                 for case, engine in {engine.case: engine for engine in engines}.items()
@@ -118,6 +118,7 @@ class _Arm:
             batch=self._batch,
             warmup_calls=self._warmup_calls,
             wall_ns=tuple(self._durations["monotonic"]),
+            machine=self._host.place.machine,
         )
 
     def _is_warm(self, protocol: Protocol, elapsed_s: float) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
+from pytest_infer.cache import Cache
 from pytest_infer.clock import clock_for
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
 from pytest_infer.hosts.wire import as_type
@@ -54,11 +55,26 @@ class EngineOperations:
         return adapter.lack(precision, device) if isinstance(adapter, LimitsPrecisions) else None
 
     def build(
-        self, engine: str, graph: dict[str, Any], request: dict[str, Any], folder: str
-    ) -> Mapping[str, Any]:
-        """Build into ``folder``; return the facts for the manifest."""
+        self, engine: str, graph: dict[str, Any], request: dict[str, Any], cache: str
+    ) -> dict[str, Any]:
+        """Build, unless the folder ``cache`` has it; return the folder, and how it came there."""
         adapter = engines.find(engine)
-        return adapter.build(as_type(graph, Graph), as_type(request, BuildRequest), Path(folder))
+        origin, wanted = as_type(graph, Graph), as_type(request, BuildRequest)
+        key = {
+            "engine": engine,
+            "graph": origin.digest,
+            "precision": wanted.precision,
+            "shapes": wanted.shapes,
+            "options": dict(wanted.options),
+            "runtime": fingerprint.runtime_fingerprint(adapter.libraries),
+            "device": fingerprint.device_fingerprint(wanted.device),
+        }
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            return adapter.build(origin, wanted, folder)
+
+        entry = Cache(Path(cache)).entry("engines", key, make)
+        return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
 
     def open(self, built: dict[str, Any]) -> int:
         """Open a built engine; return the number by which it is called from now on."""

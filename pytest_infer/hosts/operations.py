@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import pytest_infer
 from pytest_infer import fingerprint
+from pytest_infer.cache import user_cache
 from pytest_infer.hosts.engine_operations import EngineOperations
+from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
+from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.source import import_source
 from pytest_infer.spec import Source
-
-PROTOCOL = 1
 
 
 class HostOperations:
     """What concerns the host itself."""
 
-    def hello(self, sources: list[dict[str, str]]) -> dict[str, Any]:
-        """Import the caller's own models and engines; return who answers."""
+    def place(self, cache: str, token: str, content: str) -> Place:
+        """Return where this host runs; it sees the caller's files if the ``token`` is the same."""
+        sees_files = _content(Path(token)) == content
+        return place_here(cache if sees_files else str(user_cache()), sees_files=sees_files)
+
+    def import_sources(self, sources: list[dict[str, str]]) -> None:
+        """Import the caller's own models and engines."""
         for source in sources:
             import_source(as_type(source, Source))
-        return {"protocol": PROTOCOL, "version": pytest_infer.__version__}
 
     def device(self, device: str) -> dict[str, Any]:
         """Return the fingerprint of a device of this host's machine."""
@@ -35,6 +40,7 @@ class Operations:
     def __init__(self) -> None:
         self._groups = {
             "host": HostOperations(),
+            "files": FileOperations(),
             "engine": EngineOperations(),
             "model": ModelOperations(),
         }
@@ -43,3 +49,10 @@ class Operations:
         """Return the result of the operation ``name``."""
         group, _, method = name.partition(".")
         return getattr(self._groups[group], method)(**arguments)
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

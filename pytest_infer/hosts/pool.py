@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.hosts.host import DEFAULT, start_host
+from pytest_infer.hosts.host import DEFAULT, INLINE, start_host
+from pytest_infer.hosts.place import Place, place_here
+from pytest_infer.hosts.sent_files import SentFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_infer.cache import Cache
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.host import Host
     from pytest_infer.spec import Source
 
-    Guard = Callable[[], AbstractContextManager[object]]
+    Guard = Callable[[Place], AbstractContextManager[object]]
+
+EAGER = "eager"
+"""The engine whose host has the models' Python code and libraries, unless it is elsewhere."""
+
+MODELS = ""
+"""Names the host of the models where that is nobody else's: like this process, and here."""
 
 
 class HostPool:
@@ -27,25 +37,49 @@ class HostPool:
         *,
         timeout_s: float,
         sources: Callable[[], Sequence[Source]],
+        cache: Cache,
         guard: Guard,
     ) -> None:
         self._specs = specs
         self._timeout_s = timeout_s
         self._sources = sources
+        self._cache = cache
         self._guard = guard
         self._shared: dict[str, _GuardedHost] = {}
+        self._sent = SentFiles(cache.root)
 
     def shared(self, engine: str) -> Host:
         """Return the host in which all parity cases of ``engine`` run.
 
-        Each of its calls holds the guard, which a measurement of another process excludes.
+        Each of its calls holds the guard of its place, which a measurement of another process
+        excludes.
         """
         host = self._shared.get(engine)
         if host is None or not host.is_alive:
-            with self._guard():
+            with self._guard(self.here):
                 host = _GuardedHost(self._start(engine), self._guard)
             self._shared[engine] = host
         return host
+
+    def models(self) -> Host:
+        """Return the host that has the models' code, and writes files that this process reads."""
+        return self.shared(EAGER if self.place(EAGER).sees_files else MODELS)
+
+    def place(self, engine: str) -> Place:
+        """Return where an engine's host runs; the default one's is known without starting it."""
+        if self._specs.get(engine, DEFAULT) in (DEFAULT, INLINE):
+            return self.here
+        return self.shared(engine).place
+
+    @cached_property
+    def here(self) -> Place:
+        """Return where this process runs."""
+        return place_here(str(self._cache.root), sees_files=True)
+
+    @property
+    def sent_bytes(self) -> dict[str, int]:
+        """Return how much of this machine's files went to each machine that does not see them."""
+        return dict(self._sent.bytes)
 
     @contextmanager
     def fresh(self, engine: str) -> Iterator[Host]:
@@ -63,15 +97,25 @@ class HostPool:
 
     def _start(self, engine: str) -> Host:
         spec = self._specs.get(engine, DEFAULT)
-        return start_host(spec, timeout_s=self._timeout_s, sources=self._sources())
+        return start_host(
+            spec,
+            timeout_s=self._timeout_s,
+            sources=self._sources(),
+            cache=self._cache,
+            sent=self._sent,
+        )
 
 
 class _GuardedHost:
-    """A host whose every call holds a guard."""
+    """A host whose every call holds the guard of its place."""
 
     def __init__(self, host: Host, guard: Guard) -> None:
         self._host = host
         self._guard = guard
+
+    @property
+    def place(self) -> Place:
+        return self._host.place
 
     @property
     def is_alive(self) -> bool:
@@ -80,7 +124,7 @@ class _GuardedHost:
     def call(
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
     ) -> Any:
-        with self._guard():
+        with self._guard(self.place):
             return self._host.call(operation, error=error, doing=doing, **arguments)
 
     def close(self) -> None:

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from execnet.gateway_base import Channel
 
 
-def serve(channel: Channel, log: str) -> None:
-    """Answer requests from ``channel``; what libraries print goes to the file ``log``."""
-    if log:
-        _redirect_output(log)
+def serve(channel: Channel) -> None:
+    """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
+    _redirect_output()
     operations = Operations()
     for request in channel:
         channel.send(answer(operations, request))
@@ -43,10 +42,7 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
         return {"exception": f"{type(error).__name__}: {error}"}
 
 
-def _redirect_output(log: str) -> None:
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for stream in (1, 2):
-        os.dup2(target, stream)
-    os.close(target)
+def _redirect_output() -> None:
+    os.dup2(2, 1)
     sys.stdout = sys.stderr
     faulthandler.enable()

@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from venv import EnvBuilder
 
 import pytest
+
+import pytest_infer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +27,9 @@ addopts = --import-mode=importlib
 infer_engine = eager,ort,torchscript
 """
 MARKER = "PYTEST_INFER_FAULTS_RUN"
+
+NEEDED = ("numpy", "msgspec", "execnet", "filelock", "platformdirs", "nvidia-ml-py", "onnxruntime")
+"""All that a host of ONNX Runtime needs beside this package; in particular not torch."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,41 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, toy: str) -> 
         return Run(done.returncode, done.stdout, done.stderr, content, _alive(marker))
 
     return call
+
+
+@pytest.fixture(scope="session")
+def bare_environment() -> Callable[[Path], Path]:
+    """Create a virtual environment without anything in it; return its Python."""
+    return _environment
+
+
+@pytest.fixture(scope="session")
+def ort_environment() -> Callable[[Path], Path]:
+    """Create a virtual environment with what a host of ONNX Runtime needs; return its Python."""
+
+    def create(folder: Path) -> Path:
+        python = _environment(folder)
+        (packages,) = folder.glob("lib/python*/site-packages")
+        for name in NEEDED:
+            _link(packages, name)
+        (packages / "pytest_infer").symlink_to(Path(pytest_infer.__file__).parent)
+        return python
+
+    return create
+
+
+def _environment(folder: Path) -> Path:
+    EnvBuilder(with_pip=False, symlinks=True).create(folder)
+    return folder / "bin/python"
+
+
+def _link(packages: Path, name: str) -> None:
+    """Show an installed distribution, and nothing else of where it lives, in ``packages``."""
+    found = distribution(name)
+    for top in {Path(file).parts[0] for file in found.files or ()} - {".."}:
+        if top.endswith(".pth") or top == "__pycache__" or (packages / top).exists():
+            continue
+        (packages / top).symlink_to(found.locate_file(top))
 
 
 def _alive(marker: str) -> list[str]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from pathlib import Path
-from venv import EnvBuilder
 
 import pytest
 
 import pytest_infer
-from pytest_infer.errors import HostError
+from pytest_infer.cache import Cache
+from pytest_infer.errors import HostError, ModelError
 from pytest_infer.hosts.host import start_host
-
-NEEDED = ("numpy", "msgspec", "execnet", "filelock", "platformdirs", "nvidia-ml-py", "onnxruntime")
-"""All that a host of ONNX Runtime needs beside this package; in particular not torch."""
+from pytest_infer.hosts.sent_files import SentFiles
+from pytest_infer.spec import Source
 
 TOY = """
 from pytest_infer.models import model
@@ -48,22 +47,6 @@ MEND = (
 )
 
 
-def environment(folder):
-    """Create a virtual environment without anything in it; return its site-packages."""
-    EnvBuilder(with_pip=False, symlinks=True).create(folder)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    return packages
-
-
-def link(packages, name):
-    """Show an installed distribution, and nothing else of where it lives, in ``packages``."""
-    found = distribution(name)
-    for top in {Path(file).parts[0] for file in found.files} - {".."}:
-        if top.endswith(".pth") or top == "__pycache__" or (packages / top).exists():
-            continue
-        (packages / top).symlink_to(found.locate_file(top))
-
-
 def command(folder, python, path=""):
     """Write a command that runs ``python`` with ``path`` as its PYTHONPATH, not with ours."""
     script = folder / "python-of-the-host"
@@ -73,22 +56,30 @@ def command(folder, python, path=""):
 
 
 @pytest.fixture(scope="module")
-def bare_python(tmp_path_factory):
+def bare_python(tmp_path_factory, bare_environment):
     """A Python that has nothing installed."""
     folder = tmp_path_factory.mktemp("bare")
-    environment(folder)
-    return command(folder, folder / "bin/python")
+    return command(folder, bare_environment(folder))
 
 
 @pytest.fixture(scope="module")
-def ort_python(tmp_path_factory):
+def ort_python(tmp_path_factory, ort_environment):
     """A Python with this package and what a host of ONNX Runtime needs."""
     folder = tmp_path_factory.mktemp("ort")
-    packages = environment(folder)
-    for name in NEEDED:
-        link(packages, name)
-    (packages / "pytest_infer").symlink_to(Path(pytest_infer.__file__).parent)
-    return command(folder, folder / "bin/python")
+    return command(folder, ort_environment(folder))
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a host by its specification, with a cache of its own."""
+
+    def call(spec, sources=()):
+        cache = Cache(tmp_path / "cache")
+        return start_host(
+            spec, timeout_s=60, sources=sources, cache=cache, sent=SentFiles(cache.root)
+        )
+
+    return call
 
 
 def imports(python, module):
@@ -119,9 +110,9 @@ def test_host_without_torch(toy_run, ort_python, tmp_path):
     assert str(ort_python.parent) in (tmp_path / "prefixes").read_text().splitlines()
 
 
-def test_host_runs_there(ort_python):
+def test_host_runs_there(start, ort_python):
     """The host's own Python answers, with its own packages."""
-    host = start_host(f"popen//python={ort_python}", timeout_s=60, sources=[])
+    host = start(f"popen//python={ort_python}")
     try:
         assert host.call(
             "engine.missing", error=HostError, doing="ask", engine="eager", device="cpu"
@@ -149,11 +140,16 @@ def test_engine_that_the_host_lacks(toy_run, ort_python):
     assert run.left == []
 
 
-def start_error(spec):
+@pytest.fixture
+def start_error(start):
     """Return the text of the error of starting a host."""
-    with pytest.raises(HostError) as caught:
-        start_host(spec, timeout_s=60, sources=[])
-    return str(caught.value)
+
+    def call(spec):
+        with pytest.raises(HostError) as caught:
+            start(spec)
+        return str(caught.value)
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -166,14 +162,14 @@ def start_error(spec):
         ("popen//_x=1", r".+"),
     ],
 )
-def test_spec_that_starts_no_python(spec, why):
+def test_spec_that_starts_no_python(start_error, spec, why):
     """A specification from which no Python comes is told with an example of one."""
     text = start_error(spec)
     expected = f"cannot start the engine host {re.escape(spec)}\n  why:  {why}\n{re.escape(MEND)}"
     assert re.fullmatch(expected, text)
 
 
-def test_python_without_this_package(bare_python):
+def test_python_without_this_package(start_error, bare_python):
     """A Python that lacks this package is told how to get it, at this version."""
     assert start_error(f"popen//python={bare_python}") == (
         f"cannot start the engine host popen//python={bare_python}\n"
@@ -207,15 +203,26 @@ def test_host_of_another_version(toy_run, other_version):
     assert run.left == []
 
 
-def test_models_that_the_host_cannot_import(tmp_path):
+def test_models_that_the_host_cannot_import(start, tmp_path):
     """Code of the user's that fails in the host is told with its file; the host is ended."""
-    from pytest_infer.errors import ModelError
-    from pytest_infer.spec import Source
-
     file = tmp_path / "conftest.py"
     file.write_text("import no_such_module")
     with pytest.raises(ModelError, match=f"cannot import {file}"):
-        start_host("popen", timeout_s=60, sources=[Source(file=str(file))])
+        start("popen", [Source(file=str(file))])
+
+
+def test_last_words(start, tmp_path):
+    """What a library writes to stdout past Python, just before its process ends, is told."""
+    file = tmp_path / "conftest.py"
+    file.write_text("import os\nos.write(1, b'out of luck\\n')\nos.kill(os.getpid(), 9)\n")
+    with pytest.raises(HostError) as caught:
+        start("popen", [Source(file=str(file))])
+    assert str(caught.value) == (
+        "cannot start the engine host popen\n"
+        "  why:  its engine host died\n"
+        "        out of luck\n"
+        "  mend: rerun this case with --infer-host=ENGINE=inline under a debugger"
+    )
 
 
 def test_inline(toy_run):

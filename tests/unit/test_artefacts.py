@@ -30,6 +30,10 @@ class Hosts:
         assert engine
         return self
 
+    def models(self) -> Hosts:
+        """Return the host that has the models."""
+        return self
+
     def call(self, operation: str, /, *, error: type, doing: str, **arguments: Any) -> Any:
         """Answer one operation."""
         assert error

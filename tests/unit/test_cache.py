@@ -200,3 +200,34 @@ def test_many_processes_make_it_once(tmp_path):
     answers = sorted(process.communicate()[0].strip() for process in processes)
     assert answers == ["False"] * 7 + ["True"]
     assert log.read_text() == "made\n"
+
+
+def test_draft_of_a_maker_that_was_killed(cache):
+    """What a killed maker left is thrown away by the next, and is no part of the entry."""
+    kept = cache.entry("engines", KEY, make).folder
+    draft = kept.with_name(f".draft-{kept.name}")
+    kept.rename(draft)
+    (draft / "half").write_text("half")
+    entry = cache.entry("engines", KEY, make)
+    assert set(entry.digests) == {"engine.bin", "parts/weights.bin"}
+    assert not draft.exists()
+
+
+def test_token(cache):
+    """Who reads the token's content sees this folder; it is gone afterwards."""
+    with cache.token() as (path, content):
+        assert path.read_text() == content
+        assert path.parent == cache.root
+        assert len(content) == 64
+    assert list(cache.root.iterdir()) == []
+
+
+def test_token_in_a_folder_that_cannot_be_used(cache):
+    """A cache that went away is told with the option."""
+    cache.root.rmdir()
+    with pytest.raises(CacheError) as caught, cache.token():
+        pass
+    assert str(caught.value).startswith(
+        f"cannot use the cache folder {cache.root}\n  why:  [Errno "
+    )
+    assert str(caught.value).endswith("with --infer-cache=DIR")

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, shipped_folder
+from pytest_infer.chosen_baselines import (
+    ChosenBaselines,
+    identity_of,
+    shipped_folder,
+    store_by_device,
+)
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import BaselineError, OptionError
 from pytest_infer.record import record_from_verdict
@@ -82,6 +87,35 @@ def test_failed_case_is_not_stored(tmp_path):
         wrong = Verdict("parity", status, code, "text")
         assert store(tmp_path, measured(), wrong) == [f"not stored: toy-ort-fp32-b1 ({code})"]
     assert not list(tmp_path.iterdir())
+
+
+def test_each_device_its_own_folder(tmp_path):
+    """Cases that ran on two machines are stored apart; a failure keeps its own case out only."""
+    far = {"kind": "cuda", "name": "NVIDIA Orin", "driver": "540"}
+    there = Case("toy", "trt", "fp32", 1, "cuda:0")
+    bad = Case("toy", "trt", "fp16", 1, "cuda:0")
+    found = records(measured())
+    for case in (there, bad):
+        found += [each | {"device": far} for each in records(measured(p50_ms=1.0), case=case)]
+    wrong = Verdict("parity", "fail", "diverged", "text")
+    found += [each | {"device": {}} for each in records(wrong, case=bad)]
+    config = InferConfig(baselines=tmp_path, update_baselines=True)
+    assert store_by_device(config, found) == [
+        f"stored in {tmp_path / SLUG}: 1 entries",
+        "  toy-ort-fp32-b1: p50 new, 2 ms",
+        f"stored in {tmp_path / 'orin'}: 1 entries",
+        "  toy-trt-fp32-b1: p50 new, 1 ms",
+        "not stored: toy-trt-fp16-b1 (diverged)",
+    ]
+
+
+def test_no_device_without_a_measurement(tmp_path):
+    """An update of a run that measured nothing anywhere says so."""
+    match = Verdict("parity", "pass", "match", "text")
+    config = InferConfig(baselines=tmp_path, update_baselines=True)
+    assert store_by_device(config, records(match)) == [
+        "no baseline was stored: nothing was measured"
+    ]
 
 
 def test_nothing_measured(tmp_path):

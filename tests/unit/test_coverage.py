@@ -24,6 +24,14 @@ def test_workers_are_merged():
     assert merged == Coverage(expected=9, ran=5, narrowed=3, built=3, reused=5, notices=("a", "b"))
 
 
+def test_sent_bytes_add_up():
+    """What workers sent to a machine is added up, machine by machine."""
+    merged = Coverage()
+    for counts in (worker(sent_bytes={"a": 2, "b": 0}), worker(sent_bytes={"a": 3})):
+        merged.merge_worker(counts)
+    assert merged.sent_bytes == {"a": 5, "b": 0}
+
+
 def test_worker_that_collected_nothing():
     """A worker that came late or died early takes nothing away."""
     merged = Coverage()

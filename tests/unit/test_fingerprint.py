@@ -72,3 +72,11 @@ def test_runtime_names_what_is_installed():
     found = runtime_fingerprint(("numpy", "no-such-distribution"))
     assert set(found) == {"python", "numpy"}
     assert found["python"] == platform.python_version()
+
+
+def test_machine():
+    """A machine is told from others by its name and by when it booted."""
+    name, _, boot = fingerprint.machine().rpartition("-")
+    assert name == platform.node()
+    assert re.fullmatch("[0-9a-f]{8}", boot)
+    assert fingerprint.machine() == fingerprint.machine()

@@ -1,5 +1,7 @@
 """The judge of latency: budgets kept and missed on given samples."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +140,38 @@ def test_a_budget_is_a_positive_number(value):
         "  why:  it is not a positive, finite number\n"
         "  mend: give a plain number, such as @pytest.mark.latency_budget(p50_ms=2.0)"
     )
+
+
+ELSEWHERE = replace(EAGER, machine="laptop-0", batch=8, clock="cuda-event")
+HERE = replace(STEADY, machine="jetson-1")
+
+
+def test_no_speedup_over_another_machine():
+    """Eager's samples of another machine give no speed-up, whatever their clock, and it is said."""
+    verdict = judge_budget(HERE, eager=ELSEWHERE, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("pass", "measured")
+    assert "speedup" not in verdict.figures
+    assert verdict.message == (
+        f"{SUBJECT} takes p50_ms 2, p99_ms 2; no speed-up, for eager ran on laptop-0"
+    )
+    kept = judge_budget(HERE, Budget(p50_ms=2), eager=ELSEWHERE, subject=SUBJECT)
+    assert kept.message == (
+        f"{SUBJECT} keeps its budget: p50_ms 2 <= 2 (1 x); no speed-up, for eager ran on laptop-0"
+    )
+
+
+def test_a_speedup_over_another_machine_is_no_pass():
+    """A speed-up that is demanded fails where there is none, with the mend."""
+    verdict = judge_budget(HERE, Budget(p50_ms=2, speedup=0.1), eager=ELSEWHERE, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "other-machine")
+    assert verdict.message == (
+        f"{SUBJECT}: cannot judge the speed-up\n"
+        "  why:  it ran on jetson-1, and eager on laptop-0\n"
+        "  mend: run eager there too (--infer-host=eager=SPEC of that machine), or drop speedup="
+    )
+
+
+def test_a_missed_latency_comes_before_a_speedup_that_is_not_there():
+    """What can be judged is judged: a latency over its budget is told as ever."""
+    verdict = judge_budget(HERE, Budget(p50_ms=1, speedup=0.1), eager=ELSEWHERE, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "over-budget")

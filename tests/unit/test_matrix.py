@@ -42,7 +42,7 @@ def ids(matrix):
 
 def make(**options):
     """Return the matrix of these options on the CPU."""
-    return make_matrix(InferConfig(**options), "cpu", {"gamma": ABSENT}.get)
+    return make_matrix(InferConfig(**options), lambda _: "cpu", {"gamma": ABSENT}.get)
 
 
 def test_auto():
@@ -193,7 +193,7 @@ def test_precision_that_this_machine_lacks():
     lack = Missing("the CPU has no fp16", "another CPU")
     matrix = make_matrix(
         InferConfig(precisions=("fp16", "fp32"), engines=("alpha",)),
-        "cpu",
+        lambda _: "cpu",
         {}.get,
         lambda _, precision: lack if precision == "fp16" else None,
     )

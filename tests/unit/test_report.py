@@ -86,10 +86,13 @@ def test_lines():
         reused=4,
         notices=("x is not what was stored",),
         exclusions=({"what": "ort in bf16", "cases": 2, "lack": lack},),
+        sent_bytes={"jetson-1f2e3d4c": 102_440_000, "a-server-00000000": 0},
     )
     assert coverage_lines(coverage, records(PARITY, TOP_K)) == [
         "3 of 5 checks ran, 2 narrowed away by marks; verdicts: 1 fail, 1 pass",
         "engines: 1 built, 4 found in the cache",
+        "files: 0.0 MB sent to a-server-00000000",
+        "files: 102.4 MB sent to jetson-1f2e3d4c",
         "notice: x is not what was stored; it was made again",
         "could not run: ort in bf16 (2 cases): on cpu, ort runs fp32; mend: --infer-precision=fp32",
     ]

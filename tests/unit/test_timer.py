@@ -20,6 +20,7 @@ class FakeHost:
 
     def __init__(self, engine, world):
         self.engine, self.world = engine, world
+        self.place = SimpleNamespace(machine=f"machine of {engine}")
 
     def call(self, operation, /, *, error, doing, **arguments):
         """Return what a host would."""
@@ -54,8 +55,9 @@ class World:
         self.started.append(f"end of {engine}")
 
     @contextmanager
-    def exclusive(self):
-        """Hold the device alone."""
+    def exclusive(self, engines):
+        """Hold the engines' devices alone."""
+        self.engines = engines
         self.held.append("locked")
         yield
         self.held.append("free")
@@ -165,6 +167,13 @@ def test_hosts_are_fresh_and_alone(measure):
     measure(world, "a", "b", calls=5)
     assert world.started == ["a", "b", "end of b", "end of a"]
     assert world.held == ["locked", "free"]
+    assert world.engines == ["a", "b"]
+
+
+def test_samples_know_their_machine(measure):
+    """Samples say where their engine's host runs."""
+    samples = measure(World(a=MS, b=MS), "a", "b", calls=5)
+    assert [each.machine for each in samples] == ["machine of a", "machine of b"]
 
 
 def test_device_clock_goes_first(measure):

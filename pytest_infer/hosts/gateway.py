@@ -1,0 +1,155 @@
+"""An execnet gateway that cannot hang while it starts, and keeps what its process prints."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from subprocess import PIPE, Popen, TimeoutExpired
+from tempfile import TemporaryFile
+from threading import Timer
+from types import SimpleNamespace
+from typing import IO, Any
+
+import execnet
+from execnet.gateway_base import ThreadExecModel
+
+SSH = "ssh="
+SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
+"""Never ask on the terminal; notice a machine that does not answer, at the start and later.
+
+They come after the user's own, of which ssh takes the first.
+"""
+
+LOG_LINES = 12
+FATAL = "Fatal Python error"
+"""How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
+ENDS_WITHIN_S = 2.0
+"""How long the carrier of a gateway that is gone may take to tell why."""
+
+
+class NoGatewayError(Exception):
+    """No Python has answered; the text is why."""
+
+
+class LateError(Exception):
+    """Nothing came within the time-out."""
+
+
+class GoneError(Exception):
+    """The process or the connection to it has ended."""
+
+
+class Gateway:
+    """A Python behind an execnet specification, and one channel to the code that it runs."""
+
+    def __init__(self, spec: str, code: str, *, timeout_s: float) -> None:
+        """Start it; raise `NoGatewayError` if no Python answers within the time-out."""
+        self._log = TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as the gateway
+        self._log_start = 0
+        self._processes = _Processes(self._log)
+        self._group = execnet.Group()
+        self._group.set_execmodel(self._processes, "main_thread_only")
+        watch = Timer(timeout_s, self._processes.give_up)
+        watch.daemon = True
+        watch.start()
+        try:
+            self._channel = self._group.makegateway(_spec_with_limits(spec)).remote_exec(code)
+        except AssertionError as error:
+            self.close()
+            why = "something else than Python answered: does a start-up file of the shell print?"
+            raise NoGatewayError(self._why(why)) from error
+        except (
+            EOFError,
+            OSError,
+            ValueError,
+            AttributeError,
+            LookupError,
+            execnet.HostNotFound,
+        ) as error:
+            self.close()
+            late = f"it did not answer within {timeout_s:g} s"
+            is_late = self._processes.is_late
+            raise NoGatewayError(late if is_late else self._why(_text(error))) from error
+        finally:
+            watch.cancel()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether messages can still come and go."""
+        return not self._channel.isclosed()
+
+    def send(self, message: Any) -> None:
+        """Send builtin types; what is printed from now on belongs to the answer."""
+        self._log_start = os.fstat(self._log.fileno()).st_size
+        try:
+            self._channel.send(message)
+        except OSError as error:
+            raise GoneError(_text(error)) from error
+
+    def receive(self, timeout_s: float) -> Any:
+        """Return what comes; raise `LateError` or `GoneError`."""
+        try:
+            return self._channel.receive(timeout_s)
+        except execnet.TimeoutError as error:
+            raise LateError from error
+        except (EOFError, OSError, execnet.RemoteError) as error:
+            self._processes.wait(ENDS_WITHIN_S)
+            raise GoneError(_text(error)) from error
+
+    def printed(self) -> str:
+        """Return the end of what was printed since the latest message was sent."""
+        self._log.seek(self._log_start)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        crashes = [number for number, line in enumerate(lines) if line.startswith(FATAL)]
+        told = lines[crashes[-1] :][:LOG_LINES] if crashes else lines[-LOG_LINES:]
+        return "\n".join(told)
+
+    def close(self) -> None:
+        """End the process, by force if it does not go within a second."""
+        self._group.terminate(timeout=1)
+        self._processes.kill()
+
+    def _why(self, error: str) -> str:
+        """Return what the process said before it ended, or else what execnet says."""
+        return self.printed() or error
+
+
+class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types for mypy here
+    """How execnet starts processes: as ever, but what they print to stderr goes to a file."""
+
+    def __init__(self, log: IO[bytes]) -> None:
+        self._log = log
+        self._started: list[Popen[bytes]] = []
+        self.is_late = False
+
+    @property
+    def subprocess(self) -> Any:
+        return SimpleNamespace(PIPE=PIPE, Popen=self._start)
+
+    def _start(self, arguments: list[str], **pipes: Any) -> Popen[bytes]:
+        process = Popen(arguments, stderr=self._log, **pipes)  # noqa: S603 - the user's
+        self._started.append(process)
+        return process
+
+    def wait(self, timeout_s: float) -> None:
+        for process in self._started:
+            with suppress(TimeoutExpired):
+                process.wait(timeout_s)
+
+    def give_up(self) -> None:
+        self.is_late = True
+        self.kill()
+
+    def kill(self) -> None:
+        for process in self._started:
+            process.kill()
+            process.wait()
+
+
+def _spec_with_limits(spec: str) -> str:
+    parts = spec.split("//")
+    return "//".join(f"{part} {SSH_OPTIONS}" if part.startswith(SSH) else part for part in parts)
+
+
+def _text(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,25 @@
+"""Where an engine host runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_infer.fingerprint import gpu_count, machine
+
+
+@dataclass(frozen=True)
+class Place:
+    """A host's machine, and what it has of its caller's."""
+
+    machine: str
+    gpus: int
+    """NVIDIA GPUs that its driver shows."""
+    cache: str
+    """The folder in which it keeps what it builds: the caller's if it sees that, else its own."""
+    sees_files: bool
+    """It finds the caller's files under the same paths."""
+
+
+def place_here(cache: str, *, sees_files: bool) -> Place:
+    """Return where this process runs."""
+    return Place(machine(), gpu_count(), cache, sees_files)

@@ -1,0 +1,126 @@
+"""An engine host that is a process: another interpreter, environment or machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer import __version__
+from pytest_infer.errors import HostError, InferError, error_from_message
+from pytest_infer.hosts.gateway import SSH, Gateway, GoneError, LateError, NoGatewayError
+from pytest_infer.hosts.wire import packed, unpacked
+
+if TYPE_CHECKING:
+    from pytest_infer.hosts.place import Place
+
+_SERVE = """
+try:
+    import pytest_infer
+    from pytest_infer.hosts.server import serve
+except ImportError as error:
+    channel.send({"lack": str(error), "version": ""})
+else:
+    channel.send({"lack": "", "version": pytest_infer.__version__})
+    channel.receive()
+    serve(channel)
+"""
+"""What the process runs; it learns nothing more from a caller of another version."""
+
+
+class ProcessHost:
+    """A process behind an execnet gateway."""
+
+    place: Place
+    """Where it runs; it is asked when it has started."""
+
+    def __init__(self, spec: str, timeout_s: float) -> None:
+        self._spec = spec
+        self._timeout_s = timeout_s
+        self._is_ended = False
+        try:
+            self._gateway = Gateway(spec, _SERVE, timeout_s=timeout_s)
+        except NoGatewayError as error:
+            raise self._no_start(str(error), _mend(spec)) from error
+        try:
+            found = self._gateway.receive(timeout_s)
+        except (GoneError, LateError) as error:
+            self.close()
+            why = self._gateway.printed() or str(error) or "it did not answer in time"
+            raise self._no_start(why, _mend(spec)) from error
+        install = f"pip install pytest-infer=={__version__} in the host's environment"
+        if found["lack"]:
+            self.close()
+            raise self._no_start(found["lack"], install)
+        if found["version"] != __version__:
+            self.close()
+            raise HostError(
+                f"the engine host {spec} has pytest-infer {found['version']}",
+                why=f"this process has {__version__}, and the two must be the same",
+                mend=install,
+            )
+        self._gateway.send("serve")
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether the process can still answer."""
+        return self._gateway.is_open and not self._is_ended
+
+    def call(
+        self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
+    ) -> Any:
+        """Send the request and wait for its answer, at most the time-out."""
+        try:
+            self._gateway.send({"operation": operation, "arguments": packed(arguments)})
+            answer = self._gateway.receive(self._timeout_s)
+        except LateError as late:
+            self.close()
+            raise error(
+                f"cannot {doing}",
+                why=f"its engine host did not answer within {self._timeout_s:g} s",
+                mend="allow more by --infer-timeout=SECONDS, or look for a deadlock in the engine",
+            ) from late
+        except GoneError as end:
+            self.close()
+            raise error(f"cannot {doing}", why=self._obituary(), mend=self._debug()) from end
+        if "error" in answer:
+            raise error_from_message(answer["error"])
+        if "exception" in answer:
+            why = f"{answer['exception']}\n{self._gateway.printed()}"
+            raise error(f"cannot {doing}", why=why, mend=self._debug())
+        return unpacked(answer["result"])
+
+    def close(self) -> None:
+        """End the process, by force if it does not go within a second."""
+        self._is_ended = True
+        self._gateway.close()
+
+    def _no_start(self, why: str, mend: str) -> HostError:
+        return HostError(f"cannot start the engine host {self._spec}", why=why, mend=mend)
+
+    def _obituary(self) -> str:
+        if self._is_far:
+            word = "without a word: the connection was cut, or the process there was killed"
+            end = "its engine host died, or the connection to it"
+        else:
+            word = "without a word: killed, or out of memory"
+            end = "its engine host died"
+        return f"{end}\n{self._gateway.printed() or word}"
+
+    def _debug(self) -> str:
+        if self._is_far:
+            return f"look at that machine and the way to it: {self._spec}; the next case tries anew"
+        return "rerun this case with --infer-host=ENGINE=inline under a debugger"
+
+    @property
+    def _is_far(self) -> bool:
+        return not self._spec.startswith("popen")
+
+
+def _mend(spec: str) -> str:
+    parts = dict(part.partition("=")[::2] for part in spec.split("//"))
+    if spec.startswith(SSH):
+        python = parts.get("python") or "python"
+        return f"make this answer: ssh {parts['ssh']} -o BatchMode=yes {python} --version"
+    return (
+        "give --infer-host=ENGINE=SPEC an execnet specification that starts a "
+        "Python, e.g. popen//python=/opt/trt8/bin/python"
+    )

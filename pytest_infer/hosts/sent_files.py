@@ -1,0 +1,98 @@
+"""Files of the caller's that hosts elsewhere need: each is sent once to a machine, by content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.cache import digest_of_file
+from pytest_infer.engine import BuiltEngine, Graph
+from pytest_infer.errors import HostError
+from pytest_infer.spec import Source
+
+if TYPE_CHECKING:
+    from pytest_infer.errors import InferError
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.hosts.place import Place
+
+CHUNK_BYTES = 4 * 1024 * 1024
+"""What is in memory of a file at a time, on both sides: each chunk waits for the one before."""
+
+
+class SentFiles:
+    """What one run has sent, and where it is."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._there: dict[tuple[str, str, str], str] = {}
+        self.bytes: dict[str, int] = {}
+        """How much each machine got; 0 where everything was there already."""
+
+    def adapted(self, value: Any, host: Host) -> Any:
+        """Return ``value`` with every file in it where ``host`` finds it."""
+        if isinstance(value, list):
+            return [self.adapted(each, host) for each in value]
+        if isinstance(value, Graph) or (isinstance(value, Source) and value.file):
+            return replace(value, file=self._path(value.file, host))
+        if isinstance(value, BuiltEngine):
+            return replace(value, graph=self.adapted(value.graph, host))
+        return value
+
+    def _path(self, file: str, host: Host) -> str:
+        """Return where ``host`` has a file, which it gets if it has not."""
+        place = host.place
+        key = place.machine, place.cache, file
+        if key not in self._there:
+            self._there[key] = self._found_or_sent(Path(file), host)
+        return self._there[key]
+
+    def _found_or_sent(self, file: Path, host: Host) -> str:
+        from filelock import FileLock
+
+        machine, cache = host.place.machine, host.place.cache
+        doing, digest = f"send {file.name} to {machine}", digest_of_file(file)
+        self.bytes.setdefault(machine, 0)
+        known = {"cache": cache, "digest": digest, "name": file.name}
+        with FileLock(self._cache / f".sending-{digest[:32]}.lock"):  # other workers wait and find
+            path: str = host.call("files.find", error=HostError, doing=doing, **known)
+            if not path:
+                self._send(file, host, doing)
+                path = host.call("files.finish", error=HostError, doing=doing, **known)
+        return path
+
+    def _send(self, file: Path, host: Host, doing: str) -> None:
+        host.call("files.begin", error=HostError, doing=doing, cache=host.place.cache)
+        with file.open("rb") as content:
+            while chunk := content.read(CHUNK_BYTES):
+                host.call("files.add", error=HostError, doing=doing, chunk=chunk)
+                self.bytes[host.place.machine] += len(chunk)
+
+
+class SendingHost:
+    """A host that does not see the caller's files, and gets those that its operations need."""
+
+    def __init__(self, host: Host, sent: SentFiles) -> None:
+        self._host = host
+        self._sent = sent
+
+    @property
+    def place(self) -> Place:
+        """Return where it runs."""
+        return self._host.place
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether it can still answer."""
+        return self._host.is_alive
+
+    def call(
+        self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
+    ) -> Any:
+        """Send the files in ``arguments``, then ask."""
+        there = {name: self._sent.adapted(value, self._host) for name, value in arguments.items()}
+        return self._host.call(operation, error=error, doing=doing, **there)
+
+    def close(self) -> None:
+        """End the process."""
+        self._host.close()

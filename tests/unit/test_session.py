@@ -1,0 +1,87 @@
+"""Each engine's device, lock and baselines are those of the machine on which its host runs."""
+
+import pytest
+
+from pytest_infer import session
+from pytest_infer.config import InferConfig
+from pytest_infer.hosts.place import Place
+from pytest_infer.session import InferSession
+
+HERE = Place("laptop-00000000", 0, "/cache", sees_files=True)
+THERE = Place("jetson-1f2e3d4c", 1, "/cache/there", sees_files=False)
+GPU = {"kind": "cuda", "name": "Orin", "driver": "540.4"}
+CPU = {"kind": "cpu", "name": "Laptop CPU", "cores": 2}
+
+
+class Pool:
+    """Hosts of which only TensorRT's is elsewhere."""
+
+    here = HERE
+
+    def place(self, engine):
+        """Return where an engine's host runs."""
+        return THERE if engine == "trt" else HERE
+
+
+class Artefacts:
+    """Knows the device there."""
+
+    def device(self, engine, device):
+        """Return its fingerprint."""
+        assert (engine, device) == ("trt", "cuda:0")
+        return GPU
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """A session on a laptop without a GPU, with a host on a machine that has one."""
+    monkeypatch.setattr(session, "device_fingerprint", {"cpu": CPU}.__getitem__)
+
+    def make(**options):
+        made = InferSession(InferConfig(baselines=tmp_path, **options))
+        made.__dict__ |= {"hosts": Pool(), "artefacts": Artefacts()}
+        return made
+
+    return make
+
+
+def test_auto_is_decided_there(run):
+    """``auto`` is the GPU of the machine that has one, and the CPU here."""
+    made = run()
+    assert (made.device_of("trt"), made.device_of("ort")) == ("cuda:0", "cpu")
+
+
+def test_named_device_is_everybodys(run):
+    """A device that is named is asked for everywhere."""
+    made = run(device="cuda:1")
+    assert (made.device_of("trt"), made.device_of("ort")) == ("cuda:1", "cuda:1")
+
+
+def test_locks(run, monkeypatch):
+    """A measurement holds each device it uses, there by the machine's name, in one order."""
+    held = []
+
+    class Lock:
+        def __init__(self, _, name):
+            self._name = name
+
+        def exclusive(self):
+            held.append(self._name)
+            return session.ExitStack()
+
+        shared = exclusive
+
+    monkeypatch.setattr(session, "DeviceLock", Lock)
+    made = run()
+    with made._exclusive(["trt", "ort", "eager"]):
+        assert held == ["cpu", "jetson-1f2e3d4c-cuda:0"]
+    with made._shared(THERE):
+        assert held[2:] == ["jetson-1f2e3d4c-cuda:0"]
+
+
+def test_baselines_of_each_device(run):
+    """Cases are compared with the baselines of the device on which they ran."""
+    made = run(update_baselines=True)
+    there, here = made.baselines("trt", "cuda:0"), made.baselines("ort", "cpu")
+    assert (there._device, here._device) == (GPU, CPU)
+    assert made.baselines("eager", "cpu") is here
