@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.tensorrt_layers import layer_precisions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 SPEC = ModelSpec(
@@ -56,17 +57,32 @@ class Bench:
         monkeypatch.setitem(sys.modules, "tensorrt", DOUBLE.tensorrt(version, self.behaviour))
         tensorrt_api.logger.cache_clear()
 
-    def build(self, precision: str = "fp32", opset: int = 17) -> BuiltEngine:
-        """Build into a folder of this precision's own."""
+    def build(self, precision: str = "fp32", opset: int = 17, **options: Any) -> BuiltEngine:
+        """Build into a folder of its own from the graph that the adapter wants."""
+        defaults = {name: option.default for name, option in trt.ENGINE.options.items()}
+        request = BuildRequest(precision, "cpu", SHAPES, {**defaults, **options})
+        types = tensorrt_api.graph_precision(precision, self.version)
         file = self.folder / "graph.json"
         shapes = {name: tensor.shape for name, tensor in SPEC.outputs.items()}
-        file.write_text(json.dumps({"inputs": {"image": ["batch", 3]}, "outputs": shapes}))
-        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", opset=opset))
-        request = BuildRequest(precision, "cpu", SHAPES)
-        folder = self.folder / precision
+        inputs = {"image": ["batch", 3]}
+        file.write_text(json.dumps({"inputs": inputs, "outputs": shapes, "types": types}))
+        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", types, opset=opset))
+        folder = self.folder / "".join([precision, *options])
         folder.mkdir()
         self.facts = trt.ENGINE.build(graph, request, folder)
         return BuiltEngine("trt", graph, request, str(folder))
+
+    @contextmanager
+    def opened(self, precision: str = "fp32", **options: Any) -> Iterator[Any]:
+        """Build and open."""
+        with trt.ENGINE.open(self.build(precision, **options)) as runner:
+            yield runner
+
+    @property
+    def profile(self) -> Any:
+        """The shapes of the only profile."""
+        (profile,) = self.behaviour.seen["config"]._profiles
+        return profile._shapes
 
     def precision(self, asked: str) -> str:
         """Return the precision of the evidence of an engine built for ``asked``."""
