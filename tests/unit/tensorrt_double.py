@@ -12,16 +12,18 @@ from __future__ import annotations
 import ctypes
 import json
 import math
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 API = json.loads(Path(__file__).with_name("tensorrt_api.json").read_text())["versions"]
 VERSIONS = tuple(API)
@@ -445,9 +447,7 @@ class Runtime(Recorded):
 
 
 _STORAGE = {"FLOAT": np.float32, "HALF": np.float16, "BF16": np.uint16}
-_FUNCTIONS = {
-    "init_libnvinfer_plugins": lambda behaviour: lambda logger, namespace: behaviour.plugins
-}
+_FUNCTIONS = {"init_libnvinfer_plugins": lambda behaviour: lambda *_: behaviour.plugins}
 _KINDS = {"Builder": Builder, "OnnxParser": Parser, "Runtime": Runtime, "ILogger": Logger}
 
 
