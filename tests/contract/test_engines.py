@@ -37,3 +37,10 @@ class TestTensorRt(EngineContract):
 
     engine_name = "trt"
     device = "cuda:0"
+
+
+class TestTorchTensorRt(EngineContract):
+    """Torch-TensorRT keeps the contract, where there is a GPU."""
+
+    engine_name = "torch-trt"
+    device = "cuda:0"
