@@ -26,6 +26,13 @@ class TestOrt(EngineContract):
     engine_name = "ort"
 
 
+class TestOrtCuda(EngineContract):
+    """ONNX Runtime's CUDA provider keeps the contract, where there is a GPU."""
+
+    engine_name = "ort"
+    device = "cuda:0"
+
+
 class TestFake(EngineContract):
     """The fake engine without faults keeps the contract."""
 
