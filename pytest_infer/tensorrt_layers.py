@@ -63,7 +63,7 @@ class LayerPrecisions:
         """Return the share of layers that ran in what `precision` has returned."""
         if precision in REDUCED or (precision == "tf32" and self.kernels_tell_tf32):
             return self.share(precision)
-        return self.share("fp32") + (self.share("tf32") if precision != "fp32" else 0.0)
+        return self.share("fp32") + self.share("tf32")
 
     def precision(self, *, allows_tf32: bool) -> str:
         """Return the engine's precision; a mixture's name is no precision's.

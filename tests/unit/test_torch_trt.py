@@ -132,6 +132,8 @@ def double(version: str, behaviour: Behaviour) -> ModuleType:
         toy = program.module()
         if behaviour.converts == "nothing":
             return toy
+        if behaviour.converts == "nothing, and folds":
+            return torch.nn.Sequential(torch.nn.Linear(3, 2))
         ENGINES.append(toy if behaviour.converts == "all" else partial(_linear, toy.linear))
         left = {"all": 0, "some": 1, "little": 3}[behaviour.converts]
         rest = torch.nn.Sequential(*(torch.nn.ReLU() for _ in range(left)))
@@ -243,6 +245,7 @@ def test_a_precision_that_was_not_compiled(bench: Bench, monkeypatch: pytest.Mon
         ("all", 1, [], 1.0),
         ("some", 1, ["aten.relu.default"], 0.5),
         ("nothing", 0, ["aten.linear.default", "aten.relu.default"], 0.0),
+        ("nothing, and folds", 0, ["aten.linear.default"], 0.0),
     ],
 )
 def test_share_of_tensorrt(

@@ -116,6 +116,7 @@ def _cuda_graphs(state: SimpleNamespace) -> dict[str, Any]:
 
     def graph(graph: CudaGraph, *, stream: Any, capture_error_mode: str) -> Any:
         assert (stream, capture_error_mode) == (state.own[-1], "thread_local")
+        state.captures += 1
         return DOUBLE.capture(graph)
 
     return {"CUDAGraph": CudaGraph, "graph": graph}
@@ -126,7 +127,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Let the host's memory be the GPU's, and streams be numbers."""
     torch = pytest.importorskip("torch")
     empty = torch.empty
-    state = SimpleNamespace(current=SimpleNamespace(cuda_stream=7), own=[], replays=0)
+    state = SimpleNamespace(current=SimpleNamespace(cuda_stream=7), own=[], captures=0, replays=0)
 
     class Stream:
         def __init__(self) -> None:
@@ -671,6 +672,7 @@ def test_cuda_graph(bench: Bench, cuda: SimpleNamespace) -> None:
         runner.bind(FEEDS)()
         assert cuda.replays == 3
         assert runner.evidence().proven["cuda_graph"] is True
+        assert cuda.captures == 1
 
 
 def test_cuda_graph_of_other_shapes(bench: Bench, cuda: SimpleNamespace) -> None:
@@ -680,7 +682,7 @@ def test_cuda_graph_of_other_shapes(bench: Bench, cuda: SimpleNamespace) -> None
         outputs = runner.infer({"image": np.ones((2, 3), np.float32)})
         assert outputs["scores"].tolist() == [[2, 2], [2, 2]]
         old()
-        assert cuda.replays == 2
+        assert (cuda.captures, cuda.replays) == (2, 2)
 
 
 def test_a_graph_that_writes_nothing(bench: Bench) -> None:
