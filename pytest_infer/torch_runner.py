@@ -7,16 +7,17 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engine import Evidence, Missing
 from pytest_infer.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Graph
-    from pytest_infer.spec import Precision, TensorSpec
+    from pytest_infer.spec import OptionValue, Precision, TensorSpec
 
 DTYPES: Mapping[Precision, str] = {
     "fp64": "float64",
@@ -91,41 +92,74 @@ def arithmetic(precision: Precision) -> Iterator[None]:
             flag.allow_tf32 = value
 
 
-class TorchRunner:
-    """A module, eager or scripted, called with named arrays."""
+def check_shapes(built: BuiltEngine, feeds: Arrays, free: Collection[str] = ()) -> None:
+    """Raise `RunError` unless feeds have the case's shapes; dimensions in ``free`` have any size.
 
-    def __init__(self, module: nn.Module, built: BuiltEngine) -> None:
+    What was compiled or captured for other shapes would compute garbage, or read beyond its inputs.
+    """
+    for name, spec in built.graph.spec.inputs.items():
+        want, found = tuple(built.request.shapes[name]), tuple(feeds[name].shape)
+        if len(found) != len(want) or any(
+            here != there and dim not in free
+            for dim, here, there in zip(spec.shape, found, want, strict=True)
+        ):
+            raise RunError(
+                f"cannot feed {name} in shape {found}",
+                why=f"the engine was built for shape {want}",
+                mend=f"feed {name} in shape {want}, or build the engine for another batch",
+            )
+
+
+class TorchRunner:
+    """A module, eager, scripted or compiled, called with named arrays; as a CUDA graph if asked."""
+
+    def __init__(
+        self,
+        module: Callable[..., Any],
+        built: BuiltEngine,
+        weight_dtypes: Collection[str] | None = None,
+    ) -> None:
+        """Take ``weight_dtypes``, torch's names of them, from a module without parameters."""
         self._module = module
         self._built = built
+        self._weight_dtypes = _parameter_dtypes(module) if weight_dtypes is None else weight_dtypes
+        self._graph = self._captured() if built.request.options.get(OPTION) else None
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return the named outputs as host arrays; bfloat16 as float32, which holds it exactly."""
         import torch
 
         with arithmetic(self._built.request.precision):
-            outputs = self._outputs(self._module(*self._inputs(feeds)))
+            outputs = self._run(self._inputs(feeds))
         return {
             name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
             for name, value in outputs.items()
         }
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
-        """Return a call on feeds that are on the device already; asynchronous on a GPU."""
-        return partial(self._call, self._inputs(feeds))
+        """Return a call on feeds that are on the device already; asynchronous on a GPU.
+
+        A CUDA graph has one set of buffers: a later `infer` or `bind` replaces the feeds.
+        """
+        inputs = self._inputs(feeds)
+        if self._graph is None:
+            return partial(self._call, inputs)
+        with arithmetic(self._built.request.precision):
+            self._graph.load(inputs)
+        return self._graph.replay
 
     def evidence(self) -> Evidence:
-        """Return the dtypes and devices of weights, and the dtype of a real output."""
+        """Return the dtypes and devices of weights and of real outputs, and if a graph ran."""
         import torch
 
-        example = {
-            name: torch.zeros(shape).numpy() for name, shape in self._built.request.shapes.items()
-        }
+        proven: dict[str, OptionValue] = {}
         with arithmetic(self._built.request.precision):
-            outputs = self._outputs(self._module(*self._inputs(example)))
+            outputs = self._run(examples(self._built.graph, self._built.request))
             allows_tf32 = torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
-        weights = [value for value in self._module.parameters() if value.is_floating_point()]
+            if OPTION in self._built.request.options:
+                proven[OPTION] = self._graph is not None and self._graph.is_rewriting()
         output_dtypes = _names({value.dtype for value in outputs.values()})
-        weight_dtypes = _names({value.dtype for value in weights}) or output_dtypes
+        weight_dtypes = _names(set(self._weight_dtypes)) or output_dtypes
         devices = _names({value.device for value in outputs.values()})
         precision = next(
             (name for name, dtype in DTYPES.items() if weight_dtypes == output_dtypes == dtype),
@@ -136,8 +170,16 @@ class TorchRunner:
         return Evidence(
             precision=precision,
             device=devices,
+            proven=proven,
             details={"weight_dtypes": weight_dtypes, "output_dtypes": output_dtypes},
         )
+
+    def _captured(self) -> CudaGraph:
+        with arithmetic(self._built.request.precision):
+            return CudaGraph(self._module, examples(self._built.graph, self._built.request))
+
+    def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        return self._outputs((self._graph or self._module)(*inputs))
 
     def _call(self, inputs: list[Tensor]) -> object:
         with arithmetic(self._built.request.precision):
@@ -146,6 +188,8 @@ class TorchRunner:
     def _inputs(self, feeds: Arrays) -> list[Tensor]:
         import torch
 
+        if self._graph is not None:
+            check_shapes(self._built, feeds)
         dtype = torch_dtype(self._built.request.precision)
         tensors = [torch.tensor(feeds[name]) for name in self._built.graph.spec.inputs]
         return [
@@ -155,7 +199,7 @@ class TorchRunner:
 
     def _outputs(self, returned: Any) -> dict[str, Tensor]:
         names = list(self._built.graph.spec.outputs)
-        values = [returned] if hasattr(returned, "dtype") else list(returned)
+        values = tensors_of(returned)
         if len(values) != len(names):
             raise RunError(
                 f"{self._built.graph.spec.name} returned {len(values)} outputs",
@@ -163,6 +207,10 @@ class TorchRunner:
                 mend="name every output in the model's decorator, in order",
             )
         return dict(zip(names, values, strict=True))
+
+
+def _parameter_dtypes(module: Any) -> set[str]:
+    return {str(value.dtype) for value in module.parameters() if value.is_floating_point()}
 
 
 def _names(values: set[Any]) -> str:

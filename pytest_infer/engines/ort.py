@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -69,17 +69,7 @@ class OnnxRuntime:
         if find_spec("onnxruntime") is None:
             extra = "gpu" if device.startswith("cuda") else "cpu"
             return Missing("onnxruntime is not installed", f"pip install 'pytest-infer[{extra}]'")
-        if not device.startswith("cuda"):
-            return None
-        if lack := missing_gpu():
-            return lack
-        if not _is_installed("onnxruntime-gpu"):
-            return Missing(
-                "this onnxruntime has no CUDA provider and would run on the CPU", MEND_CUDA
-            )
-        if find_spec("torch") is None:
-            return Missing("torch, whose memory and events time a GPU, is not installed", MEND_CUDA)
-        return None
+        return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file, in fp16 for fp16; TensorRT's provider wants fixed shapes."""
@@ -195,11 +185,32 @@ def _new_stream(device: str) -> Any:
     return torch.cuda.Stream()
 
 
-def _is_installed(distribution: str) -> bool:
-    try:
-        return bool(version(distribution))
-    except PackageNotFoundError:
-        return False
+def _missing_cuda() -> Missing | None:
+    """Return why the installed ONNX Runtime cannot use a GPU."""
+    owners = _owners()
+    if len(owners) > 1:
+        return Missing(
+            "onnxruntime and onnxruntime-gpu are both installed; they own the same files, and "
+            "what was installed last has won",
+            "pip uninstall onnxruntime onnxruntime-gpu, then pip install 'pytest-infer[gpu]'",
+        )
+    if owners == ["onnxruntime"]:
+        return Missing("this onnxruntime has no CUDA provider and would run on the CPU", MEND_CUDA)
+    if find_spec("torch") is None:
+        return Missing("torch, whose memory and events time a GPU, is not installed", MEND_CUDA)
+    return None
+
+
+def _owners() -> list[str]:
+    """Return the distributions to which the module belongs that would be imported."""
+    spec = find_spec("onnxruntime")
+    return [
+        found.name
+        for found in distributions()
+        if found.name in OnnxRuntime.libraries
+        and spec is not None
+        and str(found.locate_file("onnxruntime/__init__.py")) == spec.origin
+    ]
 
 
 ENGINE: Engine = OnnxRuntime()

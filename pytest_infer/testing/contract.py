@@ -16,10 +16,10 @@ from pytest_infer.spec import PRECISIONS, Case
 from pytest_infer.under_test import EngineUnderTest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_infer.engine import Array, Engine
-    from pytest_infer.spec import Precision
+    from pytest_infer.spec import OptionValue, Precision
 
 MODEL = "contract_cnn"
 
@@ -28,11 +28,12 @@ class EngineContract:
     """Subclass it, name the engine, and pytest runs the contract on it in a real host.
 
     The engine must be one that `pytest_infer.engines` finds: an entry point, or registered in
-    a ``conftest.py``. A subclass may name another ``device``.
+    a ``conftest.py``. A subclass may name another ``device``, and ``options`` of the engine.
     """
 
     engine_name: ClassVar[str]
     device: ClassVar[str] = "cpu"
+    options: ClassVar[Mapping[str, OptionValue]] = {}
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -68,7 +69,8 @@ class EngineContract:
         taken: list[EngineUnderTest] = []
 
         def take(precision: Precision, batch: int) -> EngineUnderTest:
-            case = Case(MODEL, cls.engine_name, precision, batch, cls.device)
+            options = tuple(sorted(cls.options.items()))
+            case = Case(MODEL, cls.engine_name, precision, batch, cls.device, options)
             taken.append(EngineUnderTest(case, run.artefacts.built(case), run.hosts))
             return taken[-1]
 
@@ -132,14 +134,17 @@ class EngineContract:
 
     def test_gives_evidence(
         self,
+        engine: Engine,
         able: tuple[Precision, ...],
         opened: Callable[[Precision, int], EngineUnderTest],
     ) -> None:
-        """What ran is what was asked for, as far as the engine can tell."""
+        """What ran, and each setting that can be seen, is what was asked for."""
+        defaults = {name: option.default for name, option in engine.options.items()}
         for precision in able:
             evidence = opened(precision, 1).evidence()
             assert evidence.precision == precision
             assert evidence.device == self.device
+            assert {**defaults, **self.options, **evidence.proven} == {**defaults, **self.options}
 
     def test_can_be_timed(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pytest_infer import engines
 from pytest_infer.testing import EngineContract, FakeEngine
 
@@ -18,6 +20,12 @@ class TestTorchScript(EngineContract):
     """TorchScript keeps the contract."""
 
     engine_name = "torchscript"
+
+
+class TestCompile(EngineContract):
+    """A package of AOTInductor's keeps the contract."""
+
+    engine_name = "compile"
 
 
 class TestOrt(EngineContract):
@@ -51,3 +59,18 @@ class TestTorchTensorRt(EngineContract):
 
     engine_name = "torch-trt"
     device = "cuda:0"
+
+
+class TestCompileOnGpu(EngineContract):
+    """A package of AOTInductor's keeps the contract, where there is a GPU."""
+
+    engine_name = "compile"
+    device = "cuda:0"
+
+
+class TestCompileDynamicBatch(EngineContract):
+    """A package for every batch keeps the contract, where there is a GPU."""
+
+    engine_name = "compile"
+    device = "cuda:0"
+    options: ClassVar = {"dynamic_batch": True}

@@ -30,7 +30,7 @@ def _error(result: pytest.RunResult) -> str:
             "--engine=ortt",
             (
                 "ERROR: unknown engine 'ortt'\n"
-                "  why:  valid are: all, auto, eager, ort, torch-trt, torchscript, trt\n"
+                "  why:  valid are: all, auto, compile, eager, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -162,7 +162,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(model="toy")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
-                "  why:  valid are: batches, engines, models, precisions, tasks\n"
+                "  why:  valid are: batches, engines, formats, models, precisions, tasks\n"
                 "  mend: did you mean 'models'?"
             ),
         ),
@@ -170,7 +170,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: eager, ort, torch-trt, torchscript, trt\n"
+                "  why:  valid are: compile, eager, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def test_every_engine(run: Run) -> None:
     """Each engine that can run here is judged; nothing is stored, so latencies are new."""
     result = run()
-    result.assert_outcomes(passed=6, deselected=1)
+    result.assert_outcomes(passed=10, deselected=1)
     result.stdout.fnmatch_lines(
         [
             "*test_parity.py ..*",
@@ -25,8 +25,8 @@ def test_every_engine(run: Run) -> None:
             " toy * eager * fp32 * 1 * 1.00x * new: no-baseline",
             " toy * ort * fp32 * 1 *x * new: no-baseline",
             " toy * torchscript * fp32 * 1 *x * new: no-baseline",
-            "9 of 9 checks ran, 3 narrowed away by marks; verdicts: 3 new, 9 pass",
-            "* 6 passed, 1 deselected, 3 new in *",
+            "13 of 13 checks ran, 5 narrowed away by marks; verdicts: 3 new, 19 pass",
+            "* 10 passed, 1 deselected, 3 new in *",
         ]
     )
 
@@ -69,9 +69,9 @@ def test_exclusions_are_counted(run: Run) -> None:
 def test_workers_share_the_matrix(run: Run) -> None:
     """Under xdist every check runs once and the controller reports for all."""
     result = run("-n", "2")
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(passed=10)
     result.stdout.fnmatch_lines(
-        ["9 of 9 checks ran, 3 narrowed away by marks; verdicts: 3 new, 9 pass"]
+        ["13 of 13 checks ran, 5 narrowed away by marks; verdicts: 3 new, 19 pass"]
     )
 
 
@@ -98,16 +98,24 @@ def test_reports(run: Run, pytester: pytest.Pytester) -> None:
 def test_test_stopped_early_is_seen(run: Run) -> None:
     """What a stopped run left out shows in the counts."""
     result = run(
-        "-x", "-k", "outputs", conftest='register(FakeEngine("a-fake", outputs=scale(1.01)))'
+        *("-x", "-k", "outputs", "--engine=a-fake,eager,ort,torchscript"),
+        conftest='register(FakeEngine("a-fake", outputs=scale(1.01)))',
     )
-    result.stdout.fnmatch_lines(["1 of 4 checks ran, 4 narrowed away by marks; verdicts: 1 fail"])
+    result.stdout.fnmatch_lines(["1 of 4 checks ran, 7 narrowed away by marks; verdicts: 1 fail"])
 
 
 def test_engines_are_listed(bare_run: Run) -> None:
     """``--infer-engines`` says what can run, and runs nothing."""
     result = bare_run("--infer-engines", "--infer-device=cpu")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*ort * on cpu * fp32*", "*torchscript * on cpu * fp16*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*ort * on cpu * fp32*",
+            "*--infer-option=ort.intra_op_threads=N (0): threads of one operator*",
+            "*torchscript * on cpu * fp16*",
+            "Libraries that exclude each other each get an environment of their own, which",
+        ]
+    )
     assert "test_outputs" not in result.stdout.str()
 
 
@@ -123,7 +131,10 @@ def test_budget(run: Run, pytester: pytest.Pytester) -> None:
             enforce(latency(gpu_timer(engine, feeds)))
         """
     )
-    result = run("test_own.py", conftest='register(FakeEngine("slow-fake", delay_s=0.05))')
+    result = run(
+        *("test_own.py", "--engine=slow-fake"),
+        conftest='register(FakeEngine("slow-fake", delay_s=0.05))',
+    )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["toy-slow-fake-fp32-b1 is over budget", "  why:  p50_ms * > 20 (*"]

@@ -130,3 +130,28 @@ def test_tensorrt_provider_cannot_do_fp32(tmp_path):
 def test_graph_that_it_wants(asked, graph):
     """fp16 is in the file's types; TensorRT's provider builds for fixed shapes."""
     assert ort.ENGINE.graph_request(asked) == graph
+
+
+@pytest.mark.parametrize(
+    ("owners", "why"),
+    [
+        (["onnxruntime"], "this onnxruntime has no CUDA provider and would run on the CPU"),
+        (
+            ["onnxruntime", "onnxruntime-gpu"],
+            (
+                "onnxruntime and onnxruntime-gpu are both installed; they own the same files, and "
+                "what was installed last has won"
+            ),
+        ),
+    ],
+)
+def test_no_cuda_provider(monkeypatch, owners, why):
+    """A build for the CPU, or two builds over each other, are told before anything runs."""
+    monkeypatch.setattr(ort, "missing_gpu", lambda: None)
+    monkeypatch.setattr(ort, "_owners", lambda: owners)
+    assert ort.ENGINE.missing("cuda:0").why == why
+
+
+def test_owner_of_the_module():
+    """The distribution is found that brings the module here."""
+    assert ort._owners() == ["onnxruntime"]

@@ -1,0 +1,83 @@
+"""Packages that AOTInductor really compiles: settings, and a life without the model's code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pytest_infer.config import InferConfig
+from pytest_infer.judges import Parity, Reference
+from pytest_infer.session import InferSession
+from pytest_infer.spec import Case
+from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
+from pytest_infer.testing.contract import MODEL
+from pytest_infer.under_test import under_test
+
+ALONE = """
+import sys
+import numpy, torch
+package = torch._inductor.aoti_load_package(sys.argv[1])
+scores, features = package(torch.from_numpy(numpy.load(sys.argv[2])))
+numpy.save(sys.argv[3], scores.numpy())
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A session that keeps what it builds."""
+    session = InferSession(InferConfig(device="cpu", cache=tmp_path_factory.mktemp("cache")))
+    if lack := session.missing("compile"):
+        pytest.skip(f"compile: {lack.why}; {lack.mend}")
+    yield session
+    session.close()
+
+
+def _parity(run, case, engine):
+    reference = Reference(case, run.artefacts)
+    outputs = engine(run.artefacts.feeds(MODEL, case.batch))
+    return Parity(case, reference, run.artefacts, None)(outputs)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(
+    ("options", "proven"),
+    [
+        ((), {"cuda_graph": False, "dynamic_batch": False, "mode": "default"}),
+        (
+            (("dynamic_batch", True), ("mode", "max-autotune")),
+            {"cuda_graph": False, "dynamic_batch": True, "mode": "max-autotune"},
+        ),
+    ],
+    ids=["defaults", "changed"],
+)
+def test_settings(run, batch, options, proven):
+    """Settings are in force, as the package shows; outputs are eager's, from a single graph."""
+    case = Case(MODEL, "compile", "fp32", batch, "cpu", options)
+    with under_test(case, run.artefacts.built(case), run.hosts) as engine:
+        evidence, verdict = engine.evidence(), _parity(run, case, engine)
+    assert verdict.status == "pass", verdict.message
+    assert evidence.proven == proven
+    assert (evidence.details["graphs"], evidence.details["graph_breaks"]) == (1, 0)
+
+
+def test_package_alone(run, tmp_path):
+    """A copy of the package runs with torch alone, without Inductor's own folder."""
+    case = Case(MODEL, "compile", "fp32", 3, "cpu")
+    built = run.artefacts.built(case)
+    feeds = run.artefacts.feeds(MODEL, 3)
+    with under_test(case, built, run.hosts) as engine:
+        expected = engine(feeds)["scores"]
+    package = shutil.copy(built.path("module.pt2"), tmp_path / "copy.pt2")
+    np.save(tmp_path / "feeds.npy", feeds["image"])
+    subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-I", "-c", ALONE, package, tmp_path / "feeds.npy", tmp_path / "out.npy"],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "empty")},
+    )
+    assert (np.load(tmp_path / "out.npy") == expected).all()
