@@ -35,7 +35,8 @@ def quantize_onnx(source: Path, feeds: Arrays, target: Path) -> None:
 
     Scales are symmetric, per channel for weights and per tensor for activations, whose range is
     the largest seen in ``feeds``: the scheme that ONNX Runtime, OpenVINO and TensorRT all read
-    (Krishnamoorthi 2018, arXiv 1806.08342). Biases stay in fp32. Raise `ExportError`.
+    (Krishnamoorthi 2018, arXiv 1806.08342). Biases stay in fp32, and so do weights in front of
+    their Q/DQ nodes, as TensorRT 8 wants them. Raise `ExportError`.
     """
     if find_spec("onnxruntime") is None:
         raise ExportError(
@@ -63,6 +64,7 @@ def quantize_onnx(source: Path, feeds: Arrays, target: Path) -> None:
                     "ActivationSymmetric": True,
                     "WeightSymmetric": True,
                     "QuantizeBias": False,
+                    "AddQDQPairToWeight": True,
                 },
             )
     except Exception as error:

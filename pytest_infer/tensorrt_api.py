@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_infer.engine import Missing
 from pytest_infer.errors import BuildError, InferError
 from pytest_infer.fingerprint import runtime_fingerprint
 
@@ -23,14 +24,22 @@ FLAGS: Mapping[Precision, Mapping[str, bool]] = {
     "fp32": {"TF32": False},  # TensorRT sets it by default
     "tf32": {"TF32": True},
     "fp16": {"FP16": True},
+    "bf16": {"BF16": True},
+    "int8": {"INT8": True, "TF32": False},
 }
 """The builder flags of each precision, by the value that they must have."""
+
+CARRIED: Mapping[str, Precision] = {"FP16": "fp16", "BF16": "bf16", "INT8": "int8"}
+"""The precision of a graph whose own types make a flag unnecessary."""
+
+READ_BACK = ("TF32", "FP16", "BF16", "INT8", "SPARSE_WEIGHTS")
 
 _errors: list[str] = []
 """What TensorRT has logged as errors since the last stage began."""
 
 _OPSET_OF_8 = 17
 _MAJOR_AFTER_8 = 10  # there is no TensorRT 9 for GPUs in general
+_MAJOR_OF_TYPED_GRAPHS = 11
 
 
 def installed_version() -> str | None:
@@ -45,8 +54,29 @@ def newest_opset(tensorrt_version: str) -> int | None:
     The parser of 8.6 accepts opset 18, whose reductions have their axes as an input, and reduces
     over all axes without a word.
     """
-    major = int(tensorrt_version.partition(".")[0])
-    return _OPSET_OF_8 if major < _MAJOR_AFTER_8 else None
+    return _OPSET_OF_8 if _major(tensorrt_version) < _MAJOR_AFTER_8 else None
+
+
+def graph_precision(precision: Precision, tensorrt_version: str | None) -> Precision:
+    """Return the types of the graph from which a version builds ``precision``.
+
+    int8 is Q/DQ nodes in the graph everywhere. From 11 on, networks are strongly typed: fp16 and
+    bf16 are the graph's types. Before, they are flags, and the graph stays in fp32.
+    """
+    is_typed = tensorrt_version and _major(tensorrt_version) >= _MAJOR_OF_TYPED_GRAPHS
+    if precision == "int8" or (is_typed and precision in {"fp16", "bf16"}):
+        return precision
+    return "fp32"
+
+
+def lacking(precision: Precision, tensorrt_version: str | None) -> Missing | None:
+    """Return why a version cannot build ``precision``; 8.6 knows no bfloat16."""
+    if precision != "bf16" or not tensorrt_version or _major(tensorrt_version) >= _MAJOR_AFTER_8:
+        return None
+    return Missing(
+        f"TensorRT {tensorrt_version} knows no bfloat16: it has no BuilderFlag.BF16",
+        "--infer-precision=fp16, or TensorRT 10 or 11 in trt's host",
+    )
 
 
 def network_flags() -> int:
@@ -57,26 +87,44 @@ def network_flags() -> int:
     return 0 if explicit is None else 1 << int(explicit)
 
 
-def set_precision(config: Any, precision: Precision) -> dict[str, bool]:
-    """Set the builder flags of ``precision``; return those that there are, read back.
+def wanted_flags(precision: Precision, *, sparse: bool, mixed: bool) -> dict[str, bool]:
+    """Return the builder flags of ``precision`` and of the settings that are flags."""
+    flags = dict(FLAGS[precision])
+    if mixed and precision == "int8":
+        flags["FP16"] = True
+    if sparse:
+        flags["SPARSE_WEIGHTS"] = True
+    return flags
 
-    Raise `BuildError` if this TensorRT lacks one; another precision is never built instead.
+
+def set_flags(config: Any, flags: Mapping[str, bool], *, graph_types: Precision) -> dict[str, bool]:
+    """Set the builder's ``flags``; return those that matter and that there are, read back.
+
+    Raise `BuildError` if this TensorRT lacks one that the graph's own types do not replace;
+    another precision is never built instead.
     """
     import tensorrt
 
-    for name, wanted in FLAGS[precision].items():
+    for name, wanted in flags.items():
         flag = getattr(tensorrt.BuilderFlag, name, None)
-        if flag is None and wanted:
+        if flag is None and wanted and CARRIED.get(name) != graph_types:
             raise BuildError(
-                f"cannot build {precision} with TensorRT {tensorrt.__version__}",
-                why=f"it has no BuilderFlag.{name}: its networks are strongly typed, and the "
-                "graph's types are those of the fp32 model",
-                mend="ask for --infer-precision=fp32, or use TensorRT 8.6 or 10",
+                f"TensorRT {tensorrt.__version__} cannot be allowed {name}",
+                why=f"it has no BuilderFlag.{name}, and the graph's own types are {graph_types}",
+                mend="ask for another --infer-precision, or leave out trt.mixed, or use a TensorRT "
+                "that has this flag",
             )
         if flag is not None:
             (config.set_flag if wanted else config.clear_flag)(flag)
-    names = [name for name in ("TF32", "FP16") if hasattr(tensorrt.BuilderFlag, name)]
+    names = [name for name in READ_BACK if hasattr(tensorrt.BuilderFlag, name)]
     return {name: bool(config.get_flag(getattr(tensorrt.BuilderFlag, name))) for name in names}
+
+
+def load_plugins() -> None:
+    """Register TensorRT's own plugins, which graphs and plans may name."""
+    import tensorrt
+
+    given(tensorrt.init_libnvinfer_plugins(logger(), ""), "init_libnvinfer_plugins")
 
 
 def parser_errors(parser: Any) -> str:
@@ -134,3 +182,7 @@ def _parser_error(error: Any) -> str:
     if hasattr(error, "node_name"):  # 8.6 knows a node's number only
         place += [error.node_name(), error.node_operator()]
     return f"node {' '.join(place)}: {error.desc()}"
+
+
+def _major(version: str) -> int:
+    return int(version.partition(".")[0])

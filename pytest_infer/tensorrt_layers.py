@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 LEAST_SHARE = 0.5
-"""An engine is of a reduced precision if at least this share of its layers is."""
+"""An engine is of a reduced precision if at least this share of its layers is.
+
+For int8 it is a share of the products: convolutions, matrix products and whole blocks that may
+hold some. Quantization is of products; what lies between two of them (an activation, a pooling)
+stays in floating point by intent.
+"""
 
 MOVES = frozenset({"reformat", "noop", "constant", "shuffle", "slice", "shape", "signal", "wait"})
 """Types of layers that compute nothing."""
@@ -24,6 +29,8 @@ _TYPES = (
     ("fp32", re.compile(r"fp32|float", re.IGNORECASE)),
     ("integer", re.compile(r"int32|int64|bool", re.IGNORECASE)),
 )
+_PRODUCTS = re.compile(r"conv|gemm|matmul|matrix|fullyconnected|myelin|foreign", re.IGNORECASE)
+_SPARSE = re.compile(r"sparse|sptensor", re.IGNORECASE)
 _TF32 = re.compile(r"tf32|s1688gemm")  # CUTLASS's s1688 is the tensor cores' TF32 instruction
 _TELLING = re.compile(r"f32|s1688|sgemm|scudnn|simt")
 
@@ -35,6 +42,12 @@ class LayerPrecisions:
     counts: Mapping[str, int]
     kernels_tell_tf32: bool
     """Some kernel's name says whether it multiplies in TF32."""
+    products: Mapping[str, int]
+    """How many of the layers multiply weights or matrices, of each precision."""
+    sparse_kernels: int
+    """How many layers' kernels use the sparse tensor cores, by their names."""
+    sparse_weights: int
+    """How many layers the inspector marks with ``HasSparseWeights``."""
 
     @property
     def total(self) -> int:
@@ -42,8 +55,15 @@ class LayerPrecisions:
         return sum(self.counts.values())
 
     def share(self, precision: str) -> float:
-        """Return the share of layers of ``precision``."""
-        return self.counts.get(precision, 0) / self.total if self.total else 0.0
+        """Return the share of layers of ``precision``; for int8, the share of the products."""
+        counts = self.products if precision == "int8" else self.counts
+        return counts.get(precision, 0) / sum(counts.values()) if counts else 0.0
+
+    def share_in(self, precision: str) -> float:
+        """Return the share of layers that ran in what `precision` has returned."""
+        if precision in REDUCED or (precision == "tf32" and self.kernels_tell_tf32):
+            return self.share(precision)
+        return self.share("fp32") + self.share("tf32")
 
     def precision(self, *, allows_tf32: bool) -> str:
         """Return the engine's precision; a mixture's name is no precision's.
@@ -76,10 +96,29 @@ def layer_precisions(information: str) -> LayerPrecisions:
         for layer in json.loads(information, strict=False).get("Layers", [])
         if isinstance(layer, dict) and str(layer.get("LayerType", "")).lower() not in MOVES
     ]
-    found = Counter(_precision(layer) for layer in layers)
-    counts = {name: found[name] for name in sorted(found) if name and name != "integer"}
     tactics = [_tactic(layer) for layer in layers if _precision(layer) in {"fp32", "tf32"}]
-    return LayerPrecisions(counts, any(_TELLING.search(tactic) for tactic in tactics))
+    return LayerPrecisions(
+        counts=_counts(layers),
+        kernels_tell_tf32=any(_TELLING.search(tactic) for tactic in tactics),
+        products=_counts(layer for layer in layers if _is_product(layer)),
+        sparse_kernels=sum(bool(_SPARSE.search(_tactic(layer))) for layer in layers),
+        sparse_weights=sum(bool(layer.get("HasSparseWeights")) for layer in layers),
+    )
+
+
+def _counts(layers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    found = Counter(_precision(layer) for layer in layers)
+    return {name: found[name] for name in sorted(found) if name and name != "integer"}
+
+
+def _is_product(layer: Mapping[str, Any]) -> bool:
+    kinds = f"{layer.get('LayerType', '')} {layer.get('ParameterType', '')}"
+    return _has_weights(layer) or _PRODUCTS.search(kinds) is not None
+
+
+def _has_weights(layer: Mapping[str, Any]) -> bool:
+    weights = layer.get("Weights")
+    return isinstance(weights, dict) and bool(weights.get("Count"))
 
 
 def _precision(layer: Mapping[str, Any]) -> str:
@@ -88,9 +127,8 @@ def _precision(layer: Mapping[str, Any]) -> str:
 
 
 def _type_text(layer: Mapping[str, Any]) -> str:
-    weights = layer.get("Weights")
-    if isinstance(weights, dict) and weights.get("Count"):
-        return str(weights.get("Type", ""))
+    if _has_weights(layer):
+        return str(layer["Weights"].get("Type", ""))
     outputs = layer.get("Outputs") or [{}]
     return str(outputs[0].get("Datatype") or outputs[0].get("Format/Datatype", ""))
 

@@ -54,6 +54,13 @@ class TestTensorRt(EngineContract):
     device = "cuda:0"
 
 
+class TestTorchTensorRt(EngineContract):
+    """Torch-TensorRT keeps the contract, where there is a GPU."""
+
+    engine_name = "torch-trt"
+    device = "cuda:0"
+
+
 class TestCompileOnGpu(EngineContract):
     """A package of AOTInductor's keeps the contract, where there is a GPU."""
 

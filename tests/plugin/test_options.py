@@ -30,7 +30,7 @@ def _error(result: pytest.RunResult) -> str:
             "--engine=ortt",
             (
                 "ERROR: unknown engine 'ortt'\n"
-                "  why:  valid are: all, auto, compile, eager, ort, torchscript, trt\n"
+                "  why:  valid are: all, auto, compile, eager, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -170,7 +170,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: compile, eager, ort, torchscript, trt\n"
+                "  why:  valid are: compile, eager, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),

@@ -12,14 +12,18 @@ from __future__ import annotations
 import ctypes
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 API = json.loads(Path(__file__).with_name("tensorrt_api.json").read_text())["versions"]
 VERSIONS = tuple(API)
@@ -29,13 +33,31 @@ VERSIONS = tuple(API)
 class Behaviour:
     """What a test wants TensorRT to do, and what it saw."""
 
-    fp16_is_built: bool = True
+    reduced_is_built: bool = True
+    mixed_is_built: bool = True
     kernel: str = "sm80_xmma_fprop_implicit_gemm_{type}_nhwc"
+    sparse_kernel: str = "sm80_xmma_fprop_sparse_conv_{type}_sptensor"
+    plugins: bool = True
+    graphs_write: bool = True
     parser_errors: list[dict[str, Any]] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     builds: bool = True
     runs: bool = True
     seen: dict[str, Any] = field(default_factory=dict)
+
+
+captures: list[list[Any]] = []
+"""The calls of each CUDA graph that is being captured, the latest last."""
+
+
+@contextmanager
+def capture(graph: Any) -> Iterator[None]:
+    """Keep every enqueue for ``graph.calls`` instead of running it."""
+    captures.append(graph.calls)
+    try:
+        yield
+    finally:
+        captures.pop()
 
 
 def tensorrt(version: str, behaviour: Behaviour) -> ModuleType:
@@ -49,6 +71,8 @@ def tensorrt(version: str, behaviour: Behaviour) -> ModuleType:
     for name in ("Builder", "OnnxParser", "Runtime", "ILogger"):
         kind = type(name, (_KINDS[name],), {"trt": module, "behaviour": behaviour})
         setattr(module, name, kind)
+    for name, overloads in api["functions"].items():
+        setattr(module, name, Recorded._checked(name, _FUNCTIONS[name](behaviour), overloads))
     if "ERROR" in api["ILogger"]:
         module.ILogger.ERROR, module.ILogger.INTERNAL_ERROR = "error", "internal error"
     return module
@@ -247,17 +271,25 @@ class Builder(Recorded):
         flags = sorted(flag.name for flag in config._flags)
         self.behaviour.seen.update(flags=flags, network_flags=network._flags, config=config)
         config._cache._timings.add(len(flags))
+        types = network._graph["types"]
         plan = {
             "shapes": config._profiles[0]._shapes,
             "outputs": network._graph["outputs"],
             "detailed": config.profiling_verbosity is self.trt.ProfilingVerbosity.DETAILED,
-            "types": self._types(flags),
+            "io": {"fp16": "HALF", "bf16": "BF16"}.get(types, "FLOAT"),
+            "types": self._types(flags, types),
+            "is_sparse": "SPARSE_WEIGHTS" in flags,
         }
         return json.dumps(plan).encode() if self.behaviour.builds else None
 
-    def _types(self, flags: list[str]) -> list[str]:
-        if "FP16" in flags and self.behaviour.fp16_is_built:
-            return ["Half", "Half", "Float"]
+    def _types(self, flags: list[str], types: str) -> list[str]:
+        """Return the types of two layers with weights and one without."""
+        if not self.behaviour.reduced_is_built:
+            return ["Float"] * 3
+        for name, text in {"INT8": "Int8", "BF16": "BFloat16", "FP16": "Half"}.items():
+            if name in flags or name.lower() == types:
+                rest = "Half" if "FP16" in flags and self.behaviour.mixed_is_built else "Float"
+                return [text, text, rest if text == "Int8" else "Float"]
         return ["Float"] * 3
 
 
@@ -270,20 +302,34 @@ class Inspector(Recorded):
     def get_engine_information(self, format: Any) -> str:  # noqa: A002
         assert format is self.trt.LayerInformationFormat.JSON
         tensors = "I/O Tensors" if self.trt.__version__.startswith("11") else "Bindings"
-        layers = [self._layer(kind) for kind in self._plan["types"]]
+        *products, last = self._plan["types"]
+        layers = [self._product(kind) for kind in products] + [self._pooling(last)]
         reformat = {"Name": "r", "LayerType": "Reformat", "Outputs": []}
         if not self._plan["detailed"]:
             layers = ["convolution"]
         return json.dumps({"Layers": [*layers, reformat], tensors: ["image", "scores"]})
 
-    def _layer(self, kind: str) -> dict[str, Any]:
-        short = {"Half": "f16f16", "Float": "f32f32"}[kind]
+    def _product(self, kind: str) -> dict[str, Any]:
+        short = {"Half": "f16f16", "Float": "f32f32", "BFloat16": "bf16bf16", "Int8": "i8i8"}[kind]
+        behaviour, is_sparse = self.behaviour, self._plan["is_sparse"]
         return {
             "Name": "c",
             "LayerType": "CaskConvolution",
             "Weights": {"Type": kind, "Count": 9},
+            "HasSparseWeights": int(is_sparse),
             "Outputs": [{"Name": "x", "Format/Datatype": "Row major linear FP32"}],
-            "TacticName": self.behaviour.kernel.format(type=short),
+            "TacticName": (behaviour.sparse_kernel if is_sparse else behaviour.kernel).format(
+                type=short
+            ),
+        }
+
+    def _pooling(self, kind: str) -> dict[str, Any]:
+        format = {"Half": "FP16", "Float": "FP32"}[kind]  # noqa: A001 - TensorRT's word
+        return {
+            "Name": "p",
+            "LayerType": "CaskPooling",
+            "Outputs": [{"Name": "y", "Format/Datatype": f"Row major linear {format}"}],
+            "TacticName": self.behaviour.kernel.format(type="f32f32"),
         }
 
 
@@ -297,7 +343,8 @@ class Context(Recorded):
 
     def set_input_shape(self, name: str, shape: Any) -> bool:
         self._shapes[name] = tuple(shape)
-        return list(shape) == self._plan["shapes"][name][1]
+        low, _, high = self._plan["shapes"][name]
+        return all(a <= size <= b for a, size, b in zip(low, shape, high, strict=True))
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         batch = next(iter(self._shapes.values()))[0]
@@ -310,15 +357,43 @@ class Context(Recorded):
 
     def execute_async_v3(self, stream_handle: int) -> bool:
         self.behaviour.seen["stream"] = stream_handle
-        (source,) = (self._values(name) for name in self._plan["shapes"])
-        for name in self._plan["outputs"]:
-            target = self._values(name)
-            target[:] = 2 * source[: target.size]
+        if captures:
+            if self.behaviour.graphs_write:
+                captures[-1].append(self._bound())
+        else:
+            self._bound()()
         return self.behaviour.runs
 
-    def _values(self, name: str) -> Any:
+    def _bound(self) -> Callable[[], None]:
+        """Return the call on the memory that is bound now, as a CUDA graph keeps it."""
+        (source,) = (self._memory(name) for name in self._plan["shapes"])
+        targets = [self._memory(name) for name in self._plan["outputs"]]
+        dtype = self._plan["io"]
+
+        def call() -> None:
+            for target in targets:
+                target[:] = _stored(2 * _loaded(source, dtype)[: target.size], dtype)
+
+        return call
+
+    def _memory(self, name: str) -> Any:
         size = math.prod(self.get_tensor_shape(name))
-        return np.ctypeslib.as_array((ctypes.c_float * size).from_address(self._addresses[name]))
+        kind = _STORAGE[self._plan["io"]]
+        memory = (ctypes.c_byte * (size * kind().itemsize)).from_address(self._addresses[name])
+        return np.frombuffer(memory, kind)
+
+
+def _loaded(values: Any, dtype: str) -> Any:
+    """Return what lies in memory as float32; numpy has no bfloat16, the upper half of one."""
+    if dtype != "BF16":
+        return values.astype(np.float32)
+    return (values.astype(np.uint32) << 16).view(np.float32)
+
+
+def _stored(values: Any, dtype: str) -> Any:
+    if dtype != "BF16":
+        return values.astype(_STORAGE[dtype])
+    return (values.view(np.uint32) >> 16).astype(np.uint16)
 
 
 class Engine(Recorded):
@@ -341,7 +416,14 @@ class Engine(Recorded):
 
     def get_tensor_dtype(self, name: str) -> Any:
         assert name in self._names
-        return self.trt.DataType["FLOAT"]
+        return self.trt.DataType[self._plan["io"]]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (-1, *self._plan["shapes"][name][1][1:])
+
+    def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[Any]:
+        assert profile_index == 0
+        return self._plan["shapes"][name]
 
     def create_execution_context(self) -> Context:
         return self.make(Context, self._plan)
@@ -364,6 +446,8 @@ class Runtime(Recorded):
             return None
 
 
+_STORAGE = {"FLOAT": np.float32, "HALF": np.float16, "BF16": np.uint16}
+_FUNCTIONS = {"init_libnvinfer_plugins": lambda behaviour: lambda *_: behaviour.plugins}
 _KINDS = {"Builder": Builder, "OnnxParser": Parser, "Runtime": Runtime, "ILogger": Logger}
 
 

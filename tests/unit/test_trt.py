@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,22 @@ import numpy as np
 import pytest
 
 from pytest_infer import tensorrt_api
-from pytest_infer.engine import OPSET, BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
+from pytest_infer.engine import (
+    OPSET,
+    BuildRequest,
+    BuiltEngine,
+    Graph,
+    GraphRequest,
+    LimitsPrecisions,
+    Missing,
+)
 from pytest_infer.engines import trt
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.tensorrt_layers import layer_precisions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 SPEC = ModelSpec(
@@ -56,17 +66,30 @@ class Bench:
         monkeypatch.setitem(sys.modules, "tensorrt", DOUBLE.tensorrt(version, self.behaviour))
         tensorrt_api.logger.cache_clear()
 
-    def build(self, precision: str = "fp32", opset: int = 17) -> BuiltEngine:
-        """Build into a folder of this precision's own."""
+    def build(self, precision: str = "fp32", opset: int = 17, **options: Any) -> BuiltEngine:
+        """Build into a folder of its own from the graph that the adapter wants."""
+        request = _request(precision, **options)
+        types = tensorrt_api.graph_precision(precision, self.version)
         file = self.folder / "graph.json"
         shapes = {name: tensor.shape for name, tensor in SPEC.outputs.items()}
-        file.write_text(json.dumps({"inputs": {"image": ["batch", 3]}, "outputs": shapes}))
-        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", opset=opset))
-        request = BuildRequest(precision, "cpu", SHAPES)
-        folder = self.folder / precision
-        folder.mkdir()
+        inputs = {"image": ["batch", 3]}
+        file.write_text(json.dumps({"inputs": inputs, "outputs": shapes, "types": types}))
+        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", types, opset=opset))
+        folder = Path(mkdtemp(dir=self.folder))
         self.facts = trt.ENGINE.build(graph, request, folder)
         return BuiltEngine("trt", graph, request, str(folder))
+
+    @contextmanager
+    def opened(self, precision: str = "fp32", **options: Any) -> Iterator[Any]:
+        """Build and open."""
+        with trt.ENGINE.open(self.build(precision, **options)) as runner:
+            yield runner
+
+    @property
+    def profile(self) -> Any:
+        """The shapes of the only profile."""
+        (profile,) = self.behaviour.seen["config"]._profiles
+        return profile._shapes
 
     def precision(self, asked: str) -> str:
         """Return the precision of the evidence of an engine built for ``asked``."""
@@ -74,12 +97,37 @@ class Bench:
             return runner.evidence().precision
 
 
+def _request(precision: str = "fp32", **options: Any) -> BuildRequest:
+    defaults = {name: option.default for name, option in trt.ENGINE.options.items()}
+    return BuildRequest(precision, "cpu", SHAPES, {**defaults, **options})
+
+
+def _cuda_graphs(state: SimpleNamespace) -> dict[str, Any]:
+    """Return doubles of torch's CUDA graphs, which replay what TensorRT's double left there."""
+
+    class CudaGraph:
+        def __init__(self) -> None:
+            self.calls: list[Any] = []
+
+        def replay(self) -> None:
+            state.replays += 1
+            for call in self.calls:
+                call()
+
+    def graph(graph: CudaGraph, *, stream: Any, capture_error_mode: str) -> Any:
+        assert (stream, capture_error_mode) == (state.own[-1], "thread_local")
+        state.captures += 1
+        return DOUBLE.capture(graph)
+
+    return {"CUDAGraph": CudaGraph, "graph": graph}
+
+
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Let the host's memory be the GPU's, and streams be numbers."""
     torch = pytest.importorskip("torch")
     empty = torch.empty
-    state = SimpleNamespace(current=SimpleNamespace(cuda_stream=7), own=[])
+    state = SimpleNamespace(current=SimpleNamespace(cuda_stream=7), own=[], captures=0, replays=0)
 
     class Stream:
         def __init__(self) -> None:
@@ -97,13 +145,21 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         del pin_memory
         return empty(shape, **kwargs)
 
+    @contextmanager
+    def on(stream: Stream) -> Iterator[None]:
+        before, state.current = state.current, stream
+        yield
+        state.current = before
+
     monkeypatch.setattr(torch, "empty", host)
     for name, value in {
         "Stream": Stream,
         "set_device": lambda _: None,
         "get_device_name": lambda: "NVIDIA GeForce GTX 1070",
         "current_stream": lambda: state.current,
-        "stream": nullcontext,
+        "stream": on,
+        "synchronize": lambda: None,
+        **_cuda_graphs(state),
         "empty_cache": lambda: None,
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
@@ -135,49 +191,196 @@ def test_builds_opens_and_runs(bench: Bench) -> None:
 def test_profile_is_static(bench: Bench) -> None:
     """Minimum, optimum and maximum of the profile are the request's shape."""
     bench.build()
-    (profile,) = bench.behaviour.seen["config"]._profiles
-    assert profile._shapes == {"image": [[4, 3]] * 3}
+    assert bench.profile == {"image": [[4, 3]] * 3}
 
 
-def test_workspace_is_limited(bench: Bench) -> None:
-    """A kernel may ask for 4 GiB of workspace and no more."""
+def test_profile_is_dynamic(bench: Bench) -> None:
+    """On request the profile has the bounds of the model's spec; its optimum is the case's."""
+    bench.build(dynamic_batch=True)
+    assert bench.profile == {"image": [[1, 3], [4, 3], [64, 3]]}
+
+
+def test_a_batch_beyond_the_bounds(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The case's own batch is always inside the profile."""
+    monkeypatch.setitem(SHAPES, "image", (80, 3))
+    bench.build(dynamic_batch=True)
+    assert bench.profile == {"image": [[1, 3], [80, 3], [80, 3]]}
+
+
+def test_any_batch_of_a_dynamic_profile(bench: Bench) -> None:
+    """The buffers follow the feeds' shapes, there and back; so does a bound call."""
+    with bench.opened(dynamic_batch=True) as runner:
+        for rows in (4, 1, 64, 4):
+            feeds = {"image": np.arange(3 * rows, dtype=np.float32).reshape(rows, 3)}
+            runner.bind(feeds)()
+            expected = 2 * np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
+            assert (runner.infer(feeds)["scores"] == expected).all()
+        assert runner.evidence().proven["dynamic_batch"] is True
+
+
+def test_a_batch_beyond_a_dynamic_profile(bench: Bench) -> None:
+    """A size outside the profile is an error that names the bounds, and the engine lives on."""
+    with bench.opened(dynamic_batch=True) as runner:
+        with pytest.raises(RunError) as caught:
+            runner.infer({"image": np.zeros((65, 3), np.float32)})
+        assert str(caught.value) == (
+            "cannot feed image\n"
+            "  why:  the engine was built for shapes from (1, 3) to (64, 3), and the feed has "
+            "shape (65, 3)\n"
+            "  mend: feed image in shapes from (1, 3) to (64, 3), or build the engine for another "
+            "batch"
+        )
+        assert runner.infer(FEEDS)
+
+
+def test_shapes_that_tensorrt_refuses(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shape that was refused once is refused again, never run with the buffers of another."""
+    with bench.opened(dynamic_batch=True) as runner:
+        monkeypatch.setattr(DOUBLE.Context, "set_input_shape", lambda *_: False)
+        for _ in range(2):
+            with pytest.raises(RunError) as caught:
+                runner.infer({"image": np.zeros((2, 3), np.float32)})
+            assert str(caught.value) == (
+                "TensorRT does not take the shapes {'image': (2, 3)}\n"
+                "  why:  RuntimeError: set_input_shape returned False\n"
+                "  mend: give the inputs and shapes that the engine was built for; see the messages"
+            )
+
+
+@pytest.mark.parametrize(("mib", "size"), [(4096, 4 * 1024**3), (1, 1024**2)])
+def test_workspace_is_limited(bench: Bench, mib: int, size: int) -> None:
+    """A kernel may ask for so much workspace and no more, 4 GiB unless it was set."""
+    assert trt.ENGINE.options["workspace_mib"].default == 4096
+    bench.build(workspace_mib=mib)
+    assert {pool.name: n for pool, n in bench.behaviour.seen["config"]._limits.items()} == {
+        "WORKSPACE": size
+    }
+
+
+def test_optimization_level(bench: Bench) -> None:
+    """The level is 3, TensorRT's own default, unless it was set."""
     bench.build()
-    ((pool, size),) = bench.behaviour.seen["config"]._limits.items()
-    assert (pool.name, size) == ("WORKSPACE", 4 * 1024**3)
+    assert bench.behaviour.seen["config"].builder_optimization_level == 3
+    bench.build(optimization_level="0")
+    assert bench.behaviour.seen["config"].builder_optimization_level == 0
+    with pytest.raises(OptionError, match="choose one of: 0, 1, 2, 3, 4, 5"):
+        trt.ENGINE.options["optimization_level"].read("trt.optimization_level", "9")
+
+
+@only(V8)
+def test_a_version_without_levels(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A TensorRT that has no optimization level is an error, not a build at another one."""
+    monkeypatch.delitem(DOUBLE.API[V8]["IBuilderConfig"], "builder_optimization_level")
+    with pytest.raises(BuildError, match=r"no IBuilderConfig\.builder_optimization_level"):
+        bench.build()
+
+
+def test_plugins_are_loaded(bench: Bench) -> None:
+    """TensorRT's own plugins are registered before a graph is read, and before a plan is."""
+    built = bench.build()
+    bench.behaviour.plugins = False
+    with pytest.raises(BuildError, match="init_libnvinfer_plugins returned False"):
+        bench.build(sparse=True)
+    with pytest.raises(LoadError, match="init_libnvinfer_plugins returned False"):
+        trt.ENGINE.open(built).__enter__()
 
 
 @pytest.mark.parametrize(
-    ("precision", "flags"), [("fp32", []), ("tf32", ["TF32"]), ("fp16", ["FP16", "TF32"])]
+    ("precision", "options", "flags"),
+    [
+        ("fp32", {}, []),
+        ("tf32", {}, ["TF32"]),
+        ("fp16", {}, ["FP16", "TF32"]),
+        ("int8", {}, ["INT8"]),
+        ("int8", {"mixed": True}, ["FP16", "INT8"]),
+        ("fp32", {"mixed": True}, []),
+        ("fp16", {"sparse": True}, ["FP16", "SPARSE_WEIGHTS", "TF32"]),
+    ],
 )
 @only(V8, V10)
-def test_flags_of_precisions(bench: Bench, precision: str, flags: list[str]) -> None:
-    """TF32, which TensorRT sets by itself, is cleared for fp32; fp16 sets FP16."""
+def test_flags(bench: Bench, precision: str, options: dict[str, Any], flags: list[str]) -> None:
+    """TF32, which TensorRT sets by itself, is cleared for fp32 and for the rest of int8."""
+    bench.build(precision, **options)
+    assert bench.behaviour.seen["flags"] == flags
+    assert [name for name, is_set in sorted(bench.facts["flags"].items()) if is_set] == flags
+
+
+@only(V10)
+def test_bf16_is_a_flag_of_10(bench: Bench) -> None:
+    """TensorRT 10 has the flag BF16, and the graph stays in fp32."""
+    bench.build("bf16")
+    assert bench.behaviour.seen["flags"] == ["BF16", "TF32"]
+    assert bench.facts["graph_types"] == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("precision", "types", "flags"),
+    [
+        ("fp32", "fp32", []),
+        ("tf32", "fp32", ["TF32"]),
+        ("fp16", "fp16", ["TF32"]),
+        ("bf16", "bf16", ["TF32"]),
+        ("int8", "int8", []),
+    ],
+)
+@only(V11)
+def test_types_are_flags_of_11(bench: Bench, precision: str, types: str, flags: list[str]) -> None:
+    """TensorRT 11 has a flag for TF32 and none for types, which the graph itself carries."""
     bench.build(precision)
     assert bench.behaviour.seen["flags"] == flags
-    assert bench.facts["flags"] == {"TF32": "TF32" in flags, "FP16": "FP16" in flags}
-
-
-@pytest.mark.parametrize(("precision", "flags"), [("fp32", []), ("tf32", ["TF32"])])
-@only(V11)
-def test_flags_of_11(bench: Bench, precision: str, flags: list[str]) -> None:
-    """TensorRT 11 has a flag for TF32 and none for FP16."""
-    bench.build(precision)
-    assert bench.behaviour.seen["flags"] == flags
-    assert bench.facts["flags"] == {"TF32": bool(flags)}
+    assert bench.facts["graph_types"] == types
+    assert bench.facts["flags"] == {"TF32": "TF32" in flags, "SPARSE_WEIGHTS": False}
 
 
 @only(V11)
-def test_fp16_is_refused_by_11(bench: Bench) -> None:
-    """FP16 of an fp32 graph is an error on TensorRT 11, and nothing is built instead."""
+def test_mixed_is_refused_by_11(bench: Bench) -> None:
+    """What is not quantized has the graph's type on TensorRT 11; nothing is built instead."""
     with pytest.raises(BuildError) as caught:
-        bench.build("fp16")
+        bench.build("int8", mixed=True)
     assert str(caught.value) == (
-        "cannot build fp16 with TensorRT 11.4.0\n"
-        "  why:  it has no BuilderFlag.FP16: its networks are strongly typed, and the graph's "
-        "types are those of the fp32 model\n"
-        "  mend: ask for --infer-precision=fp32, or use TensorRT 8.6 or 10"
+        "TensorRT 11.4.0 cannot be allowed FP16\n"
+        "  why:  it has no BuilderFlag.FP16, and the graph's own types are int8\n"
+        "  mend: ask for another --infer-precision, or leave out trt.mixed, or use a TensorRT that "
+        "has this flag"
     )
     assert not bench.behaviour.seen
+
+
+@only(V8)
+def test_bf16_is_refused_by_8(bench: Bench) -> None:
+    """TensorRT 8.6 builds nothing instead of bf16."""
+    with pytest.raises(BuildError, match=r"TensorRT 8\.6\.0 cannot be allowed BF16"):
+        bench.build("bf16")
+
+
+@pytest.mark.parametrize(
+    ("version", "precision", "is_lacking"),
+    [
+        ("8.6.0", "bf16", True),
+        ("8.6.0", "int8", False),
+        ("10.16.1", "bf16", False),
+        ("11.4.0", "bf16", False),
+        (None, "bf16", False),
+    ],
+)
+def test_lack(
+    monkeypatch: pytest.MonkeyPatch, version: str | None, precision: str, is_lacking: bool
+) -> None:
+    """Without importing TensorRT it is known that 8.6 has no bf16."""
+    monkeypatch.setattr(trt, "installed_version", lambda: version)
+    assert isinstance(trt.ENGINE, LimitsPrecisions)
+    why = "TensorRT 8.6.0 knows no bfloat16: it has no BuilderFlag.BF16"
+    mend = "--infer-precision=fp16, or TensorRT 10 or 11 in trt's host"
+    assert trt.ENGINE.lack(precision, "cuda:0") == (Missing(why, mend) if is_lacking else None)
+
+
+@pytest.mark.parametrize("version", DOUBLE.VERSIONS)
+def test_what_is_known_of_bf16(version: str) -> None:
+    """The recorded bindings say the same of bf16 and of strong typing as the adapter does."""
+    double = DOUBLE.tensorrt(version, DOUBLE.Behaviour())
+    assert hasattr(double.DataType, "BF16") is (tensorrt_api.lacking("bf16", version) is None)
+    has_flag = hasattr(double.BuilderFlag, "FP16")
+    assert (tensorrt_api.graph_precision("fp16", version) == "fp32") is has_flag
 
 
 def test_explicit_batch(bench: Bench) -> None:
@@ -199,6 +402,15 @@ def test_opset_18_is_refused_by_8(bench: Bench) -> None:
     )
 
 
+@only(V8)
+def test_an_unsafe_opset_is_built_on_purpose(bench: Bench) -> None:
+    """The guard lets the very opset through that was asked for, and no other."""
+    bench.build(opset=18, unsafe_opset=18)
+    assert bench.facts["opset"] == 18
+    with pytest.raises(BuildError, match="from a graph of opset 19"):
+        bench.build(opset=19, unsafe_opset=18, mixed=True)
+
+
 @only(V10, V11)
 def test_opset_18_is_read_by_later_versions(bench: Bench) -> None:
     """TensorRT 10 and 11 build a graph of opset 18."""
@@ -213,9 +425,42 @@ def test_asks_for_the_opset_it_reads(
 ) -> None:
     """The adapter asks for opset 17 by the installed version, without importing TensorRT."""
     monkeypatch.setattr(trt, "installed_version", lambda: version)
-    request = BuildRequest("fp32", "cuda:0", SHAPES)
-    assert trt.ENGINE.graph_request(request) == GraphRequest("onnx", opset=opset)
+    assert trt.ENGINE.graph_request(_request()) == GraphRequest("onnx", opset=opset)
     assert "tensorrt" not in sys.modules
+
+
+def test_asks_for_an_unsafe_opset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The opset that was set is the one that is asked for."""
+    monkeypatch.setattr(trt, "installed_version", lambda: V8)
+    request = _request(unsafe_opset=20)
+    assert trt.ENGINE.graph_request(request) == GraphRequest("onnx", opset=20)
+
+
+@pytest.mark.parametrize(
+    ("version", "precision", "types"),
+    [
+        (V8, "fp16", "fp32"),
+        (V8, "int8", "int8"),
+        (V10, "bf16", "fp32"),
+        (V10, "int8", "int8"),
+        (V11, "fp16", "fp16"),
+        (V11, "bf16", "bf16"),
+        (V11, "tf32", "fp32"),
+        (V11, "int8", "int8"),
+    ],
+)
+def test_asks_for_types(
+    monkeypatch: pytest.MonkeyPatch, version: str, precision: str, types: str
+) -> None:
+    """The graph has Q/DQ nodes for int8 everywhere, and half types where they are no flags."""
+    monkeypatch.setattr(trt, "installed_version", lambda: version)
+    assert trt.ENGINE.graph_request(_request(precision)).precision == types
+
+
+def test_asks_for_pruned_weights() -> None:
+    """Sparse kernels need a graph whose weights are pruned."""
+    assert trt.ENGINE.graph_request(_request(sparse=True)).is_pruned
+    assert not trt.ENGINE.graph_request(_request()).is_pruned
 
 
 @only(V8)
@@ -310,22 +555,173 @@ def test_streams(bench: Bench, cuda: SimpleNamespace) -> None:
         assert bench.behaviour.seen["stream"] == 9
 
 
-@only(V8, V10)
 def test_evidence_of_fp16(bench: Bench) -> None:
     """Two layers of three being Half, and a reformat computing nothing, the engine is fp16."""
-    with trt.ENGINE.open(bench.build("fp16")) as runner:
+    with bench.opened("fp16") as runner:
         evidence = runner.evidence()
     assert evidence.precision == "fp16"
     assert evidence.device == "cpu"
     assert evidence.details["layers"] == {"fp16": 2, "fp32": 1}
-    assert evidence.details["fp16_share"] == pytest.approx(2 / 3)
+    assert evidence.precision_share == pytest.approx(2 / 3)
+    assert evidence.device_share == 1
+    assert evidence.proven == {
+        "sparse": False,
+        "dynamic_batch": False,
+        "cuda_graph": False,
+        "mixed": False,
+    }
+
+
+@only(V10, V11)
+def test_evidence_of_bf16(bench: Bench) -> None:
+    """Bfloat16 layers make a bf16 engine."""
+    with bench.opened("bf16") as runner:
+        evidence = runner.evidence()
+    assert (evidence.precision, evidence.details["layers"]) == ("bf16", {"bf16": 2, "fp32": 1})
+
+
+def test_evidence_of_int8(bench: Bench) -> None:
+    """Of int8 the products count: a pooling in fp32 beside them is as it should be."""
+    with bench.opened("int8") as runner:
+        evidence = runner.evidence()
+    assert (evidence.precision, evidence.precision_share) == ("int8", 1)
+    assert evidence.details["layers"] == {"fp32": 1, "int8": 2}
+    assert evidence.details["products"] == {"int8": 2}
+    assert "mixed" not in evidence.proven
 
 
 @only(V8, V10)
-def test_fp16_that_was_not_built(bench: Bench) -> None:
-    """An engine whose layers are all Float is not fp16, whatever was asked for."""
-    bench.behaviour.fp16_is_built = False
-    assert bench.precision("fp16") == "fp32"
+def test_evidence_of_mixed(bench: Bench) -> None:
+    """An fp16 layer beside int8 ones shows that fp16 is allowed there; without one nothing does."""
+    with bench.opened("int8", mixed=True) as runner:
+        assert runner.evidence().proven["mixed"] is True
+    bench.behaviour.mixed_is_built = False
+    with bench.opened("int8", mixed=True) as runner:
+        assert "mixed" not in runner.evidence().proven
+    with bench.opened("fp32", mixed=True) as runner:
+        assert runner.evidence().proven["mixed"] is False
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_what_was_not_built(bench: Bench, precision: str) -> None:
+    """An engine whose layers are all Float is fp32, whatever was asked for."""
+    bench.behaviour.reduced_is_built = False
+    with bench.opened(precision) as runner:
+        evidence = runner.evidence()
+    assert (evidence.precision, evidence.precision_share) == ("fp32", 1)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "sm80_xmma_fprop_sparse_conv_f16f16_f16f16_f16_nhwckrsc_nhwc_tilesize128x128x64_sptensor",
+        "sm80_xmma_fprop_avdt_sparse_int8int8_int8_int32_float",
+        "sm90_xmma_gemm_f16f16_SpTensor16x8x32",
+    ],
+)
+def test_sparse_kernels(bench: Bench, kernel: str) -> None:
+    """A kernel's name tells that the sparse tensor cores are used."""
+    bench.behaviour.sparse_kernel = kernel
+    with bench.opened("fp16", sparse=True) as runner:
+        evidence = runner.evidence()
+    assert evidence.proven["sparse"] is True
+    assert evidence.details["sparse_kernels"] == 2
+
+
+def test_sparse_weights_without_sparse_kernels(bench: Bench) -> None:
+    """Pruned weights that dense kernels multiply are not sparse, though TensorRT marks them."""
+    bench.behaviour.sparse_kernel = "sm80_xmma_fprop_avdt_dense_f16f16"
+    with bench.opened("fp16", sparse=True) as runner:
+        evidence = runner.evidence()
+    assert evidence.proven["sparse"] is False
+    assert evidence.details["layers_with_sparse_weights"] == 2
+
+
+def test_half_inputs_and_outputs_of_11(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Feeds are cast to the engine's own type; outputs stay as they are, but for bfloat16."""
+    bench = Bench(V11, monkeypatch, tmp_path)
+    for precision, dtype in {"fp16": "float16", "bf16": "float32", "fp32": "float32"}.items():
+        with bench.opened(precision) as runner:
+            outputs = runner.infer({"image": FEEDS["image"].astype(np.float64)})
+        assert outputs["scores"].dtype == dtype
+        assert outputs["scores"].ravel().tolist() == [0, 2, 4, 6, 8, 10, 12, 14]
+
+
+@only(V8)
+def test_fractions_for_integers_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes integers is not fed fractions, which would be cut off."""
+    double = sys.modules["tensorrt"]
+    monkeypatch.setattr(DOUBLE.Engine, "get_tensor_dtype", lambda *_: double.DataType["INT32"])
+    with bench.opened() as runner, pytest.raises(RunError) as caught:
+        runner.infer(FEEDS)
+    assert str(caught.value) == (
+        "cannot feed image\n"
+        "  why:  the engine takes int32, and the feed is float32\n"
+        "  mend: feed image as int32"
+    )
+
+
+def test_cuda_graph(bench: Bench, cuda: SimpleNamespace) -> None:
+    """One capture is replayed by inference and by every bound call, on whatever was fed last."""
+    with bench.opened(cuda_graph=True) as runner:
+        for factor in (1, 3):
+            feeds = {"image": factor * FEEDS["image"]}
+            expected = [2 * factor * value for value in range(8)]
+            assert runner.infer(feeds)["scores"].ravel().tolist() == expected
+        assert cuda.replays == 2
+        runner.bind(FEEDS)()
+        assert cuda.replays == 3
+        assert runner.evidence().proven["cuda_graph"] is True
+        assert cuda.captures == 1
+
+
+def test_cuda_graph_of_other_shapes(bench: Bench, cuda: SimpleNamespace) -> None:
+    """New shapes are captured anew; an older bound call keeps its own memory."""
+    with bench.opened(cuda_graph=True, dynamic_batch=True) as runner:
+        old = runner.bind(FEEDS)
+        outputs = runner.infer({"image": np.ones((2, 3), np.float32)})
+        assert outputs["scores"].tolist() == [[2, 2], [2, 2]]
+        old()
+        assert (cuda.captures, cuda.replays) == (2, 2)
+
+
+def test_a_graph_that_writes_nothing(bench: Bench) -> None:
+    """A capture that holds no call leaves the sentinel in the outputs, and the evidence says so."""
+    bench.behaviour.graphs_write = False
+    with bench.opened(cuda_graph=True) as runner:
+        assert runner.evidence().proven["cuda_graph"] is False
+
+
+@only(V8)
+def test_a_call_that_cannot_be_captured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture that CUDA forbids is an error, not a call without a graph."""
+    torch = pytest.importorskip("torch")
+
+    def graph(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(torch.cuda, "graph", graph)
+    with bench.opened(cuda_graph=True) as runner, pytest.raises(RunError) as caught:
+        runner.infer(FEEDS)
+    assert str(caught.value) == (
+        "cannot capture the TensorRT engine in a CUDA graph\n"
+        "  why:  RuntimeError: operation not permitted when stream is capturing\n"
+        "  mend: leave out trt.cuda_graph: a layer that talks to the host cannot be captured"
+    )
+
+
+@only(V8)
+def test_a_replay_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA's error in a replay is an error of running."""
+    torch = pytest.importorskip("torch")
+
+    def replay(_: Any) -> None:
+        raise RuntimeError("illegal memory access")
+
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", replay)
+    with bench.opened(cuda_graph=True) as runner, pytest.raises(RunError) as caught:
+        runner.infer(FEEDS)
+    assert caught.value.why == "RuntimeError: illegal memory access"
 
 
 @pytest.mark.parametrize("asked", ["fp32", "tf32"])
@@ -334,14 +730,7 @@ def test_tf32_is_read_from_kernels(bench: Bench, asked: str) -> None:
     bench.behaviour.kernel = "sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32_nhwc"
     assert bench.precision(asked) == "tf32"
     bench.behaviour.kernel = "sm80_xmma_fprop_implicit_gemm_f32f32_f32f32_f32_nhwc"
-    built = BuiltEngine(
-        "trt",
-        Graph(SPEC, "", "", GraphRequest("onnx")),
-        BuildRequest(asked, "cpu", SHAPES),
-        str(bench.folder / asked),
-    )
-    with trt.ENGINE.open(built) as runner:
-        assert runner.evidence().precision == "fp32"
+    assert bench.precision(asked) == "fp32"
 
 
 @pytest.mark.parametrize("asked", ["fp32", "tf32"])
@@ -368,7 +757,9 @@ def test_timings_are_shared(bench: Bench) -> None:
 def test_layers_without_details_are_unknown() -> None:
     """An inspector that gives only names proves nothing."""
     layers = layer_precisions(json.dumps({"Layers": ["convolution", "pooling"]}))
-    assert layers.precision(allows_tf32=False) == "unknown: the inspector names no layer's type"
+    precision = layers.precision(allows_tf32=False)
+    assert precision == "unknown: the inspector names no layer's type"
+    assert layers.share_in(precision) == 0
 
 
 def test_a_mixture_is_no_precision() -> None:
@@ -380,7 +771,67 @@ def test_a_mixture_is_no_precision() -> None:
     ]
     found = layer_precisions(json.dumps({"Layers": layers}))
     assert found.counts == {"fp16": 1, "fp32": 2}
-    assert found.precision(allows_tf32=False) == "fp32 with fp16 in 1 of 3 layers"
+    mixture = found.precision(allows_tf32=False)
+    assert mixture == "fp32 with fp16 in 1 of 3 layers"
+    assert found.share_in(mixture) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "allows_tf32", "precision", "share"),
+    [
+        (["sgemm", "tf32f32"], False, "tf32", 1 / 2),
+        (["sgemm", "sgemm"], True, "fp32", 1.0),
+        (["__myl", "__myl"], True, "tf32", 1.0),
+        (["__myl", "__myl"], False, "fp32", 1.0),
+    ],
+)
+def test_share_of_tf32(kernels: list[str], allows_tf32: bool, precision: str, share: float) -> None:
+    """The share of TF32 is of the kernels that say so, or of all fp32 layers if none tells."""
+    weights = {"Type": "Float", "Count": 1}
+    layers = [{"LayerType": "gemm", "Weights": weights, "TacticName": name} for name in kernels]
+    found = layer_precisions(json.dumps({"Layers": layers}))
+    assert found.precision(allows_tf32=allows_tf32) == precision
+    assert found.share_in(precision) == share
+
+
+@pytest.mark.parametrize(
+    ("products", "precision", "share"),
+    [
+        (["Int8", "Int8", "Float"], "int8", 2 / 3),
+        (["Int8", "Float"], "int8", 1 / 2),
+        (["Int8", "Float", "Float"], "fp32 with int8 in 1 of 5 layers", 4 / 5),
+        (["Half", "Half", "Int8"], "fp32 with int8 in 1, fp16 in 2 of 5 layers", 2 / 5),
+    ],
+)
+def test_int8_is_a_share_of_the_products(products: list[str], precision: str, share: float) -> None:
+    """Two pointwise layers in fp32 do not count against int8; half of the products must be it."""
+    convolutions = [
+        {"LayerType": "CaskConvolution", "Weights": {"Type": kind, "Count": 1}} for kind in products
+    ]
+    pointwise = {"LayerType": "PointWiseV2", "Outputs": [{"Format/Datatype": "Row major FP32"}]}
+    found = layer_precisions(json.dumps({"Layers": [*convolutions, pointwise, pointwise]}))
+    assert found.precision(allows_tf32=False) == precision
+    assert found.share_in(precision) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_product"),
+    [
+        ({"LayerType": "CaskGemmMatrixMultiply"}, True),
+        ({"LayerType": "MatrixMultiply"}, True),
+        ({"LayerType": "Myelin"}, True),
+        ({"LayerType": "gemm"}, True),
+        ({"LayerType": "kgen", "ParameterType": "Convolution"}, True),
+        ({"LayerType": "CaskPooling"}, False),
+        ({"LayerType": "SoftMaxV2"}, False),
+        ({"LayerType": "kgen", "Weights": {"Type": "Float", "Count": 0}}, False),
+    ],
+)
+def test_products(layer: dict[str, Any], is_product: bool) -> None:
+    """Convolutions, matrix products and blocks that are fused as a whole are products."""
+    layer["Outputs"] = [{"Format/Datatype": "Row major FP32"}]
+    found = layer_precisions(json.dumps({"Layers": [layer]}))
+    assert found.products == ({"fp32": 1} if is_product else {})
 
 
 @pytest.mark.parametrize(
