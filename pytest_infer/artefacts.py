@@ -241,3 +241,4 @@ class Artefacts:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
+

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pytest_infer.engine import BuildRequest, Graph
 
 OPTION = "cuda_graph"
-CUDA_GRAPH = EngineOption(default=False, help="capture the call as a CUDA graph and replay it")
+CUDA_GRAPH = EngineOption(
+    default=False, help="capture the call as a CUDA graph and replay it", affects_build=False
+)
 """The setting of every engine whose runner can replay a graph."""
 
 WARM_UP = 3

@@ -27,6 +27,8 @@ class EngineOption:
     """The valid texts; empty for any of the default's type."""
     least: int = 0
     """The smallest valid number."""
+    affects_build: bool = True
+    """Another value is another built engine, not the same one opened in another way."""
 
     def read(self, name: str, text: str) -> OptionValue:
         """Return the value that ``text`` means; raise `OptionError` naming what is valid."""

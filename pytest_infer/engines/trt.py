@@ -56,7 +56,9 @@ OPTIONS = {
         least=1,
     ),
     "cuda_graph": EngineOption(
-        default=False, help="capture a call in a CUDA graph and replay that"
+        default=False,
+        help="capture a call in a CUDA graph and replay that",
+        affects_build=False,
     ),
     "dynamic_batch": EngineOption(
         default=False, help="build for every size in the model's bounds instead of the case's alone"

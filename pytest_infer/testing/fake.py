@@ -76,7 +76,7 @@ class FakeEngine:
 
     def missing(self, device: str) -> Missing | None:
         """Return why the inner engine cannot run."""
-        return self._inner.missing(device)
+        return self._inner.missing(self.runs_on or device)
 
     def lack(self, precision: Precision, device: str) -> Missing | None:
         """Return why the inner engine cannot run ``precision``."""
