@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.onnx_precision import graph_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +37,7 @@ class OnnxRuntime:
     libraries = ("onnxruntime", "onnxruntime-gpu")
     builds_files = True
     options: Mapping[str, EngineOption] = {}
-    precisions: Mapping[str, tuple[Precision, ...]] = {"cpu": ("fp32",)}
+    precisions: Mapping[str, tuple[Precision, ...]] = {"cpu": ("fp32", "int8")}
 
     def missing(self, device: str) -> Missing | None:
         """Return why ONNX Runtime cannot run here."""
@@ -47,9 +48,8 @@ class OnnxRuntime:
         return None
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file with the model's dynamic dimensions."""
-        del request
-        return GraphRequest("onnx")
+        """Return an ONNX file with the model's dynamic dimensions; for int8 a quantized one."""
+        return GraphRequest("onnx", precision="int8" if request.precision == "int8" else "fp32")
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Optimize the graph at ONNX Runtime's highest level and save it."""
@@ -85,14 +85,15 @@ class OnnxRuntime:
                 why=str(error),
                 mend="remove the folder, and it is built again",
             ) from error
-        yield OrtRunner(session)
+        yield OrtRunner(session, built.path(FILE))
 
 
 class OrtRunner:
     """A session, called with named arrays."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, graph: Path) -> None:
         self._session = session
+        self._graph = graph
         self._outputs = [output.name for output in session.get_outputs()]
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
@@ -105,13 +106,14 @@ class OrtRunner:
         return partial(self._session.run, self._outputs, dict(feeds))
 
     def evidence(self) -> Evidence:
-        """Return the first provider of the session and the types of its inputs."""
-        types = sorted({value.type for value in self._session.get_inputs()})
+        """Return the session's providers, and the precisions of the optimized graph's nodes."""
+        counts = graph_precisions(self._graph)
         providers = self._session.get_providers()
         return Evidence(
-            precision="fp32" if types == ["tensor(float)"] else ", ".join(types),
+            precision=counts.precision,
             device="cpu" if providers == [PROVIDER] else ", ".join(providers),
-            details={"providers": providers, "input_types": types},
+            precision_share=counts.share(counts.precision),
+            details={"providers": providers, "nodes": counts.as_dict()},
         )
 
 

@@ -37,3 +37,9 @@ class TestTensorRt(EngineContract):
 
     engine_name = "trt"
     device = "cuda:0"
+
+
+class TestOpenVino(EngineContract):
+    """OpenVINO keeps the contract."""
+
+    engine_name = "openvino"
