@@ -57,7 +57,7 @@ def quantize_onnx(source: Path, feeds: Arrays, target: Path, *, is_symmetric: bo
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
             quant_pre_process(str(source), str(folded))
             _quantize(folded, feeds, target, _symmetric() if is_symmetric else _asymmetric())
-            _require_nodes(target)
+            _require_nodes(target, source)
     except ExportError:
         raise
     except Exception as error:
@@ -109,15 +109,15 @@ def _symmetric() -> dict[str, Any]:
     }
 
 
-def _require_nodes(path: Path) -> None:
+def _require_nodes(path: Path, source: Path) -> None:
     """Raise `ExportError` if the tools have quantized nothing, of which they say nothing."""
     import onnx
 
     operators = {node.op_type for node in onnx.load(path, load_external_data=False).graph.node}
     if not {"QuantizeLinear", "DequantizeLinear"} <= operators:
         raise ExportError(
-            f"cannot quantize {path}",
-            why=f"the graph has none of the operators {', '.join(QUANTIZED)} with weights",
+            f"cannot quantize {source}",
+            why=f"the graph has none of the operators {', '.join(QUANTIZED)}",
             mend="leave out --infer-precision=int8 for this model",
         )
 
