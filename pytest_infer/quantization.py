@@ -75,6 +75,7 @@ def _quantize(source: Path, feeds: Arrays, target: Path, scheme: dict[str, Any])
         str(source),
         str(target),
         _rows(feeds, _fixed_batch(source)),
+        nodes_to_exclude=_products_of_activations(source),
         quant_format=quantization.QuantFormat.QDQ,
         calibrate_method=quantization.CalibrationMethod.MinMax,
         per_channel=True,
@@ -107,6 +108,23 @@ def _symmetric() -> dict[str, Any]:
             "OpTypesToExcludeOutputQuantization": list(QUANTIZED),
         },
     }
+
+
+def _products_of_activations(path: Path) -> list[str]:
+    """Return the names of matrix products without weights, which are attention: they stay fp32.
+
+    In int8 they cost DETR half as much accuracy again, and OpenVINO 2026.4 cannot compile them.
+    """
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    constants |= {node.output[0] for node in graph.node if node.op_type == "Constant"}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == "MatMul" and constants.isdisjoint(node.input)
+    ]
 
 
 def _require_nodes(path: Path, source: Path) -> None:

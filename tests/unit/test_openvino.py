@@ -123,6 +123,12 @@ def test_dynamic_batch_is_proven(build):
         np.testing.assert_allclose(dynamic[name], value, rtol=1e-5, atol=1e-6)
 
 
+def test_outputs_are_owned(build):
+    """Outputs are arrays with memory of their own, not views of OpenVINO's."""
+    with adapter.ENGINE.open(build()) as runner:
+        assert all(value.flags.owndata for value in runner.infer(FEEDS).values())
+
+
 def test_bound_feeds_are_apart_from_others(build):
     """Neither a later inference nor a change of the caller's array reaches what was bound."""
     feeds = {name: value.copy() for name, value in FEEDS.items()}

@@ -140,6 +140,33 @@ def test_static_graph_is_calibrated_at_its_batch(tmp_path):
     check_graph(path, signature_of(MODEL.spec, request, shapes), opset=18)
 
 
+def attention(path):
+    """Write a graph that multiplies by weights, and the product's softmax by itself."""
+    values = [
+        onnx.helper.make_tensor_value_info(name, 1, ["batch", 4, 4]) for name in ("image", "scores")
+    ]
+    weights = onnx.numpy_helper.from_array(np.eye(4, dtype=np.float32), "weights")
+    nodes = [
+        onnx.helper.make_node("MatMul", ["image", "weights"], ["query"], "linear"),
+        onnx.helper.make_node("Softmax", ["query"], ["soft"], "softmax"),
+        onnx.helper.make_node("MatMul", ["soft", "soft"], ["scores"], "attention"),
+    ]
+    graph = onnx.helper.make_graph(nodes, "toy", values[:1], values[1:], [weights])
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+
+
+def test_product_of_activations_stays(tmp_path):
+    """A matrix product without weights stays in fp32 beside one with weights in int8."""
+    source, target = tmp_path / "graph.onnx", tmp_path / "int8.onnx"
+    attention(source)
+    feeds = {"image": np.ones((2, 4, 4), np.float32)}
+    quantize_onnx(source, feeds, target, is_symmetric=False)
+    optimized = tmp_path / "optimized.onnx"
+    outputs_of(target, feeds, optimized_model_filepath=str(optimized))
+    assert graph_precisions(optimized).products == {"int8": 1, "fp32": 1}
+
+
 def test_every_row_is_calibrated_on():
     """The range of an activation comes from all rows, each read once where batches fit."""
     feeds = {"x": np.arange(8)}
