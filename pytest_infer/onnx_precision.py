@@ -40,9 +40,10 @@ FRACTIONS = {"DOUBLE": "fp64", "FLOAT": "fp32", "FLOAT16": "fp16", "BFLOAT16": "
 
 
 def graph_precisions(path: Path) -> NodePrecisions:
-    """Count the nodes of an ONNX file, which needs its tensors' types inferred, by precision.
+    """Count the nodes of an ONNX file by precision.
 
-    ONNX Runtime writes them into the graph that it has optimized.
+    ONNX Runtime writes the types of most tensors into the graph that it has optimized; those
+    around the nodes that it added last follow from the nodes before them.
     """
     import onnx
 
@@ -51,11 +52,15 @@ def graph_precisions(path: Path) -> NodePrecisions:
 
 
 def node_precisions(nodes: Iterable[Any], types: Mapping[str, str]) -> NodePrecisions:
-    """Count ``nodes`` by precision; ``types`` has the element type of each tensor by name."""
+    """Count ``nodes``, given in their order; ``types`` has tensors' element types by name."""
+    known = dict(types)
     products: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for node in nodes:
-        kind = next((types[name] for name in node.input if name in types), "")
+        kind = next((known[name] for name in node.input if name in known), "")
+        for name in node.output:
+            if name not in known:
+                known[name] = _output_type(node, kind, known)
         if node.op_type in INTEGER_PRODUCTS:
             products["int8"] += 1
         elif node.op_type in FLOAT_PRODUCTS:
@@ -65,6 +70,22 @@ def node_precisions(nodes: Iterable[Any], types: Mapping[str, str]) -> NodePreci
         elif node.op_type not in MOVES and kind in FRACTIONS:
             others[FRACTIONS[kind]] += 1
     return NodePrecisions(dict(products), dict(others))
+
+
+def _output_type(node: Any, kind: str, known: Mapping[str, str]) -> str:
+    """Return the type of a node's outputs, which is that of its inputs but for conversions."""
+    if node.op_type in {"Shape", "Size"}:
+        return "INT64"
+    if node.op_type == "Cast":
+        from onnx import TensorProto
+
+        (target,) = (each.i for each in node.attribute if each.name == "to")
+        return str(TensorProto.DataType.Name(target))
+    if node.op_type == "DequantizeLinear":
+        return known.get(node.input[1], "")
+    if node.op_type == "QuantizeLinear":  # without a zero point it writes uint8
+        return known.get("".join(node.input[2:3]), "UINT8")
+    return kind
 
 
 def _types(graph: Any) -> dict[str, str]:

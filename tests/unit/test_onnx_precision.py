@@ -1,5 +1,6 @@
 """Nodes of an ONNX graph are counted by what they compute in."""
 
+import numpy as np
 import pytest
 
 from pytest_infer.onnx_precision import graph_precisions
@@ -62,3 +63,29 @@ def test_integers_are_not_counted(tmp_path):
     """Arithmetic on shapes says nothing of the precision."""
     counts = graph(tmp_path / "graph.onnx", ("Add", "INT64"), kind="INT64")
     assert counts == {"products": {}, "others": {}}
+
+
+def test_types_that_the_file_lacks_follow_from_the_nodes(tmp_path):
+    """Scales, zero points and casts tell what comes out; all else has its input's type."""
+    scale = onnx.numpy_helper.from_array(np.float16(1), "scale")
+    zero = onnx.numpy_helper.from_array(np.int8(0), "zero")
+    make = onnx.helper.make_node
+    nodes = [
+        make("QuantizeLinear", ["t0", "scale", "zero"], ["t1"]),
+        make("Transpose", ["t1"], ["t2"]),
+        make("DequantizeLinear", ["t2", "scale", "zero"], ["t3"]),
+        make("Transpose", ["t3"], ["t4"]),
+        make("MatMul", ["t4", "t4"], ["t5"]),
+        make("Cast", ["t5"], ["t6"], to=onnx.TensorProto.BFLOAT16),
+        make("Softmax", ["t6"], ["t7"]),
+        make("Shape", ["t7"], ["t8"]),
+        make("Add", ["t8", "t8"], ["t9"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info("t0", onnx.TensorProto.FLOAT16, [1]),
+        onnx.helper.make_tensor_value_info("t9", onnx.TensorProto.INT64, [1]),
+    ]
+    whole = onnx.helper.make_graph(nodes, "toy", ends[:1], ends[1:], [scale, zero])
+    onnx.save(onnx.helper.make_model(whole), tmp_path / "graph.onnx")
+    counts = graph_precisions(tmp_path / "graph.onnx").as_dict()
+    assert counts == {"products": {"fp16": 1}, "others": {"bf16": 1}}
