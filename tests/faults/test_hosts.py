@@ -231,6 +231,6 @@ def test_unknown_engine_of_a_host(toy_run):
     assert run.code == 4
     assert run.errors.strip() == (
         "ERROR: unknown engine 'ortt'\n"
-        "  why:  valid are: eager, ort, torchscript, trt\n"
+        "  why:  valid are: eager, openvino, ort, torchscript, trt\n"
         "  mend: did you mean 'ort'?"
     )
