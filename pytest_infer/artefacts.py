@@ -241,4 +241,3 @@ class Artefacts:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
-

@@ -37,6 +37,8 @@ class GraphRequest:
     """The ONNX operator set of the file."""
     is_static: bool = False
     """The file has the case's shapes and no dynamic dimension."""
+    is_symmetric: bool = False
+    """int8: every zero point is 0 and biases stay in fp32, as TensorRT demands."""
     is_pruned: bool = False
     """Two of every four weights along the inputs of convolutions and matrices are zero."""
 

@@ -83,7 +83,8 @@ class Graphs:
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the exported graph in int8, calibrated on the photographs that models are fed."""
-        exact = self.exported(module, replace(request, precision="fp32"), shapes)
+        plain = replace(request, precision="fp32", is_symmetric=False)
+        exact = self.exported(module, plain, shapes)
         doing = f"quantize {module.spec.name} to int8"
         name, images = module.spec.name, str(self._config.images or "")
         calibration = self._call("model.calibration_digest", doing, model=name, images=images)
@@ -94,6 +95,8 @@ class Graphs:
                 doing,
                 error=ExportError,
                 graph=exact,
+                request=request,
+                shapes=dict(shapes),
                 images=images,
                 folder=str(folder),
             )

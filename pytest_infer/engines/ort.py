@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, InferError, LoadError
+from pytest_infer.onnx_precision import graph_precisions
 from pytest_infer.onnxruntime_cuda import CudaRunner
 from pytest_infer.onnxruntime_session import (
     CPU,
@@ -44,7 +45,7 @@ class OnnxRuntime:
     libraries = ("onnxruntime", "onnxruntime-gpu")
     builds_files = True
     precisions: Mapping[str, tuple[Precision, ...]] = {
-        "cpu": ("fp32",),
+        "cpu": ("fp32", "int8"),
         "cuda": ("fp32", "tf32", "fp16"),
     }
     options: Mapping[str, EngineOption] = {
@@ -72,10 +73,10 @@ class OnnxRuntime:
         return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file, in fp16 for fp16; TensorRT's provider wants fixed shapes."""
+        """Return an ONNX file in the types of fp16 or int8; TensorRT's provider wants fixed shapes."""
         return GraphRequest(
             "onnx",
-            precision="fp16" if request.precision == "fp16" else "fp32",
+            precision="fp32" if request.precision == "tf32" else request.precision,
             is_static=request.options["provider"] == "tensorrt",
         )
 
@@ -123,7 +124,7 @@ class OnnxRuntime:
                 mend="remove the folder, and it is built again",
             ) from error
         if stream is None:
-            yield OrtRunner(session)
+            yield OrtRunner(session, built.path(FILE))
             return
         runner = CudaRunner(session, built, stream)
         del session  # closing the runner must free it
@@ -136,8 +137,9 @@ class OnnxRuntime:
 class OrtRunner:
     """A session on the CPU, called with named arrays."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, graph: Path) -> None:
         self._session = session
+        self._graph = graph
         self._outputs = [output.name for output in session.get_outputs()]
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
@@ -150,19 +152,23 @@ class OrtRunner:
         return partial(self._session.run, self._outputs, dict(feeds))
 
     def evidence(self) -> Evidence:
-        """Return the types of the inputs, where the nodes are, and the threads in force."""
-        types = sorted({value.type for value in self._session.get_inputs()})
+        """Return the nodes' precisions in the optimized graph, their places, and the threads."""
+        counts = graph_precisions(self._graph)
         placed = placement(self._session)
         threads = self._session.get_session_options()
         return Evidence(
-            precision="fp32" if types == ["tensor(float)"] else ", ".join(types),
+            precision=counts.precision,
+            precision_share=counts.share(counts.precision),
             device=device_of(self._session),
             device_share=placed.get(CPU, 0) / sum(placed.values()),
             proven={
                 "intra_op_threads": threads.intra_op_num_threads,
                 "inter_op_threads": threads.inter_op_num_threads,
             },
-            details={f"nodes on {name}": count for name, count in placed.items()},
+            details={
+                "nodes": counts.as_dict(),
+                **{f"nodes on {name}": count for name, count in placed.items()},
+            },
         )
 
 

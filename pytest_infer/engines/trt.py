@@ -120,6 +120,7 @@ class TensorRt:
             "onnx",
             precision=graph_precision(request.precision, version),
             opset=int(request.options["unsafe_opset"]) or newest or OPSET,
+            is_symmetric=request.precision == "int8",
             is_pruned=bool(request.options["sparse"]),
         )
 

@@ -65,7 +65,11 @@ class EngineOperations:
             "graph": origin.digest,
             "precision": wanted.precision,
             "shapes": wanted.shapes,
-            "options": dict(wanted.options),
+            "options": {
+                name: value
+                for name, value in wanted.options.items()
+                if adapter.options[name].affects_build
+            },
             "runtime": fingerprint.runtime_fingerprint(adapter.libraries),
             "device": fingerprint.device_fingerprint(wanted.device),
         }

@@ -12,7 +12,7 @@ from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ModelError
-from pytest_infer.export import export_onnx
+from pytest_infer.export import check_graph, export_onnx, signature_of
 from pytest_infer.feeds import make_feeds
 from pytest_infer.graph_facts import GraphFacts, graph_facts
 from pytest_infer.hosts.wire import as_type
@@ -86,11 +86,20 @@ class ModelOperations:
         """Return the digest of what `quantize` calibrates on."""
         return digest_of_arrays(calibration_feeds(models.find(model), images))
 
-    def quantize(self, graph: dict[str, Any], images: str, folder: str) -> None:
+    def quantize(
+        self,
+        graph: dict[str, Any],
+        request: dict[str, Any],
+        shapes: dict[str, Any],
+        images: str,
+        folder: str,
+    ) -> None:
         """Write an exported fp32 graph in int8, calibrated on every photograph."""
-        exact = as_type(graph, Graph)
+        exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         feeds = calibration_feeds(models.find(exact.spec.name), images)
-        quantize_onnx(Path(exact.file), feeds, Path(folder, GRAPH_FILE))
+        path = Path(folder, GRAPH_FILE)
+        quantize_onnx(Path(exact.file), feeds, path, is_symmetric=wanted.is_symmetric)
+        check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Mapping[str, Any]]:
         """Return what the model's own postprocessing makes of its outputs, per row."""

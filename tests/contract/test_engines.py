@@ -74,3 +74,9 @@ class TestCompileDynamicBatch(EngineContract):
     engine_name = "compile"
     device = "cuda:0"
     options: ClassVar = {"dynamic_batch": True}
+
+
+class TestOpenVino(EngineContract):
+    """OpenVINO keeps the contract."""
+
+    engine_name = "openvino"

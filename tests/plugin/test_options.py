@@ -30,7 +30,7 @@ def _error(result: pytest.RunResult) -> str:
             "--engine=ortt",
             (
                 "ERROR: unknown engine 'ortt'\n"
-                "  why:  valid are: all, auto, compile, eager, ort, torch-trt, torchscript, trt\n"
+                "  why:  valid are: all, auto, compile, eager, openvino, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -170,7 +170,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: compile, eager, ort, torch-trt, torchscript, trt\n"
+                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -222,6 +222,6 @@ def test_nothing_left(run: Run) -> None:
     """A matrix without a case is an error, never a run of no tests."""
     assert _error(run("--engine=ort", "--infer-precision=fp16")) == (
         "ERROR: no case is left to test\n"
-        "  why:  ort in fp16: on cpu, ort runs fp32\n"
+        "  why:  ort in fp16: on cpu, ort runs fp32, int8\n"
         "  mend: --infer-precision=fp32"
     )

@@ -45,7 +45,11 @@ class Hosts:
             _write(arguments, "graph.onnx", f"{arguments['request']} {arguments['shapes']}")
         if operation == "model.quantize":
             self.quantized += 1
-            _write(arguments, "graph.onnx", f"int8 of {arguments['graph'].digest}")
+            _write(
+                arguments,
+                "graph.onnx",
+                f"int8 of {arguments['graph'].digest} as {arguments['request']}",
+            )
         if operation == "model.write_weights":
             _write(arguments, "weights.safetensors", "weights")
         return {}
@@ -138,6 +142,22 @@ def test_int8_is_quantized_from_the_exact_graph(
     assert hosts.exported == [GraphRequest("onnx", opset=17)]
     assert hosts.quantized == 1
     assert Path(graph.file).read_text().startswith("int8 of ")
+
+
+def test_schemes_of_int8_share_the_exact_graph(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorRT's scheme makes another quantized graph, of the same exported one."""
+    graphs = [
+        _artefacts(hosts, tmp_path).graph(
+            wanting(monkeypatch, precision="int8", is_symmetric=is_symmetric)
+        )
+        for is_symmetric in (False, True)
+    ]
+    assert [graph.request.is_symmetric for graph in graphs] == [False, True]
+    assert graphs[0].digest != graphs[1].digest
+    assert hosts.exported == [GraphRequest("onnx")]
+    assert hosts.quantized == 2
 
 
 def test_pruned_weights_make_another_graph(

@@ -1,49 +1,220 @@
-"""What a quantized file looks like, by the engines that have to read it."""
+"""A quantized graph has the scheme that was asked for, and is the model it was before."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_infer.quantization import quantize_onnx
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pytest_infer import models, quantization
+from pytest_infer.engine import GraphRequest
+from pytest_infer.errors import ExportError
+from pytest_infer.export import check_graph, export_onnx, signature_of
+from pytest_infer.onnx_precision import graph_precisions
+from pytest_infer.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
 onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("torch")
+
+MODEL = models.find("contract_cnn")
+FEEDS = calibration_feeds(MODEL, "")
 
 
-def test_quantizers_come_in_pairs(tmp_path: Path) -> None:
-    """Weights are fp32 in front of Q/DQ nodes, whose zero points are zero: TensorRT 8 wants it."""
-    random = np.random.default_rng(0)
-    weights = {
-        "kernel": random.standard_normal((8, 4, 1, 1)).astype(np.float32),
-        "bias": random.standard_normal(8).astype(np.float32),
-    }
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Conv", ["image", *weights], ["map"])],
-        "toy",
-        [onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ("batch", 4, 2, 2))],
-        [onnx.helper.make_tensor_value_info("map", onnx.TensorProto.FLOAT, ("batch", 8, 2, 2))],
-        [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()],
+@pytest.fixture(scope="module", params=[17, 18])
+def opset(request):
+    """TensorRT 8.6's newest operator set, and this package's own."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def plain(opset, tmp_path_factory):
+    """The model exported in fp32."""
+    return exported(
+        tmp_path_factory.mktemp("plain") / "graph.onnx", GraphRequest("onnx", opset=opset)
     )
-    opsets = [onnx.helper.make_opsetid("", 17)]
-    source, target = tmp_path / "source.onnx", tmp_path / "target.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), source)
 
-    quantize_onnx(source, {"image": random.random((4, 4, 2, 2), np.float32)}, target)
 
-    found = onnx.load(target).graph
-    values = {each.name: onnx.numpy_helper.to_array(each) for each in found.initializer}
+def exported(path, request, shapes=None):
+    """Export the model; return its path."""
+    export_onnx(MODEL.create(), MODEL.spec, path, request, shapes or {})
+    return path
+
+
+def quantized(source, *, is_symmetric=False):
+    """Quantize a graph; return the new one's path."""
+    target = source.with_name(f"symmetric-{is_symmetric}.onnx")
+    quantize_onnx(source, FEEDS, target, is_symmetric=is_symmetric)
+    return target
+
+
+def outputs_of(path, feeds=FEEDS, **settings):
+    """Return the outputs of a graph on the CPU."""
+    options = onnxruntime.SessionOptions()
+    for name, value in settings.items():
+        setattr(options, name, value)
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)
+
+
+def constants(graph):
+    """Return the initializers of a loaded graph by name."""
+    return {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+
+
+@pytest.mark.parametrize("is_symmetric", [False, True])
+def test_signature_stays(plain, opset, is_symmetric):
+    """Opset, names and the dynamic batch are those of the exact graph, and Q/DQ nodes are there."""
+    path = quantized(plain, is_symmetric=is_symmetric)
+    check_graph(path, MODEL.spec, opset=opset)
+    graph = onnx.load(path).graph
+    assert graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in graph.node}
+
+
+@pytest.mark.parametrize("is_symmetric", [False, True])
+def test_outputs_stay_near(plain, is_symmetric):
+    """The quantized graph differs from the exact one, and by little."""
+    path = quantized(plain, is_symmetric=is_symmetric)
+    for exact, rounded in zip(outputs_of(plain), outputs_of(path), strict=True):
+        error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+        assert 0 < error < 0.03
+
+
+def test_asymmetric_runs_in_int8(plain, tmp_path):
+    """ONNX Runtime multiplies in int8, the ReLU has become a part of the convolution."""
+    optimized = tmp_path / "optimized.onnx"
+    outputs_of(quantized(plain), optimized_model_filepath=str(optimized))
+    assert set(graph_precisions(optimized).products) == {"int8"}
+    assert "Relu" not in {node.op_type for node in onnx.load(optimized).graph.node}
+
+
+def test_asymmetric_activations_are_unsigned(plain):
+    """Activations are uint8, weights int8 per channel around zero, biases int32."""
+    graph = onnx.load(quantized(plain)).graph
+    values = constants(graph)
+    quantizing = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+    assert {values[node.input[2]].dtype.name for node in quantizing} == {"uint8"}
+    restored = [node for node in graph.node if node.op_type == "DequantizeLinear"]
+    kept = [node for node in restored if node.input[0] in values]
+    assert {values[node.input[0]].dtype.name for node in kept} == {"int8", "int32"}
+    assert {values[node.input[1]].size for node in kept} == {8, 10}
+    assert not any(values[node.input[2]].any() for node in kept)
+
+
+def test_symmetric_is_what_tensorrt_reads(plain):
+    """Zero points are 0 and int8, scales fp32, biases untouched, weights fp32 with Q and DQ."""
+    graph = onnx.load(quantized(plain, is_symmetric=True)).graph
+    values = constants(graph)
     nodes = {
-        kind: [node for node in found.node if node.op_type == f"{kind}Linear"]
-        for kind in ("Quantize", "Dequantize")
+        kind: [n for n in graph.node if n.op_type == kind]
+        for kind in ("QuantizeLinear", "DequantizeLinear")
     }
-    assert len(nodes["Quantize"]) == len(nodes["Dequantize"]) == 3
-    assert not [node for node in nodes["Dequantize"] if node.input[0] in values]
-    (kernel,) = (values[node.input[0]] for node in nodes["Quantize"] if node.input[0] in values)
-    assert (kernel == weights["kernel"]).all()
-    assert not any(values[node.input[2]].any() for kind in nodes.values() for node in kind)
+    for node in (*nodes["QuantizeLinear"], *nodes["DequantizeLinear"]):
+        assert values[node.input[2]].dtype == np.int8
+        assert not values[node.input[2]].any()
+        assert values[node.input[1]].dtype == np.float32
+    weights = [node for node in nodes["QuantizeLinear"] if node.input[0] in values]
+    assert {values[node.input[0]].shape for node in weights} >= {(8, 3, 3, 3)}
+    assert {values[node.input[1]].size for node in weights} == {8, 10}
+    makers = {name: node for node in graph.node for name in node.output}
+    for node in graph.node:
+        if node.op_type in {"Conv", "Gemm"}:
+            assert [makers[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
+            assert values[node.input[2]].dtype == np.float32
+
+
+def test_symmetric_activation_stays_with_its_convolution(plain):
+    """Nothing comes between a convolution and its ReLU."""
+    graph = onnx.load(quantized(plain, is_symmetric=True)).graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    (relu,) = (node for node in graph.node if node.op_type == "Relu")
+    assert makers[relu.input[0]] == "Conv"
+
+
+def test_static_graph_is_calibrated_at_its_batch(tmp_path):
+    """A graph with a batch of 3 is calibrated in threes, with the first rows again at the end."""
+    shapes = MODEL.spec.input_shapes(3)
+    request = GraphRequest("onnx", is_static=True)
+    path = quantized(exported(tmp_path / "graph.onnx", request, shapes))
+    check_graph(path, signature_of(MODEL.spec, request, shapes), opset=18)
+
+
+def attention(path):
+    """Write a graph that multiplies by weights, and the product's softmax by itself."""
+    values = [
+        onnx.helper.make_tensor_value_info(name, 1, ["batch", 4, 4]) for name in ("image", "scores")
+    ]
+    weights = onnx.numpy_helper.from_array(np.eye(4, dtype=np.float32), "weights")
+    nodes = [
+        onnx.helper.make_node("MatMul", ["image", "weights"], ["query"], "linear"),
+        onnx.helper.make_node("Softmax", ["query"], ["soft"], "softmax"),
+        onnx.helper.make_node("MatMul", ["soft", "soft"], ["scores"], "attention"),
+    ]
+    graph = onnx.helper.make_graph(nodes, "toy", values[:1], values[1:], [weights])
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+
+
+def test_product_of_activations_stays(tmp_path):
+    """A matrix product without weights stays in fp32 beside one with weights in int8."""
+    source, target = tmp_path / "graph.onnx", tmp_path / "int8.onnx"
+    attention(source)
+    feeds = {"image": np.ones((2, 4, 4), np.float32)}
+    quantize_onnx(source, feeds, target, is_symmetric=False)
+    optimized = tmp_path / "optimized.onnx"
+    outputs_of(target, feeds, optimized_model_filepath=str(optimized))
+    assert graph_precisions(optimized).products == {"int8": 1, "fp32": 1}
+
+
+def test_every_row_is_calibrated_on():
+    """The range of an activation comes from all rows, each read once where batches fit."""
+    feeds = {"x": np.arange(8)}
+    reader = quantization._rows(feeds, 3)
+    batches = [reader.get_next() for _ in range(4)]
+    assert [batch["x"].tolist() for batch in batches[:3]] == [[0, 1, 2], [3, 4, 5], [6, 7, 0]]
+    assert batches[3] is None
+
+
+def toy(path, operator):
+    """Write a graph of one operator without weights."""
+    values = [onnx.helper.make_tensor_value_info(n, 1, ["batch", 3]) for n in ("image", "scores")]
+    node = onnx.helper.make_node(operator, ["image"], ["scores"])
+    graph = onnx.helper.make_graph([node], "toy", values[:1], values[1:])
+    opsets = [onnx.helper.make_opsetid("", 18)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+
+
+def test_graph_without_products(tmp_path):
+    """A graph in which nothing was quantized is refused."""
+    source, target = tmp_path / "graph.onnx", tmp_path / "int8.onnx"
+    toy(source, "Sqrt")
+    with pytest.raises(ExportError) as caught:
+        quantize_onnx(source, {"image": np.ones((1, 3), np.float32)}, target, is_symmetric=False)
+    assert str(caught.value) == (
+        f"cannot quantize {source}\n"
+        "  why:  the graph has none of the operators Conv, MatMul, Gemm, Add\n"
+        "  mend: leave out --infer-precision=int8 for this model"
+    )
+
+
+def test_broken_graph(tmp_path):
+    """What the tools say of it is kept as the reason."""
+    with pytest.raises(ExportError) as caught:
+        quantize_onnx(tmp_path / "none.onnx", FEEDS, tmp_path / "int8.onnx", is_symmetric=False)
+    what, why, mend = str(caught.value).splitlines()
+    assert what == f"cannot quantize {tmp_path / 'none.onnx'}"
+    assert why.startswith("  why:  FileNotFoundError: ")
+    assert mend == "  mend: leave out --infer-precision=int8 for this model"
+
+
+def test_tools_are_missing(monkeypatch):
+    """Without onnxruntime in eager's host there is nothing to quantize with."""
+    monkeypatch.setattr(quantization, "find_spec", lambda _: None)
+    with pytest.raises(ExportError) as caught:
+        quantize_onnx(Path("a.onnx"), FEEDS, Path("b.onnx"), is_symmetric=False)
+    assert str(caught.value) == (
+        "cannot quantize a.onnx\n"
+        "  why:  onnxruntime, whose tools do it, is not installed where the models are\n"
+        "  mend: pip install 'pytest-infer[cpu]' in the environment of eager's host"
+    )

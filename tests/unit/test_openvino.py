@@ -1,0 +1,221 @@
+"""The OpenVINO adapter asks for what it was asked for, and tells what the library did instead."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from pytest_infer import models
+from pytest_infer.engine import (
+    BuildRequest,
+    BuiltEngine,
+    Graph,
+    GraphRequest,
+    LimitsPrecisions,
+    Missing,
+)
+from pytest_infer.engines import openvino as adapter
+from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.export import export_onnx
+from pytest_infer.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
+
+MODEL = models.find("contract_cnn")
+FEEDS = calibration_feeds(MODEL, "")
+DEFAULTS = {name: option.default for name, option in adapter.ENGINE.options.items()}
+
+can_bf16 = pytest.mark.skipif(
+    adapter.ENGINE.lack("bf16", "cpu") is not None, reason="this CPU does not multiply in bf16"
+)
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    """The model exported in fp32, and quantized."""
+    pytest.importorskip("openvino")
+    folder = tmp_path_factory.mktemp("graphs")
+    export_onnx(MODEL.create(), MODEL.spec, folder / "fp32.onnx", GraphRequest("onnx"), {})
+    quantize_onnx(folder / "fp32.onnx", FEEDS, folder / "int8.onnx", is_symmetric=False)
+    return folder
+
+
+@pytest.fixture
+def build(graphs, tmp_path):
+    """Build an engine of 8 rows for a precision and options."""
+
+    def built(precision="fp32", *, graph="", **options):
+        request = BuildRequest(precision, "cpu", MODEL.spec.input_shapes(8), DEFAULTS | options)
+        wanted = adapter.ENGINE.graph_request(request)
+        file = graph or str(graphs / f"{wanted.precision}.onnx")
+        exact = Graph(MODEL.spec, file, "digest", wanted)
+        adapter.ENGINE.build(exact, request, tmp_path)
+        return BuiltEngine("openvino", exact, request, str(tmp_path))
+
+    return built
+
+
+def evidence(built):
+    """Return the evidence of an engine."""
+    with adapter.ENGINE.open(built) as runner:
+        return runner.evidence()
+
+
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=can_bf16), "int8"])
+def test_precision_is_what_every_product_runs_in(build, precision):
+    """Each precision that was asked for is found in the runtime model, in both its products."""
+    found = evidence(build(precision))
+    assert (found.precision, found.precision_share) == (precision, 1.0)
+    assert found.details["nodes"]["products"] == {precision: 2}
+    assert (found.device, found.device_share) == ("cpu", 1.0)
+
+
+@can_bf16
+def test_default_is_not_fp32_and_shows(build, monkeypatch):
+    """Without the hint OpenVINO would run an fp32 graph in bf16, and the evidence would say so."""
+    built = build("fp32")
+    settings = adapter._settings
+
+    def forgetful(request):
+        given = settings(request)
+        del given["INFERENCE_PRECISION_HINT"]
+        return given
+
+    monkeypatch.setattr(adapter, "_settings", forgetful)
+    found = evidence(built)
+    assert (found.precision, found.details["hint"]) == ("bf16", "bf16")
+
+
+def test_unquantized_graph_is_not_int8(build, graphs):
+    """A graph without Q/DQ nodes runs in fp32, whatever was asked for."""
+    assert evidence(build("int8", graph=str(graphs / "fp32.onnx"))).precision == "fp32"
+
+
+def test_weights_are_saved_in_fp32(build):
+    """The file holds every weight in four bytes; OpenVINO's default would halve them."""
+    weights = sum(each.numel() for each in MODEL.create().parameters())
+    assert build().path("model.bin").stat().st_size >= 4 * weights
+
+
+@pytest.mark.parametrize(("threads", "proven"), [(1, {"threads": 1}), (0, {})])
+def test_threads_are_proven_where_they_were_chosen(build, threads, proven):
+    """OpenVINO's own choice is a detail, and is no proof of a setting."""
+    found = evidence(build(threads=threads))
+    assert found.proven == {"dynamic_batch": False, **proven}
+    assert found.details["threads"] >= 1
+
+
+def test_more_threads_than_cores_show(build):
+    """OpenVINO takes no more threads than there are cores, and the evidence has its number."""
+    assert evidence(build(threads=100_000)).proven["threads"] < 100_000
+
+
+def test_dynamic_batch_is_proven(build):
+    """The dimensions stay dynamic if asked to, and the outputs are the same."""
+    feeds = {name: value[:8] for name, value in FEEDS.items()}
+    outputs = []
+    for is_dynamic in (False, True):
+        built = build(dynamic_batch=is_dynamic)
+        assert evidence(built).proven["dynamic_batch"] is is_dynamic
+        with adapter.ENGINE.open(built) as runner:
+            outputs.append(runner.infer(feeds))
+    static, dynamic = outputs
+    for name, value in static.items():
+        np.testing.assert_allclose(dynamic[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_outputs_are_owned(build):
+    """Outputs are arrays with memory of their own, not views of OpenVINO's."""
+    with adapter.ENGINE.open(build()) as runner:
+        assert all(value.flags.owndata for value in runner.infer(FEEDS).values())
+
+
+def test_bound_feeds_are_apart_from_others(build):
+    """Neither a later inference nor a change of the caller's array reaches what was bound."""
+    feeds = {name: value.copy() for name, value in FEEDS.items()}
+    with adapter.ENGINE.open(build()) as runner:
+        before = runner.infer(feeds)
+        call = runner.bind(feeds)
+        for value in feeds.values():
+            value[:] = 0
+        runner.infer(feeds)
+        results = call()
+    for output, value in results.items():
+        assert (value == before[output.get_any_name()]).all()
+
+
+@pytest.mark.parametrize(
+    ("feeds", "has"),
+    [
+        ({}, "no array of that name"),
+        ({"image": np.zeros((1, 3, 16, 16), np.float32)}, "shape (1, 3, 16, 16)"),
+    ],
+)
+def test_wrong_feed(build, feeds, has):
+    """A missing feed and another shape are refused by name, by a static and a dynamic engine."""
+    for is_dynamic in (False, True):
+        with adapter.ENGINE.open(build(dynamic_batch=is_dynamic)) as runner:
+            for use in (runner.infer, runner.bind):
+                with pytest.raises(RunError) as caught:
+                    use(feeds)
+                assert str(caught.value) == (
+                    "cannot feed image\n"
+                    "  why:  the engine was built for shape (8, 3, 16, 16), and the feed has "
+                    f"{has}\n"
+                    "  mend: feed image in shape (8, 3, 16, 16), or build the engine for another "
+                    "batch"
+                )
+
+
+def test_unreadable_graph(build, tmp_path):
+    """What OpenVINO says of a graph is the reason."""
+    (tmp_path / "broken.onnx").write_bytes(b"no graph")
+    with pytest.raises(BuildError) as caught:
+        build(graph=str(tmp_path / "broken.onnx"))
+    what, why, *_, mend = str(caught.value).splitlines()
+    assert what == "cannot build contract_cnn for openvino in fp32"
+    assert why.startswith("  why:  RuntimeError: ")
+    assert mend == "  mend: see which operator or shape it names, or leave openvino out"
+
+
+def test_truncated_engine(build):
+    """A built engine whose weights are gone is an error of loading."""
+    built = build()
+    built.path("model.bin").write_bytes(b"")
+    with pytest.raises(LoadError) as caught:
+        evidence(built)
+    what, why, *_, mend = str(caught.value).splitlines()
+    assert what == f"cannot load {built.path('model.xml')}"
+    assert why.startswith("  why:  RuntimeError: ")
+    assert mend == "  mend: remove the folder, and it is built again"
+
+
+def test_missing(monkeypatch):
+    """The library is looked for without importing it, then the device."""
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    monkeypatch.setattr(adapter, "find_spec", lambda _: None)
+    assert adapter.ENGINE.missing("cpu") == Missing(
+        "openvino is not installed", "pip install 'pytest-infer[openvino]'"
+    )
+    monkeypatch.setattr(adapter, "find_spec", lambda _: object())
+    assert adapter.ENGINE.missing("cpu") is None
+    assert adapter.ENGINE.missing("cuda:0") == Missing(
+        "this adapter drives OpenVINO on the CPU only, and the device is cuda:0",
+        "--infer-device=cpu",
+    )
+    assert "openvino" not in sys.modules
+
+
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
+def test_bf16_needs_a_flag_of_the_cpu(monkeypatch, tmp_path, flag):
+    """A CPU without bf16 instructions lacks bf16 and nothing else."""
+    assert isinstance(adapter.ENGINE, LimitsPrecisions)
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(adapter, "CPU_INFO", info)
+    info.write_text("flags\t\t: fpu avx512f avx512_bf16x\n")
+    assert adapter.ENGINE.lack("bf16", "cpu") == Missing(
+        f"the CPU has none of the flags amx_bf16, avx512_bf16 in {info}",
+        "run on a CPU that has one, or leave out --infer-precision=bf16",
+    )
+    assert adapter.ENGINE.lack("int8", "cpu") is None
+    info.write_text(f"flags\t\t: fpu {flag} avx512f\n")
+    assert adapter.ENGINE.lack("bf16", "cpu") is None
