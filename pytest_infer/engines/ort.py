@@ -73,7 +73,7 @@ class OnnxRuntime:
         return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file in the types of fp16 or int8; TensorRT's provider wants fixed shapes."""
+        """Return an ONNX file in the precision; TensorRT's provider wants fixed shapes."""
         return GraphRequest(
             "onnx",
             precision="fp32" if request.precision == "tf32" else request.precision,

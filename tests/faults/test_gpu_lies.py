@@ -1,0 +1,71 @@
+"""Lies about what ran on a GPU are caught by the suite of truth.
+
+TensorRT may be in another environment: PYTEST_INFER_TRT_HOST=popen//python=/opt/trt8/bin/python.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_infer.torch_runner import missing_gpu
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.conftest import Run
+
+LACK = missing_gpu()
+TRT = os.environ.get("PYTEST_INFER_TRT_HOST", "popen")
+
+pytestmark = pytest.mark.skipif(LACK is not None, reason=LACK.why if LACK else "")
+
+LIAR = """
+register(FakeEngine("liar", inner={inner!r}, {lie}))
+"""
+
+
+@pytest.fixture
+def codes(toy_run: Callable[..., Run]) -> Callable[..., list[str]]:
+    """Run the suite of truth on a liar; return the codes of its failures."""
+
+    def call(inner: str, lie: str, *options: str) -> list[str]:
+        done = toy_run(
+            *("--engine=liar", "--infer-device=cuda:0", "-k", "what_ran"),
+            f"--infer-host=liar={TRT if inner == 'trt' else 'popen'}",
+            *options,
+            conftest=LIAR.format(inner=inner, lie=lie),
+        )
+        return [each["code"] for each in done.report["records"] if each["status"] == "fail"]
+
+    return call
+
+
+def test_cuda_that_was_lost(codes: Callable[..., list[str]]) -> None:
+    """ONNX Runtime on the CPU does not pass for CUDA."""
+    assert codes("ort", "runs_on='cpu'") == ["other-device"]
+
+
+def test_fp32_for_fp16(codes: Callable[..., list[str]]) -> None:
+    """A TensorRT engine built in fp32 does not pass for fp16."""
+    assert codes("trt", "runs_as='fp32'", "--infer-precision=fp16") == ["other-precision"]
+
+
+def test_int8_without_int8_layers(codes: Callable[..., list[str]]) -> None:
+    """A TensorRT engine that was allowed int8 and has no scales has no int8 layers."""
+    lie = "built_from={'precision': 'fp32', 'is_symmetric': False}"
+    assert codes("trt", lie, "--infer-precision=int8") == ["other-precision"]
+
+
+def test_sparse_of_dense_weights(codes: Callable[..., list[str]]) -> None:
+    """TensorRT takes no sparse kernel for dense weights, whatever is allowed."""
+    lie = "built_from={'is_pruned': False}"
+    options = ("--infer-precision=fp16", "--infer-option=liar.sparse=true")
+    assert codes("trt", lie, *options) == ["not-in-force"]
+
+
+def test_tf32_for_fp32(codes: Callable[..., list[str]]) -> None:
+    """A TensorRT engine that multiplies in TF32 does not pass for fp32."""
+    assert codes("trt", "runs_as='tf32'") == ["other-precision"]
