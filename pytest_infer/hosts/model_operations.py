@@ -28,11 +28,14 @@ WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
 
 PACKAGE = Path(__file__).parents[1]
-SHARED_CODE = ("coco.py", "imagenet.py", "seeding.py", "weights.py")
+SHARED_CODE = ("coco.py", "imagenet.py", "pruning.py", "seeding.py", "weights.py")
 """Files of this package that decide what its models compute."""
 
 LIBRARIES = ("torch", "torchvision", "transformers", "numpy", "pillow", "scikit-image")
 """Distributions whose version can change what a model computes or is fed."""
+
+EXPORTING_CODE = ("export.py", "quantization.py")
+"""Files of this package that decide what is written into an exported or quantized file."""
 
 EXPORTERS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
 """Distributions whose version can change an exported or quantized file."""
@@ -67,8 +70,9 @@ class ModelOperations:
         return make_feeds(models.find(model), batch, Path(images) if images else None)
 
     def runtime(self) -> dict[str, Any]:
-        """Return the versions on which an exported file depends."""
-        return fingerprint.runtime_fingerprint(EXPORTERS)
+        """Return the versions, and this package's own code, on which an exported file depends."""
+        code = {name: digest_of_file(PACKAGE / name) for name in EXPORTING_CODE}
+        return fingerprint.runtime_fingerprint(EXPORTERS) | code
 
     def export(
         self, graph: dict[str, Any], request: dict[str, Any], shapes: dict[str, Any], folder: str

@@ -30,8 +30,8 @@ def _error(result: pytest.RunResult) -> str:
             "--engine=ortt",
             (
                 "ERROR: unknown engine 'ortt'\n"
-                "  why:  valid are: all, auto, compile, eager, openvino, ort, torch-trt, torchscript, "
-                "trt\n"
+                "  why:  valid are: all, auto, compile, eager, openvino, ort, torch-trt, "
+                "torchscript, trt\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),

@@ -62,7 +62,7 @@ def test_exclusions_are_counted(run: Run) -> None:
     result = run("--infer-precision=fp32,bf16", "--infer-batch=1,2", "-k", "outputs")
     result.assert_outcomes(passed=10)
     result.stdout.fnmatch_lines(
-        ["could not run: ort in bf16 (2 cases): on cpu, ort runs fp32; mend: *fp32"]
+        ["could not run: ort in bf16 (2 cases): on cpu, ort runs fp32, int8; mend: *fp32"]
     )
 
 
