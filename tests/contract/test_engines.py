@@ -37,3 +37,9 @@ class TestTensorRt(EngineContract):
 
     engine_name = "trt"
     device = "cuda:0"
+
+
+class TestTvm(EngineContract):
+    """TVM keeps the contract on the CPU."""
+
+    engine_name = "tvm"
