@@ -80,3 +80,9 @@ class TestOpenVino(EngineContract):
     """OpenVINO keeps the contract."""
 
     engine_name = "openvino"
+
+
+class TestTvm(EngineContract):
+    """TVM keeps the contract on the CPU."""
+
+    engine_name = "tvm"

@@ -31,7 +31,7 @@ def _error(result: pytest.RunResult) -> str:
             (
                 "ERROR: unknown engine 'ortt'\n"
                 "  why:  valid are: all, auto, compile, eager, openvino, ort, torch-trt, "
-                "torchscript, trt\n"
+                "torchscript, trt, tvm\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -171,7 +171,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt\n"
+                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt, tvm\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),

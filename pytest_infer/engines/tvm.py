@@ -1,0 +1,301 @@
+"""Apache TVM: a Relax program compiled to a shared library for this CPU or GPU."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_infer.engine import Evidence, GraphRequest, Missing
+from pytest_infer.engine_option import EngineOption
+from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.torch_runner import DTYPES, examples, missing_gpu, torch_dtype
+from pytest_infer.weights import module_from_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Engine, Graph
+    from pytest_infer.spec import Precision
+
+FILE = "program.so"
+ENTRY = "main"
+
+ROUTES = ("onnx", "export")
+"""How a model becomes a Relax program: from an ONNX file, or from torch's exported program."""
+
+CPU_LAYOUT = {"relax.nn.conv2d": ["NHWC", "OHWI"]}
+"""Channels last, so that the innermost sum of an unscheduled convolution runs over memory."""
+
+CPU_SUMS = {"fast-math-reassoc": True, "fast-math-contract": True}
+"""Let LLVM reorder sums and fuse products into them; or it vectorizes no reduction at all."""
+
+LOAD_MEND = "remove the folder, and it is built again by this TVM for this machine"
+RUN_MEND = "see TVM's message; a program has one batch size, and is for one kind of device"
+
+
+class Tvm:
+    """Runs a program that TVM has compiled for the case's shapes and this machine."""
+
+    name = "tvm"
+    libraries = ("apache-tvm", "apache-tvm-ffi")
+    builds_files = True
+    options: Mapping[str, EngineOption] = {
+        "route": EngineOption("onnx", "what TVM imports: onnx or torch's export", choices=ROUTES),
+    }
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp32", "fp16"),
+        "cuda": ("fp32", "fp16"),
+    }
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why TVM cannot run here; torch times it on a GPU."""
+        is_gpu = device.startswith("cuda")
+        if is_gpu and (lack := missing_gpu()):
+            return lack
+        needed = {"tvm": "apache-tvm", "onnx": "onnx"} | ({"torch": "torch"} if is_gpu else {})
+        absent = [shown for module, shown in needed.items() if find_spec(module) is None]
+        if absent:
+            return Missing(f"{', '.join(absent)} not installed", "pip install 'pytest-infer[tvm]'")
+        return None
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return an ONNX file of the case's shapes and precision, or the module to export."""
+        if request.options["route"] == "export":
+            return GraphRequest("module")
+        return GraphRequest("onnx", precision=request.precision, is_static=True)
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Import the graph, compile it for the device, and link it."""
+        route = str(request.options["route"])
+        try:
+            import tvm
+
+            program = _IMPORTERS[route](graph, request)
+            target = _target(request.device)
+            if target.kind.name == "llvm":
+                program = _arranged_for_cpu(program, target)
+            tvm.compile(program, target=target).export_library(str(folder / FILE))
+        except Exception as error:
+            (other,) = set(ROUTES) - {route}
+            raise BuildError(
+                f"cannot build {graph.spec.name} for tvm in {request.precision} by {route}",
+                why=reason(error),
+                mend=f"try the other route, --infer-option=tvm.route={other}; "
+                "or change what TVM's message names",
+            ) from error
+        return {"target": str(target), "route": route}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[TvmRunner]:
+        """Load the library into a virtual machine on the device; a GPU becomes the current one."""
+        path = built.path(FILE)
+        try:
+            import tvm
+
+            device = tvm.device(built.request.device)
+            if built.request.device.startswith("cuda"):
+                import torch
+
+                torch.cuda.set_device(device.index)
+            machine = tvm.relax.VirtualMachine(tvm.runtime.load_module(str(path)), device)
+        except Exception as error:
+            raise LoadError(f"cannot load {path}", why=reason(error), mend=LOAD_MEND) from error
+        yield TvmRunner(machine, device, built)
+
+
+class TvmRunner:
+    """A virtual machine, called with named arrays."""
+
+    def __init__(self, machine: Any, device: Any, built: BuiltEngine) -> None:
+        self._machine = machine
+        self._device = device
+        self._built = built
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs; on a GPU, everything runs on CUDA's default stream."""
+        outputs = self._outputs(self._call(self._resident(feeds)))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a call on feeds on the device; on a GPU it enqueues on torch's current stream."""
+        inputs = self._resident(feeds)
+        if not self._built.request.device.startswith("cuda"):
+            return partial(self._call, inputs)
+        import tvm_ffi
+
+        def enqueue() -> object:
+            with tvm_ffi.use_torch_stream():
+                return self._call(inputs)
+
+        return enqueue
+
+    def evidence(self) -> Evidence:
+        """Return the types and devices of the tensors that the kernels are called with.
+
+        The virtual machine walks through the program and hands each kernel's arguments over
+        without running it.
+        """
+        kernels, returned = self._walk()
+        outputs = self._outputs(returned)
+        precisions = Counter(found for kernel in kernels if (found := _precision(kernel)))
+        devices = Counter(
+            _device(value) for kernel in (*kernels, outputs.values()) for value in kernel
+        )
+        precision, device = _most(precisions), _most(devices)
+        return Evidence(
+            precision=precision,
+            device=device,
+            precision_share=precisions[precision] / max(precisions.total(), 1),
+            device_share=devices[device] / max(devices.total(), 1),
+            details={
+                "kernels": dict(precisions),
+                "devices": dict(devices),
+                "output_dtypes": {name: str(value.dtype) for name, value in outputs.items()},
+            },
+        )
+
+    def _walk(self) -> tuple[list[list[Any]], Any]:
+        """Return the tensors that each kernel is called with, and what the program returns."""
+        from tvm.runtime import Tensor
+        from tvm.runtime.vm import VMInstrumentReturnKind
+
+        kernels: list[list[Any]] = []
+
+        def look(_function: Any, name: str, before: bool, _returned: Any, *values: Any) -> int:
+            if not before or name.startswith("vm.builtin."):
+                return VMInstrumentReturnKind.NO_OP
+            kernels.append([value for value in values if isinstance(value, Tensor)])
+            return VMInstrumentReturnKind.SKIP_RUN
+
+        shapes = self._built.request.shapes
+        inputs = self._resident({name: np.zeros(shape) for name, shape in shapes.items()})
+        self._machine.set_instrument(look)
+        try:
+            return kernels, self._call(inputs)
+        finally:
+            self._machine.set_instrument(None)
+
+    def _resident(self, feeds: Arrays) -> list[Any]:
+        import tvm
+
+        request, inputs = self._built.request, self._built.graph.spec.inputs
+        tensors = []
+        for name, spec in inputs.items():
+            _check_feed(name, feeds, tuple(request.shapes[name]))
+            is_floating = spec.dtype.startswith("float")
+            dtype = DTYPES[request.precision] if is_floating else spec.dtype
+            array = np.ascontiguousarray(feeds[name], dtype=dtype)
+            tensors.append(tvm.runtime.tensor(array, self._device))
+        return tensors
+
+    def _call(self, inputs: list[Any]) -> Any:
+        try:
+            return self._machine[ENTRY](*inputs)
+        except Exception as error:
+            raise RunError("TVM did not run", why=reason(error), mend=RUN_MEND) from error
+
+    def _outputs(self, returned: Any) -> dict[str, Any]:
+        spec = self._built.graph.spec
+        values = [returned] if hasattr(returned, "dtype") else list(returned)
+        if len(values) != len(spec.outputs):
+            raise RunError(
+                f"{spec.name} returned {len(values)} outputs",
+                why=f"its spec names {len(spec.outputs)}: {', '.join(spec.outputs)}",
+                mend="name every output in the model's decorator, in order",
+            )
+        return dict(zip(spec.outputs, values, strict=True))
+
+
+def reason(error: Exception) -> str:
+    """Return the type of an error of TVM's and the first line of its message."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _from_onnx(graph: Graph, request: BuildRequest) -> Any:
+    """Return the program in an ONNX file, whose shapes and types are the request's already."""
+    del request
+    import onnx
+    from tvm.relax.frontend.onnx import from_onnx
+
+    return from_onnx(onnx.load(graph.file), keep_params_in_input=False)
+
+
+def _from_export(graph: Graph, request: BuildRequest) -> Any:
+    """Return the program that torch exports from the module, in the request's shapes and types."""
+    import torch
+    from tvm.relax.frontend.torch import from_exported_program
+
+    module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))
+    with torch.no_grad():
+        exported = torch.export.export(module, examples(graph, request))
+    return from_exported_program(exported)
+
+
+_IMPORTERS = {"onnx": _from_onnx, "export": _from_export}
+
+
+def _target(device: str) -> Any:
+    """Return the target that TVM detects on ``device``: for a CPU, its very processor."""
+    import tvm
+
+    found = tvm.target.Target.from_device(tvm.device(device))
+    if found.kind.name != "llvm":
+        return found
+    own = {name: found.attrs[name] for name in ("mtriple", "mcpu")}
+    return tvm.target.Target({"kind": "llvm", **own, **CPU_SUMS})
+
+
+def _arranged_for_cpu(program: Any, target: Any) -> Any:
+    """Return the program with channels last and its operators fused.
+
+    TVM does both for a GPU or not at all; its build for a CPU runs each operator as it is written.
+    """
+    import tvm
+    from tvm.relax import get_pipeline, transform
+
+    passes = [
+        transform.ConvertLayout(CPU_LAYOUT),
+        transform.DecomposeOpsForInference(),
+        transform.CanonicalizeBindings(),
+        get_pipeline("zero"),
+    ]
+    with target:
+        return tvm.transform.Sequential(passes)(program)
+
+
+def _precision(kernel: list[Any]) -> str:
+    """Return the precision of a kernel's floating tensors; nothing if it has none."""
+    dtypes = {str(value.dtype) for value in kernel if "float" in str(value.dtype)}
+    names: dict[str, str] = {dtype: name for name, dtype in DTYPES.items() if name != "tf32"}
+    return " with ".join(sorted(names.get(dtype, dtype) for dtype in dtypes))
+
+
+def _device(value: Any) -> str:
+    """Return a tensor's device in torch's words."""
+    kind, _, index = str(value.device).partition(":")
+    return kind if kind == "cpu" else f"{kind}:{index}"
+
+
+def _most(counts: Counter[str]) -> str:
+    return counts.most_common(1)[0][0] if counts else "nothing"
+
+
+def _check_feed(name: str, feeds: Arrays, shape: tuple[int, ...]) -> None:
+    found = feeds[name].shape if name in feeds else None
+    if found != shape:
+        raise RunError(
+            f"cannot feed {name}",
+            why=f"the engine was built for shape {shape}, and the feed has "
+            + (f"shape {found}" if found is not None else "no array of that name"),
+            mend=f"feed {name} in shape {shape}, or build the engine for another batch",
+        )
+
+
+ENGINE: Engine = Tvm()
