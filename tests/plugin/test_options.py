@@ -171,7 +171,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt, tvm\n"
+                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt, "
+                "tvm\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
