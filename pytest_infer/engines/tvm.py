@@ -40,7 +40,7 @@ class Tvm:
         "route": EngineOption("onnx", "what TVM imports: onnx or torch's export", choices=ROUTES),
     }
     precisions: Mapping[str, tuple[Precision, ...]] = {
-        "cpu": ("fp32", "fp16"),
+        "cpu": ("fp32",),  # EfficientNet-B0 in fp16 is off by 18 times its noise floor there
         "cuda": ("fp32", "fp16"),
     }
 
