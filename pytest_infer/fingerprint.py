@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,15 @@ def device_slug(fingerprint: Fingerprint) -> str:
 
 
 def _cpu() -> Fingerprint:
-    found = re.search(r"model name[ \t]*:[ \t]*(\S.*)", _text("/proc/cpuinfo"))
+    content = _text("/proc/cpuinfo")
+    found = re.search(r"model name[ \t]*:[ \t]*(\S.*)", content)
+    flags = re.search(r"(?:flags|Features)[ \t]*:[ \t]*(\S.*)", content)
     return {
         "kind": "cpu",
         "name": found[1].strip() if found else platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        # Names are coarse ("AMD EPYC"), and compiled code may need what a sibling lacks.
+        "instructions": sha256(flags[1].encode()).hexdigest()[:12] if flags else "unknown",
     }
 
 

@@ -86,7 +86,17 @@ class KnownFailure:
         )
 
 
-LEDGER: tuple[KnownFailure, ...] = ()
+LEDGER: tuple[KnownFailure, ...] = (
+    KnownFailure(
+        "tvm",
+        "detr_resnet50",
+        "build",
+        "Binary operators must have the same datatype for both operands",
+        "TVM 0.27.0.post1 imports floor_divide of a fraction by an integer from torch.export only "
+        "if both are of one type; by tvm.route=onnx it works",
+        options={"route": "export"},
+    ),
+)
 """What this package's own models and engines are known not to do."""
 
 _expected: list[KnownFailure] = []

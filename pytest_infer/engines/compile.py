@@ -75,6 +75,17 @@ class Compile:
             return lack
         return _missing_cuda_headers() if device.startswith("cuda") else None
 
+    def lack(self, precision: Precision, device: str) -> Missing | None:
+        """Return why nothing runs on a GPU for now."""
+        del precision
+        if not device.startswith("cuda"):
+            return None
+        return Missing(
+            "a package ended the process by a segmentation fault when it was loaded on an H200 "
+            "(torch 2.11.0+cu130), which is not understood yet",
+            "--infer-device=cpu, or --engine=torchscript",
+        )
+
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module: exporting runs the model's code."""
         del request

@@ -6,8 +6,10 @@ the operations do, when they are asked for.
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import os
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,13 @@ if TYPE_CHECKING:
 
     from execnet.gateway_base import Channel
 
+PR_SET_PDEATHSIG = 1
+"""Linux's number of the request (prctl(2))."""
+
 
 def serve(channel: Channel) -> None:
     """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
+    _end_with_caller()
     _redirect_output()
     operations = Operations()
     for request in channel:
@@ -40,6 +46,16 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
     except Exception as error:  # noqa: BLE001 - it crosses a process boundary as text
         traceback.print_exc()
         return {"exception": f"{type(error).__name__}: {error}"}
+
+
+def _end_with_caller() -> None:
+    """Let the kernel end this process when the one that started it ends, however that happens.
+
+    Otherwise a library that is busy would go on for minutes, with its locks and its memory.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def _redirect_output() -> None:
