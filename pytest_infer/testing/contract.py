@@ -60,7 +60,11 @@ class EngineContract:
         if lack:
             pytest.skip(f"{engine.name}: {lack.why}; {lack.mend}")
         precisions = engine.precisions[cls.device.partition(":")[0]]
-        return tuple(name for name in precisions if run.lack(engine.name, name) is None)
+        lacks = {name: run.lack(engine.name, name) for name in precisions}
+        able = tuple(name for name, lack in lacks.items() if lack is None)
+        if not able:
+            pytest.skip(f"{engine.name}: {next(filter(None, lacks.values())).why}")
+        return able
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -55,11 +55,21 @@ def test_name_of_a_cpu(monkeypatch, text, name):
     """Linux names the CPU in /proc/cpuinfo; where it does not, Python's word is taken."""
     monkeypatch.setattr(fingerprint, "_text", lambda _: text)
     monkeypatch.setattr(platform, "processor", lambda: "the platform's")
-    assert device_fingerprint("cpu") == {
-        "kind": "cpu",
-        "name": name,
-        "cores": len(os.sched_getaffinity(0)),
-    }
+    found = device_fingerprint("cpu")
+    assert (found["kind"], found["name"]) == ("cpu", name)
+    assert found["cores"] == len(os.sched_getaffinity(0))
+
+
+def test_instructions_of_a_cpu(monkeypatch):
+    """CPUs of one name and other instructions differ: what is compiled for one may need them."""
+    texts = [f"model name : AMD EPYC\nflags\t: {flags}\n" for flags in ("avx2", "avx2 avx512f")]
+    found = []
+    for text in (*texts, texts[0], "model name : AMD EPYC\n"):
+        monkeypatch.setattr(fingerprint, "_text", lambda _, text=text: text)
+        found.append(device_fingerprint("cpu")["instructions"])
+    assert found[0] == found[2]
+    assert len({found[0], found[1]}) == 2
+    assert found[3] == "unknown"
 
 
 def test_unreadable_proc():

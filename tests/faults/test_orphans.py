@@ -1,0 +1,68 @@
+"""What a run that is killed leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.conftest import INI, MARKER, SUITES, _alive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUSY = """
+
+def stay_busy():
+    import ctypes
+    import pathlib
+
+    pathlib.Path({flag!r}).touch()
+    ctypes.PyDLL(None).sleep(600)  # in C, and nobody else gets the interpreter meanwhile
+
+
+register(FakeEngine("busy", "ort", process=stay_busy, stage="build"))
+"""
+WAIT_S = 120
+
+
+def eventually(is_so: Callable[[], bool]) -> bool:
+    """Return whether something comes true while we wait."""
+    end = time.monotonic() + WAIT_S
+    while not is_so() and time.monotonic() < end:
+        time.sleep(0.1)
+    return is_so()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_hosts_end_with_a_run_that_is_killed(
+    tmp_path: Path, toy: str, number: int, workers: tuple[str, ...]
+) -> None:
+    """A host that is busy in a library does not survive its run, nor keep the cache locked."""
+    flag, marker = tmp_path / "busy", uuid4().hex
+    (tmp_path / "test_parity.py").write_text((SUITES / "test_parity.py").read_text())
+    (tmp_path / "conftest.py").write_text(toy + BUSY.format(flag=str(flag)))
+    (tmp_path / "pytest.ini").write_text(INI)
+    run = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "outputs", *workers),
+            *("--infer-model=toy", "--infer-device=cpu", "--engine=busy"),
+            f"--infer-cache={tmp_path / 'cache'}",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {MARKER: marker},
+        stdout=subprocess.DEVNULL,
+    )
+    assert eventually(flag.exists)
+    assert _alive(marker)
+    run.send_signal(number)
+    run.wait()
+    assert eventually(lambda: not _alive(marker)), _alive(marker)
