@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,6 +16,7 @@ from tests.faults.conftest import INI, MARKER, SUITES, _alive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 BUSY = """
 
@@ -51,7 +51,7 @@ def test_hosts_end_with_a_run_that_is_killed(
     (tmp_path / "test_parity.py").write_text((SUITES / "test_parity.py").read_text())
     (tmp_path / "conftest.py").write_text(toy + BUSY.format(flag=str(flag)))
     (tmp_path / "pytest.ini").write_text(INI)
-    run = subprocess.Popen(
+    run = subprocess.Popen(  # noqa: S603 - our own interpreter and options
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "outputs", *workers),
             *("--infer-model=toy", "--infer-device=cpu", "--engine=busy"),
