@@ -25,54 +25,59 @@ _DTYPES = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfl
 
 def judge_precision(evidence: Evidence, precision: Precision, *, subject: str) -> Verdict:
     """Judge the arithmetic. Pass: ``as-asked``; fail: ``other-precision``, ``partly``."""
-    figures = {"precision_share": evidence.precision_share}
-    if evidence.precision != precision:
-        return failed(
-            "truth",
-            "other-precision",
-            what=f"{subject} did not run in {precision}",
-            why=f"it ran in {evidence.precision}{_told(evidence)}",
-            mend=f"ask for what runs, or find why the engine falls back from {precision}",
-            figures=figures,
-        )
-    if not evidence.precision_share >= LEAST_SHARE:
-        return failed(
-            "truth",
-            "partly",
-            what=f"{subject} ran in {precision} in part only",
-            why=f"{_share(evidence.precision_share)}{_told(evidence)}; at least "
-            f"{LEAST_SHARE:.0%} is asked",
-            mend="see which operators the engine cannot run in it, or ask for another precision",
-            figures=figures,
-        )
-    message = f"{subject} ran in {precision}: {_share(evidence.precision_share)}"
-    return Verdict("truth", "pass", "as-asked", message, figures)
+    return _judge_share(
+        f"{subject} ran in",
+        evidence,
+        asked=precision,
+        found=evidence.precision,
+        share=("precision_share", evidence.precision_share),
+        other=("other-precision", f"find why the engine falls back from {precision}"),
+    )
 
 
 def judge_placement(evidence: Evidence, device: str, *, subject: str) -> Verdict:
     """Judge the device. Pass: ``as-asked``; fail: ``other-device``, ``partly``."""
-    figures = {"device_share": evidence.device_share}
-    if evidence.device != device:
+    return _judge_share(
+        f"{subject} ran on",
+        evidence,
+        asked=device,
+        found=evidence.device,
+        share=("device_share", evidence.device_share),
+        other=("other-device", f"install the engine's support of {device}"),
+    )
+
+
+def _judge_share(
+    fact: str,
+    evidence: Evidence,
+    *,
+    asked: str,
+    found: str,
+    share: tuple[str, float],
+    other: tuple[str, str],
+) -> Verdict:
+    """Judge one thing that all of the work should share; ``other`` is a code and its mend."""
+    name, value = share
+    told = f"{value:.1%} of the computing nodes"
+    if found != asked:
         return failed(
             "truth",
-            "other-device",
-            what=f"{subject} did not run on {device}",
-            why=f"it ran on {evidence.device}{_told(evidence)}",
-            mend=f"install the engine's support of {device}, or choose --infer-device",
-            figures=figures,
+            other[0],
+            what=f"{fact} {found}, not {asked}",
+            why=f"that is what the engine's own record says{_told(evidence)}",
+            mend=f"ask for what runs, or {other[1]}",
+            figures={name: value},
         )
-    if not evidence.device_share >= LEAST_SHARE:
+    if not value >= LEAST_SHARE:
         return failed(
             "truth",
             "partly",
-            what=f"{subject} ran on {device} in part only",
-            why=f"{_share(evidence.device_share)}{_told(evidence)}; at least "
-            f"{LEAST_SHARE:.0%} is asked",
-            mend="see which operators the engine left elsewhere, and why",
-            figures=figures,
+            what=f"{fact} {asked} in part only",
+            why=f"{told}{_told(evidence)}; at least {LEAST_SHARE:.0%} is asked",
+            mend="see which operators the engine leaves out, and why",
+            figures={name: value},
         )
-    message = f"{subject} ran on {device}: {_share(evidence.device_share)}"
-    return Verdict("truth", "pass", "as-asked", message, figures)
+    return Verdict("truth", "pass", "as-asked", f"{fact} {asked}: {told}", {name: value})
 
 
 def judge_settings(
@@ -179,10 +184,6 @@ _GRAPH_CHECKS = {
     "not-pruned": _pruning_oddities,
 }
 """By the code of the failure, in order: a check may rely on those before it."""
-
-
-def _share(share: float) -> str:
-    return f"{share:.1%} of the computing nodes"
 
 
 def _told(evidence: Evidence) -> str:

@@ -44,8 +44,8 @@ def test_precision_that_did_not_run():
     verdict = judge_precision(evidence, "fp16", subject="toy")
     assert (verdict.status, verdict.code) == ("fail", "other-precision")
     assert verdict.message == (
-        "toy did not run in fp16\n"
-        "  why:  it ran in fp32 (layers=56, is_typed=false)\n"
+        "toy ran in fp32, not fp16\n"
+        "  why:  that is what the engine's own record says (layers=56, is_typed=false)\n"
         "  mend: ask for what runs, or find why the engine falls back from fp16"
     )
 
@@ -77,9 +77,9 @@ def test_other_device_is_told():
     """The message names both devices and the mend."""
     evidence = Evidence("fp32", "cpu", details={"providers": "CPUExecutionProvider"})
     assert judge_placement(evidence, "cuda:0", subject="toy").message == (
-        "toy did not run on cuda:0\n"
-        "  why:  it ran on cpu (providers=CPUExecutionProvider)\n"
-        "  mend: install the engine's support of cuda:0, or choose --infer-device"
+        "toy ran on cpu, not cuda:0\n"
+        "  why:  that is what the engine's own record says (providers=CPUExecutionProvider)\n"
+        "  mend: ask for what runs, or install the engine's support of cuda:0"
     )
 
 
