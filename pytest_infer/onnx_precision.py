@@ -39,6 +39,20 @@ MOVES = frozenset({
 FRACTIONS = {"DOUBLE": "fp64", "FLOAT": "fp32", "FLOAT16": "fp16", "BFLOAT16": "bf16"}
 
 
+def operator_precisions(operators: Iterable[str], floating: str) -> NodePrecisions:
+    """Count operators by precision, in a graph whose fractions are all ``floating``."""
+    products: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for name in operators:
+        if name in INTEGER_PRODUCTS:
+            products["int8"] += 1
+        elif name in FLOAT_PRODUCTS:
+            products[floating] += 1
+        elif name not in MOVES:
+            others["int8" if name.startswith(INTEGER_PREFIX) else floating] += 1
+    return NodePrecisions(dict(products), dict(others))
+
+
 def graph_precisions(path: Path) -> NodePrecisions:
     """Count the nodes of an ONNX file by precision.
 

@@ -117,6 +117,14 @@ def placement(session: Any) -> Mapping[str, int]:
     )
 
 
+def operators_of(session: Any) -> list[str]:
+    """Return the operator of every node; ONNX Runtime before 1.24 tells none."""
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        return []
+    parts = session.get_provider_graph_assignment_info()
+    return [node.op_type for part in parts for node in part.get_nodes()]
+
+
 def device_of(session: Any) -> str:
     """Return the device of a session's first provider, in this package's words."""
     first = session.get_providers()[0]

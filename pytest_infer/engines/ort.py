@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, InferError, LoadError
-from pytest_infer.onnx_precision import graph_precisions
+from pytest_infer.onnx_precision import graph_precisions, operator_precisions
 from pytest_infer.onnxruntime_cuda import CudaRunner
 from pytest_infer.onnxruntime_session import (
     CPU,
     MEND_CUDA,
     device_of,
     new_session,
+    operators_of,
     placement,
     providers_for,
     session_options,
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Engine, Graph, Runner
+    from pytest_infer.node_precisions import NodePrecisions
     from pytest_infer.spec import Precision
 
 FILE = "optimized.onnx"
+
+FLOATING = {"tensor(float)": "fp32", "tensor(float16)": "fp16", "tensor(double)": "fp64"}
 
 
 class OnnxRuntime:
@@ -153,7 +157,7 @@ class OrtRunner:
 
     def evidence(self) -> Evidence:
         """Return the nodes' precisions in the optimized graph, their places, and the threads."""
-        counts = graph_precisions(self._graph)
+        counts = self._precisions()
         placed = placement(self._session)
         threads = self._session.get_session_options()
         return Evidence(
@@ -170,6 +174,17 @@ class OrtRunner:
                 **{f"nodes on {name}": count for name, count in placed.items()},
             },
         )
+
+    def _precisions(self) -> NodePrecisions:
+        """Count the session's nodes by precision; an older ONNX Runtime's are read from the file.
+
+        The session tells operators and no types: those of fractions are taken from its inputs.
+        """
+        operators = operators_of(self._session)
+        types = {value.type for value in self._session.get_inputs() if "float" in value.type}
+        if operators and len(types) == 1:
+            return operator_precisions(operators, FLOATING.get(types.pop(), "unknown"))
+        return graph_precisions(self._graph)
 
 
 def _refuse_tf32(request: BuildRequest, what: str) -> None:

@@ -90,22 +90,23 @@ def imports(python, module):
 
 
 def test_host_without_torch(toy_run, ort_python, tmp_path):
-    """ONNX Runtime is right in an environment that has neither torch nor pytest."""
+    """ONNX Runtime is right, and proves what ran, without torch, pytest and onnx."""
     assert not imports(ort_python, "torch")
     assert not imports(ort_python, "pytest")
+    assert not imports(ort_python, "onnx")
     assert imports(ort_python, "onnxruntime")
     run = toy_run(
         "--engine=ort",
         f"--infer-host=ort=popen//python={ort_python}",
         "-k",
-        "outputs",
+        "outputs or what_ran",
         conftest=TOY + PREFIXES.format(file=str(tmp_path / "prefixes")),
     )
-    record = run.record("toy-ort-fp32-b1")
+    record = run.record("toy-ort-fp32-b1", "parity")
     assert record["code"] == "match", record["message"]
     assert record["runtime"]["onnxruntime"] == version("onnxruntime")
     assert run.lines("checks ran") == [
-        "1 of 1 checks ran, 2 narrowed away by marks; verdicts: 1 pass"
+        "2 of 2 checks ran, 2 narrowed away by marks; verdicts: 4 pass"
     ]
     assert str(ort_python.parent) in (tmp_path / "prefixes").read_text().splitlines()
 

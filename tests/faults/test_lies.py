@@ -30,14 +30,15 @@ register(FakeEngine("liar", inner="ort"))  # a host imports this file for its sa
 
 
 @pytest.mark.parametrize(
-    ("lie", "precision", "code"),
+    ("inner", "lie", "precision"),
     [
-        ("runs_as='fp32'", "bf16", "other-precision"),
-        ("runs_as='bf16'", "fp32", "other-precision"),
+        ("torchscript", "runs_as='fp32'", "bf16"),
+        ("torchscript", "runs_as='bf16'", "fp32"),
+        ("ort", "built_from={'precision': 'fp32'}", "int8"),
     ],
 )
 def test_another_precision(
-    toy_run: Callable[..., Run], lie: str, precision: str, code: str
+    toy_run: Callable[..., Run], inner: str, lie: str, precision: str
 ) -> None:
     """An engine that runs in another precision than the one asked for fails."""
     done = toy_run(
@@ -45,10 +46,10 @@ def test_another_precision(
         f"--infer-precision={precision}",
         "-k",
         "what_ran",
-        conftest=LIAR.format(inner="torchscript", lie=lie),
+        conftest=LIAR.format(inner=inner, lie=lie),
     )
     codes = [record["code"] for record in done.report["records"]]
-    assert (done.code, codes) == (1, [code, "as-asked", "as-asked"])
+    assert (done.code, codes) == (1, ["other-precision", "as-asked", "as-asked"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.onnx_precision import graph_precisions
+from pytest_infer.onnx_precision import graph_precisions, operator_precisions
 
 onnx = pytest.importorskip("onnx")
 
@@ -89,3 +89,12 @@ def test_types_that_the_file_lacks_follow_from_the_nodes(tmp_path):
     onnx.save(onnx.helper.make_model(whole), tmp_path / "graph.onnx")
     counts = graph_precisions(tmp_path / "graph.onnx").as_dict()
     assert counts == {"products": {"fp16": 1}, "others": {"bf16": 1}}
+
+
+def test_operators_alone():
+    """Products decide; moves are not counted, other operators are what the fractions are."""
+    operators = ["QLinearConv", "QLinearConv", "Gemm", "QLinearAdd", "Softmax", "QuantizeLinear"]
+    counts = operator_precisions(operators, "fp32")
+    assert counts.products == {"int8": 2, "fp32": 1}
+    assert counts.others == {"int8": 1, "fp32": 1}
+    assert counts.precision == "int8"
