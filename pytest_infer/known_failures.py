@@ -21,7 +21,7 @@ from pytest_infer.errors import (
 from pytest_infer.spec import OptionValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pytest_infer.spec import Case
 
@@ -107,7 +107,16 @@ def expect(failure: KnownFailure) -> None:
     _expected.append(failure)
 
 
-def known_failure(case: Case, settings: Mapping[str, OptionValue]) -> KnownFailure | None:
-    """Return the first entry that covers ``case``; a project's own come first."""
-    entries: Iterable[KnownFailure] = (*_expected, *LEDGER)
-    return next((entry for entry in entries if entry.covers(case, settings)), None)
+def known_failure(
+    case: Case, settings: Callable[[], Mapping[str, OptionValue]]
+) -> KnownFailure | None:
+    """Return the first entry that covers ``case``; a project's own come first.
+
+    Its engine's ``settings`` are asked for only if there is an entry for the engine and the model.
+    """
+    entries: Iterable[KnownFailure] = (
+        entry
+        for entry in (*_expected, *LEDGER)
+        if (entry.engine, entry.model) == (case.engine, case.model)
+    )
+    return next((entry for entry in entries if entry.covers(case, settings())), None)

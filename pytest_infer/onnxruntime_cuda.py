@@ -83,7 +83,7 @@ class CudaRunner:
             device=device_of(self._session),
             device_share=on_gpu / sum(placed.values()),
             proven={"cuda_graph": self._launches_graph()},
-            details={**{f"nodes on {name}": count for name, count in placed.items()}},
+            details={f"nodes on {name}": count for name, count in placed.items()},
         )
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ def settle_report(
 
     A known failure that changed, or that is gone after the test's engine was used, fails.
     """
-    known = known_failure(case, engines.build_request(case).options)
+    known = known_failure(case, lambda: engines.build_request(case).options)
     if isinstance(error, InferError):
         _settle_error(report, item, case, error, known)
     elif known and report.when == "call" and report.passed and USES_ENGINE in _fixtures(item):

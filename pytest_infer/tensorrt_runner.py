@@ -10,6 +10,7 @@ import numpy as np
 
 from pytest_infer.engine import Evidence
 from pytest_infer.errors import RunError
+from pytest_infer.feed_shape import check_feed
 from pytest_infer.tensorrt_api import explained, given, reason
 from pytest_infer.tensorrt_layers import layer_precisions
 
@@ -181,7 +182,7 @@ class TensorRtRunner:
         import torch
 
         for name, (low, high) in self._bounds.items():
-            _check_feed(name, feeds, low, high)
+            check_feed(name, feeds, low, high)
             _check_type(name, feeds[name], self._inputs[name].host)
         shapes = {name: feeds[name].shape for name in self._bounds}
         if shapes == self._shapes:
@@ -275,23 +276,6 @@ def _bounds(engine: Any, name: str) -> tuple[Shape, Shape]:
         return shape, shape
     low, _, high = engine.get_tensor_profile_shape(name, 0)
     return tuple(low), tuple(high)
-
-
-def _check_feed(name: str, feeds: Arrays, low: Shape, high: Shape) -> None:
-    found = feeds[name].shape if name in feeds else None
-    if found is not None and len(found) == len(low) and all(map(_is_within, found, low, high)):
-        return
-    takes = f"shape {low}" if low == high else f"shapes from {low} to {high}"
-    raise RunError(
-        f"cannot feed {name}",
-        why=f"the engine was built for {takes}, and the feed has "
-        + (f"shape {found}" if found is not None else "no array of that name"),
-        mend=f"feed {name} in {takes}, or build the engine for another batch",
-    )
-
-
-def _is_within(size: int, low: int, high: int) -> bool:
-    return low <= size <= high
 
 
 def _check_type(name: str, feed: Array, host: Any) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.feed_shape import check_feed
 from pytest_infer.openvino_nodes import node_precisions
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ class OpenVinoRunner:
         request = self._compiled.create_infer_request()
         for value in self._compiled.inputs:
             name = value.get_any_name()
-            feed = _checked(name, feeds, self._shapes[name])
+            check_feed(name, feeds, tuple(self._shapes[name]))
+            feed = feeds[name]
             tensor = openvino.Tensor(value.get_element_type(), list(feed.shape))
             np.copyto(tensor.data, feed, casting="same_kind")
             request.set_tensor(name, tensor)
@@ -199,18 +201,6 @@ def _traits(node: Any) -> tuple[str, str, str]:
         facts[key].astype(str) for key in ("layerType", "runtimePrecision", "primitiveType")
     )
     return layer, precision, f"{layer} {kernel}"
-
-
-def _checked(name: str, feeds: Arrays, shape: tuple[int, ...]) -> Array:
-    found = feeds[name].shape if name in feeds else None
-    if found != tuple(shape):
-        raise RunError(
-            f"cannot feed {name}",
-            why=f"the engine was built for shape {tuple(shape)}, and the feed has "
-            + (f"shape {found}" if found is not None else "no array of that name"),
-            mend=f"feed {name} in shape {tuple(shape)}, or build the engine for another batch",
-        )
-    return feeds[name]
 
 
 ENGINE: Engine = OpenVino()

@@ -13,6 +13,7 @@ import numpy as np
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.feed_shape import check_feed
 from pytest_infer.torch_runner import DTYPES, missing_gpu
 from pytest_infer.tvm_program import ROUTES, export_program, reason
 
@@ -185,7 +186,7 @@ class TvmRunner:
         request, inputs = self._built.request, self._built.graph.spec.inputs
         tensors = []
         for name, spec in inputs.items():
-            _check_feed(name, feeds, tuple(request.shapes[name]))
+            check_feed(name, feeds, tuple(request.shapes[name]))
             is_floating = spec.dtype.startswith("float")
             dtype = DTYPES[request.precision] if is_floating else spec.dtype
             array = np.ascontiguousarray(feeds[name], dtype=dtype)
@@ -225,17 +226,6 @@ def _device(value: Any) -> str:
 
 def _most(counts: Counter[str]) -> str:
     return counts.most_common(1)[0][0] if counts else "nothing"
-
-
-def _check_feed(name: str, feeds: Arrays, shape: tuple[int, ...]) -> None:
-    found = feeds[name].shape if name in feeds else None
-    if found != shape:
-        raise RunError(
-            f"cannot feed {name}",
-            why=f"the engine was built for shape {shape}, and the feed has "
-            + (f"shape {found}" if found is not None else "no array of that name"),
-            mend=f"feed {name} in shape {shape}, or build the engine for another batch",
-        )
 
 
 ENGINE: Engine = Tvm()
