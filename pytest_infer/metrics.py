@@ -113,7 +113,10 @@ def cosine(actual: Float64Array, expected: Float64Array) -> Any:
     Source: Salton and McGill, Introduction to Modern Information Retrieval, section 4.2. Never use
     it alone.
     """
-    left, right = np.linalg.norm(actual), np.linalg.norm(expected)
+    left, right = np.max(np.abs(actual)), np.max(np.abs(expected))
     if not left or not right:
         return float(left == right)
-    return np.clip(np.vdot(actual / left, expected / right), -1.0, 1.0)
+    # Scaled first: the squares of small numbers would be denormal.
+    first, second = actual / left, expected / right
+    lengths = np.linalg.norm(first) * np.linalg.norm(second)
+    return np.clip(np.vdot(first, second) / lengths, -1.0, 1.0)
