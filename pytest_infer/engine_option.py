@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.errors import OptionError, unknown
@@ -11,6 +11,8 @@ from pytest_infer.spec import OptionValue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pytest_infer.engine import BuildRequest
 
 _FLAGS = {"true": True, "false": False}
 _TEXT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -29,6 +31,8 @@ class EngineOption:
     """The smallest valid number."""
     affects_build: bool = True
     """Another value is another built engine, not the same one opened in another way."""
+    counts_threads: bool = False
+    """It is the number of threads on which one inference computes."""
 
     def read(self, name: str, text: str) -> OptionValue:
         """Return the value that ``text`` means; raise `OptionError` naming what is valid."""
@@ -70,3 +74,14 @@ def read_options(
         if value != options[name].default:
             changed[name] = value
     return dict(sorted(changed.items()))
+
+
+def with_threads(
+    request: BuildRequest, options: Mapping[str, EngineOption], threads: int
+) -> BuildRequest:
+    """Return ``request`` for ``threads`` threads per inference, where ``options`` can say so.
+
+    An engine without such a setting takes its threads from the environment, or has none.
+    """
+    counts = {name: threads for name, option in options.items() if option.counts_threads}
+    return replace(request, options={**request.options, **counts})

@@ -51,7 +51,12 @@ class OpenVino:
     libraries = ("openvino",)
     builds_files = True
     options: Mapping[str, EngineOption] = {
-        "threads": EngineOption(0, "threads of one inference; 0 is OpenVINO's choice"),
+        "threads": EngineOption(
+            0,
+            "threads of one inference; 0 is OpenVINO's choice",
+            affects_build=False,
+            counts_threads=True,
+        ),
         "dynamic_batch": EngineOption(
             False, "keep the model's dynamic dimensions instead of the case's shapes"
         ),

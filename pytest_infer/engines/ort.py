@@ -59,8 +59,15 @@ class OnnxRuntime:
         "optimization_level": EngineOption(
             "all", "how far the graph is rewritten", choices=("all", "extended", "basic", "none")
         ),
-        "intra_op_threads": EngineOption(0, "threads of one operator on the CPU; 0: all cores"),
-        "inter_op_threads": EngineOption(0, "operators at a time on the CPU; 0: one"),
+        "intra_op_threads": EngineOption(
+            0,
+            "threads of one operator on the CPU; 0: all cores",
+            affects_build=False,
+            counts_threads=True,
+        ),
+        "inter_op_threads": EngineOption(
+            0, "operators at a time on the CPU; 0: one", affects_build=False
+        ),
         "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it"),
         "cudnn_search": EngineOption(
             "exhaustive",

@@ -2,7 +2,9 @@
 
 import pytest
 
-from pytest_infer.engine_option import EngineOption, read_options
+from pytest_infer import engines
+from pytest_infer.engine import BuildRequest
+from pytest_infer.engine_option import EngineOption, read_options, with_threads
 from pytest_infer.errors import OptionError
 
 OPTIONS = {
@@ -41,3 +43,24 @@ def test_refused(name, text, why):
     with pytest.raises(OptionError) as caught:
         read_options(OPTIONS, "e", {name: text})
     assert caught.value.why.startswith(why) or caught.value.what.startswith("unknown")
+
+
+def test_threads_are_set_where_they_are_counted():
+    """Every setting that counts threads gets the number, and no other setting changes."""
+    options = {**OPTIONS, "threads": EngineOption(0, "threads", counts_threads=True)}
+    request = BuildRequest("fp32", "cpu", {"image": (1, 3)}, {"threads": 0, "level": 3})
+    changed = with_threads(request, options, 2)
+    assert changed.options == {"threads": 2, "level": 3}
+    assert (changed.precision, changed.device, changed.shapes) == ("fp32", "cpu", {"image": (1, 3)})
+    assert with_threads(request, OPTIONS, 2) == request
+
+
+@pytest.mark.parametrize(
+    ("engine", "counting"),
+    [("ort", ["intra_op_threads"]), ("openvino", ["threads"]), ("eager", []), ("compile", [])],
+)
+def test_settings_that_count_threads(engine, counting):
+    """The threads of one inference are counted, not how many operators run at a time."""
+    options = engines.find(engine).options
+    assert [name for name, option in options.items() if option.counts_threads] == counting
+    assert not any(options[name].affects_build for name in counting)
