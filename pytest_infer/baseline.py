@@ -1,4 +1,4 @@
-"""The judge of baselines: what was measured now against what is stored."""
+"""The judge of baselines without the gate: floors, and what is missing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-SLOWER_LIMIT = 1.25
-"""The median of one run on a shared machine varies by about a quarter; less is not a regression."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class _Comparison:
         }
 
 
-def judge_baseline(
+def judge_floor(
     case: Case,
     figures: Mapping[str, float],
     baselines: Baselines | None,
@@ -60,19 +56,21 @@ def judge_baseline(
     same_device: bool,
     is_named: bool = True,
 ) -> Verdict:
-    """Judge the ``figures`` of `Samples.figures` by the entry that `Baselines.find` has for them.
+    """Judge the ``figures`` of `Samples.figures` where the gate has nothing to compare with.
 
     ``is_named`` says that a person chose these baselines; a missing entry is then a failure. A
-    published figure, or one of another device, is a floor. Pass: ``unchanged``, ``improved``,
-    ``above-floor``; fail: ``regressed``, ``below-floor``, ``no-baseline``; new: ``no-baseline``
-    (nothing to compare with was asked for), ``not-published``.
+    published figure, or one of another device, is a floor. Pass: ``above-floor``; fail:
+    ``below-floor``, ``no-baseline``, ``no-measurements`` (the entry is older than the gate); new:
+    ``no-baseline``, ``no-measurements`` (nothing to compare with was asked for), ``not-published``.
     """
     if baselines is None:
         message = f"{case.id} has no baseline: store one with {storing_command(case)}"
         return Verdict("baseline", "new", "no-baseline", message, dict(figures))
     found = baselines.find(case)
     is_floor = baselines.is_published or not same_device
-    names = ("throughput_per_s", "p50_ms") if is_floor else ("p50_ms",)
+    if found is not None and not is_floor:
+        return _without_measurements(case, baselines, is_named=is_named)
+    names = ("throughput_per_s", "p50_ms")
     stored = [name for name in names if found and name in found.entry.figures]
     if found is None or not stored:
         return _without_entry(case, baselines, same_device=same_device, is_named=is_named)
@@ -84,29 +82,7 @@ def judge_baseline(
             mend="pass what Samples.figures returns",
         )
     compared = _Comparison(case, name, figures[name], found.entry.figures[name], found, baselines)
-    return _judged_by_floor(compared) if is_floor else _judged_by_change(compared)
-
-
-def _judged_by_change(compared: _Comparison) -> Verdict:
-    """Judge a duration by what the same device took before."""
-    ratio, command = (
-        compared.value / compared.stored,
-        storing_command(compared.case, compared.baselines),
-    )
-    if not ratio <= SLOWER_LIMIT:
-        return failed(
-            "baseline",
-            "regressed",
-            what=f"{compared.case.id} regressed: {ratio:.3g} x the stored duration",
-            why=f"{compared}; {SLOWER_LIMIT:g} x is allowed",
-            mend=f"find what became slow, or accept it: {command}",
-            figures=compared.figures(),
-        )
-    if ratio * SLOWER_LIMIT < 1:
-        message = f"{compared.case.id} improved: {compared}; keep it with {command}"
-        return Verdict("baseline", "pass", "improved", message, compared.figures())
-    message = f"{compared.case.id} is unchanged: {compared}"
-    return Verdict("baseline", "pass", "unchanged", message, compared.figures())
+    return _judged_by_floor(compared)
 
 
 def _judged_by_floor(compared: _Comparison) -> Verdict:
@@ -123,6 +99,21 @@ def _judged_by_floor(compared: _Comparison) -> Verdict:
         why=f"{compared}",
         mend="use a faster engine, precision or device, or choose another --gpu-baseline",
         figures=compared.figures(),
+    )
+
+
+def _without_measurements(case: Case, baselines: Baselines, *, is_named: bool) -> Verdict:
+    what = f"{case.id} has nothing in {baselines.name} that the latency gate could compare with"
+    command = storing_command(case, baselines)
+    if not is_named:
+        message = f"{what}: store it anew with {command}"
+        return Verdict("baseline", "new", "no-measurements", message)
+    return failed(
+        "baseline",
+        "no-measurements",
+        what=what,
+        why="its entry was stored before there was a gate",
+        mend=f"measure and store it: {command}",
     )
 
 

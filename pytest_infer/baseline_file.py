@@ -17,7 +17,9 @@ from pytest_infer.spec import PRECISIONS, Case
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA = 1
+SCHEMA: Literal[2] = 2
+"""What is written. Schema 1, which is read too, had no measurements for the gate."""
+
 DEVICE_FILE = "device.json"
 
 LOCK_TIMEOUT_S = 60.0
@@ -34,6 +36,8 @@ _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
 _KEY_END = re.compile(rf".+-(?:{'|'.join(PRECISIONS)})-b[1-9][0-9]*(?:{_SETTING})*")
+
+_ARTEFACT = re.compile(r"[0-9a-f]{32}")
 
 _T = TypeVar("_T")
 
@@ -62,22 +66,45 @@ class Published(
     note: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `Measurement`, of a process of its own."""
+
+    theta: float
+    rho: float
+    engine_ms: float
+    rounds: int
+
+
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the latency gate compares with, and under which conditions it was measured."""
+
+    protocol: int
+    clock: str
+    threads: int
+    """Of one inference; 0: the engine's own choice."""
+    measurements: list[StoredMeasurement]
+    artefact: str = ""
+    """The built engine's name in the cache, which may keep it; empty if none is built."""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The figures of one case, units in the names, and where they come from."""
 
     figures: dict[str, float]
     provenance: Measured | Published
+    gate: Gate | None = None
+    """None where nothing was measured for the gate: published figures, or schema 1."""
 
 
 class _DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1]
+    schema: Literal[1, 2]
     fingerprint: dict[str, str]
     holds: Kind
     """Whether every entry of this folder is measured, or every one published."""
 
 
 class _ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1]
+    schema: Literal[1, 2]
     model: str
     entries: dict[str, Any]
 
@@ -203,7 +230,7 @@ def _claim(baselines: Baselines, device: Fingerprint) -> None:
     """Write ``device.json`` if there is none; otherwise raise unless it is this device's."""
     path = baselines.folder / DEVICE_FILE
     if not path.exists():
-        content = _DeviceFile(schema=1, fingerprint=dict(device), holds="measured")
+        content = _DeviceFile(schema=SCHEMA, fingerprint=dict(device), holds="measured")
         write_json(path, msgspec.to_builtins(_converted(path, "$", content, _DeviceFile)))
         return
     if baselines.is_published:
@@ -241,7 +268,21 @@ def _checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) ->
         raise _invalid(path, f"{place}.figures", "is empty")
     for name, figure in entry.figures.items():
         _check_figure(path, f"{place}.figures.{name}", name, figure)
+    if entry.gate is not None:
+        _check_gate(path, f"{place}.gate", entry.gate)
     return entry
+
+
+def _check_gate(path: Path, place: str, gate: Gate) -> None:
+    if not gate.measurements:
+        raise _invalid(path, f"{place}.measurements", "is empty")
+    for number, each in enumerate(gate.measurements):
+        here = f"{place}.measurements[{number}]"
+        if not (math.isfinite(each.theta) and math.isfinite(each.rho)):
+            raise _invalid(path, here, "has a ratio that is not finite")
+        _check_figure(path, f"{here}.engine_ms", "p50_ms", each.engine_ms)
+    if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
+        raise _invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
 
 
 def _figures_of(value: Any) -> dict[str, Any]:

@@ -7,22 +7,34 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.baseline import judge_baseline, storing_command
-from pytest_infer.baseline_file import Baselines, Entry, Measured, is_same_device, update
+import msgspec
+
+from pytest_infer.baseline import judge_floor, storing_command
+from pytest_infer.baseline_file import (
+    Baselines,
+    Entry,
+    Gate,
+    Measured,
+    is_same_device,
+    update,
+)
 from pytest_infer.baseline_search import destination, match_device, resolve
 from pytest_infer.config import AUTO
 from pytest_infer.fingerprint import device_slug
 from pytest_infer.spec import case_from_dict
-from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_infer.config import InferConfig
     from pytest_infer.spec import Case
+    from pytest_infer.verdict import Verdict
 
 IDENTITY = ("kind", "name", "cores")
 """What tells one device from another; a new driver does not make it another."""
+
+GATE = "gate"
+"""The detail of a record that holds what the gate is to compare with."""
 
 STORED = (
     "p50_ms",
@@ -59,18 +71,41 @@ class ChosenBaselines:
             for model in self.baselines.models():
                 self.baselines.read(model)
 
-    def judge(self, case: Case, figures: Mapping[str, float]) -> Verdict:
-        """Compare a case's figures with the stored ones, unless they are about to replace them."""
-        if self._config.update_baselines:
-            return Verdict("baseline", "new", "to-be-stored", f"{case.id} is to be stored")
-        chosen, present = self.baselines, identity_of(self._device)
-        return judge_baseline(
+    @property
+    def is_updating(self) -> bool:
+        """Return whether the stored figures are about to be replaced."""
+        return self._config.update_baselines
+
+    def gated(self, case: Case) -> Entry | None:
+        """Return the entry by which the gate judges ``case``, None if there is none.
+
+        It is the case's own, of this very device, with measurements.
+        """
+        chosen = self.baselines
+        if chosen is None or self.is_updating or chosen.is_published or not self._is_same_device:
+            return None
+        found = chosen.find(case)
+        return found.entry if found and found.entry.gate else None
+
+    def judge_floor(self, case: Case, figures: Mapping[str, float]) -> Verdict:
+        """Judge a case that the gate cannot: by a floor, or by what is missing."""
+        return judge_floor(
             case,
             figures,
-            chosen,
-            same_device=chosen is not None and is_same_device(chosen.fingerprint, present),
+            self.baselines,
+            same_device=self._is_same_device,
             is_named=self._config.baseline != AUTO,
         )
+
+    def storing_command(self, case: Case) -> str:
+        """Return the command that measures ``case`` and stores it in these baselines."""
+        is_named = self._config.baseline != AUTO
+        return storing_command(case, self.baselines if is_named else None)
+
+    @property
+    def _is_same_device(self) -> bool:
+        chosen = self.baselines
+        return chosen is not None and is_same_device(chosen.fingerprint, identity_of(self._device))
 
     def store(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Store the figures of every measured case that nothing speaks against; tell what was."""
@@ -78,7 +113,7 @@ class ChosenBaselines:
         measured = {r["case_id"]: r for r in records if r["judge"] == "latency"}
         entries = {
             case_from_dict(record["case"]): Entry(
-                _stored_figures(key, records), _provenance(record)
+                _stored_figures(key, records), _provenance(record), _gate(key, records)
             )
             for key, record in measured.items()
             if key not in bad
@@ -133,6 +168,16 @@ def _stored_figures(key: str, records: Iterable[Mapping[str, Any]]) -> dict[str,
                 name: record["figures"][name] for name in STORED if name in record["figures"]
             }
     return {name: float(f"{value:.5g}") for name, value in figures.items()}
+
+
+def _gate(key: str, records: Iterable[Mapping[str, Any]]) -> Gate | None:
+    """Return what a case's baseline record measured for the gate, None if nothing did."""
+    found = [
+        record["details"][GATE]
+        for record in records
+        if record["case_id"] == key and GATE in record["details"]
+    ]
+    return msgspec.convert(found[-1], Gate) if found else None
 
 
 def _provenance(record: Mapping[str, Any]) -> Measured:

@@ -11,9 +11,10 @@ from pytest_infer.stash import state_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
-    from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference, Truth
+    from pytest_infer.judges import Latency, Parity, Reference, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
     from pytest_infer.spec import Case
@@ -123,10 +124,16 @@ def latency(request: pytest.FixtureRequest, case: Case) -> Latency:
 
 @pytest.fixture
 def baseline(case: Case, infer: InferSession) -> BaselineJudge:
-    """The judge of samples against the stored baseline."""
-    from pytest_infer.judges import BaselineJudge
+    """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
+    from pytest_infer.baseline_judge import BaselineJudge
 
-    return BaselineJudge(case, infer.baselines(case.engine, case.device))
+    return BaselineJudge(
+        case,
+        infer.baselines(case.engine, case.device),
+        infer.measurer,
+        gated_cases=lambda: infer.gated_cases,
+        runtime=lambda: infer.artefacts.runtime(case.engine),
+    )
 
 
 @pytest.fixture

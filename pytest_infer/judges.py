@@ -15,7 +15,6 @@ from pytest_infer.truth import judge_graph, judge_placement, judge_precision, ju
 
 if TYPE_CHECKING:
     from pytest_infer.artefacts import Artefacts
-    from pytest_infer.chosen_baselines import ChosenBaselines
     from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget
     from pytest_infer.samples import Samples
@@ -152,15 +151,3 @@ class Latency:
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given."""
         return judge_budget(samples, self._budget, eager=eager, subject=self._case.id)
-
-
-class BaselineJudge:
-    """Judges samples of a case against what is stored for it."""
-
-    def __init__(self, case: Case, baselines: ChosenBaselines) -> None:
-        self._case = case
-        self._baselines = baselines
-
-    def __call__(self, samples: Samples) -> Verdict:
-        """Judge the median against the stored one, or the throughput against a floor."""
-        return self._baselines.judge(self._case, samples.figures())

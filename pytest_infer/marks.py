@@ -79,7 +79,7 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
         if keyword not in valid:
             raise unknown("keyword", keyword, valid)
     narrowing = Narrowing(**{name: _tuple(name, value) for name, value in keywords.items()})
-    _check("model", narrowing.models, models.registered())
+    _check("model", narrowing.models, models.listed())
     _check("engine", narrowing.engines, engines.registered())
     _check("precision", narrowing.precisions, PRECISIONS)
     _check("task", narrowing.tasks, TASKS)

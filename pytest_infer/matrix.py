@@ -54,7 +54,7 @@ def make_matrix(
     why an engine's own version or hardware cannot do one of its precisions.
     """
     settings = _settings(config)
-    names = tuple(models.find(name).spec.name for name in config.models or models.registered())
+    names = _models(config)
     _demand(_named(config), missing)
     cases: list[Case] = []
     exclusions: list[Exclusion] = []
@@ -80,6 +80,15 @@ def make_matrix(
         tuple(sorted(cases, key=lambda case: (order[case.model], case.batch, case.id))),
         tuple(exclusions),
     )
+
+
+def _models(config: InferConfig) -> tuple[str, ...]:
+    """Return the models to test."""
+    known = models.listed()
+    for name in config.models:
+        if name not in known:
+            raise unknown("model", name, known)
+    return config.models or tuple(known)
 
 
 def _engines(config: InferConfig) -> tuple[str, ...]:

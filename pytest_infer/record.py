@@ -25,6 +25,7 @@ class Record:
     code: str
     message: str
     figures: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)
     runtime: Mapping[str, Any] = field(default_factory=dict)
 
@@ -44,6 +45,7 @@ def record_from_verdict(verdict: Verdict, case: Case, test: str, **origin: Any) 
         code=verdict.code,
         message=verdict.message,
         figures=dict(verdict.figures),
+        details=dict(verdict.details),
         **origin,
     )
 

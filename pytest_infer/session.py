@@ -20,6 +20,7 @@ from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
 from pytest_infer.matrix import make_matrix
+from pytest_infer.measurer import Measurer
 from pytest_infer.report_file import write_report
 from pytest_infer.timer import GpuTimer, Protocol
 from pytest_infer.torch_runner import missing_gpu
@@ -100,6 +101,17 @@ class InferSession:
         """Return what measures built engines."""
         protocol = Protocol(self.config.warmup, self.config.calls)
         return GpuTimer(self.hosts, protocol, self._exclusive)
+
+    @cached_property
+    def measurer(self) -> Measurer:
+        """Return what measures built engines for the gate."""
+        return Measurer(self.hosts, self.artefacts, self._exclusive)
+
+    @cached_property
+    def gated_cases(self) -> int:
+        """Return how many cases of this run the gate may fail, at least 1."""
+        gated = (self.baselines(case.engine, case.device).gated(case) for case in self.matrix.cases)
+        return max(1, sum(entry is not None for entry in gated))
 
     def baselines(self, engine: str, device: str) -> ChosenBaselines:
         """Return what an engine's cases are compared with on a device of its host's machine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pytest_infer.errors import explanation
 
@@ -26,6 +26,8 @@ class Verdict:
     message: str
     figures: Mapping[str, float] = field(default_factory=dict)
     """What was measured, units in the names."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What else is kept of it, JSON-able."""
 
 
 def failed(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
-    from pytest_infer.judges import BaselineJudge, Latency
+    from pytest_infer.judges import Latency
     from pytest_infer.timer import GpuTimer
     from pytest_infer.under_test import EngineUnderTest
 
@@ -23,4 +24,4 @@ def test_latency(
 ) -> None:
     """Percentiles, throughput and the speed-up over eager, timed in turns with it."""
     samples, eager_samples = gpu_timer.interleaved([engine, eager], feeds)
-    enforce(latency(samples, eager_samples), baseline(samples))
+    enforce(latency(samples, eager_samples), baseline(engine, feeds, samples))

@@ -10,16 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
-from pytest_infer.cache import Cache
+from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.measurement import ENGINE
+from pytest_infer.measuring import measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.engine import Array, Arrays, Evidence, GraphRequest, Missing
+    from pytest_infer.measurement import Measurement
     from pytest_infer.spec import Precision
+
+
+KIND = "engines"
+"""What built engines are in the cache."""
 
 
 @dataclass
@@ -28,6 +35,11 @@ class _Opened:
     device: str
     close: Callable[[], object]
     call: Callable[[], object] | None = None
+
+    def bound(self) -> Callable[[], object]:
+        if self.call is None:
+            raise RuntimeError("bind feeds before timing")
+        return self.call
 
 
 class EngineOperations:
@@ -77,7 +89,7 @@ class EngineOperations:
         def make(folder: Path) -> Mapping[str, Any]:
             return adapter.build(origin, wanted, folder)
 
-        entry = Cache(Path(cache)).entry("engines", key, make)
+        entry = Cache(Path(cache)).entry(KIND, key, make)
         return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
 
     def open(self, built: dict[str, Any]) -> int:
@@ -105,9 +117,18 @@ class EngineOperations:
     def time(self, runner: int, calls: int) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""
         opened = self._opened[runner]
-        if opened.call is None:
-            raise RuntimeError("bind feeds before timing")
-        return clock_for(opened.device)(opened.call, calls)
+        return clock_for(opened.device)(opened.bound(), calls)
+
+    def measure(self, arms: dict[str, int]) -> Measurement:
+        """Return what bound runners of one device, by arm, take in turns."""
+        opened = {name: self._opened[number] for name, number in arms.items()}
+        device = opened[ENGINE].device
+        return measure({name: each.bound() for name, each in opened.items()}, device)
+
+    def kept(self, cache: str, artefact: str) -> str:
+        """Return the folder of a built engine in ``cache``; empty if it is not there, or broken."""
+        found = read_entry(Path(cache, KIND, artefact))
+        return str(found.folder) if isinstance(found, Entry) else ""
 
     def close(self, runner: int) -> None:
         """Close a runner and free its memory."""

@@ -28,6 +28,13 @@ MODELS = ""
 """Names the host of the models where that is nobody else's: like this process, and here."""
 
 
+THREADS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "TVM_NUM_THREADS")
+"""The environment of a host that computes on so many threads.
+
+The limit is for compiled code that has a number of threads of its own in it.
+"""
+
+
 class HostPool:
     """Starts hosts when they are first needed, and new ones for those that died."""
 
@@ -82,9 +89,13 @@ class HostPool:
         return dict(self._sent.bytes)
 
     @contextmanager
-    def fresh(self, engine: str) -> Iterator[Host]:
-        """Start a host for one measurement, and end it afterwards."""
-        host = self._start(engine)
+    def fresh(self, engine: str, threads: int = 0) -> Iterator[Host]:
+        """Start a host for one measurement, and end it afterwards.
+
+        Libraries that take their number of threads from the environment find ``threads`` there,
+        unless it is 0.
+        """
+        host = self._start(engine, threads)
         try:
             yield host
         finally:
@@ -95,8 +106,10 @@ class HostPool:
         while self._shared:
             self._shared.popitem()[1].close()
 
-    def _start(self, engine: str) -> Host:
+    def _start(self, engine: str, threads: int = 0) -> Host:
         spec = self._specs.get(engine, DEFAULT)
+        if threads and spec != INLINE:
+            spec += "".join(f"//env:{name}={threads}" for name in THREADS)
         return start_host(
             spec,
             timeout_s=self._timeout_s,

@@ -40,6 +40,8 @@ class Model:
     """Return the names of the classes, in the order of their indices."""
     seed: Callable[[Any, Arrays], None] | None = None
     """Give the module its seeded weights in place, from feeds made of photographs."""
+    is_listed: bool = True
+    """It is a part of the matrix."""
 
 
 def model(
@@ -52,11 +54,13 @@ def model(
     postprocess: Callable[[Arrays], list[Arrays]] | None = None,
     labels: Callable[[], Sequence[str]] | None = None,
     seed: Callable[[nn.Module, Arrays], None] | None = None,
+    is_listed: bool = True,
 ) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
     """Register the decorated function, which creates a module, as a model of its name.
 
     A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
-    brings weights of its own. ``outputs`` are in the order in which the module returns them.
+    brings weights of its own. ``outputs`` are in the order in which the module returns them. A
+    model that is not listed is no part of the matrix, and no option or mark can name it.
     """
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
@@ -69,7 +73,7 @@ def model(
             dims=dims or {"batch": Dim()},
             brings_weights="pretrained" not in signature(create).parameters,
         )
-        _add(Model(spec, create, preprocess, postprocess, labels, seed))
+        _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
         return create
 
     return register
@@ -80,6 +84,11 @@ def registered() -> dict[str, Model]:
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return dict(sorted(_registry.items()))
+
+
+def listed() -> dict[str, Model]:
+    """Return every model of the matrix, sorted by name."""
+    return {name: model for name, model in registered().items() if model.is_listed}
 
 
 def find(name: str) -> Model:

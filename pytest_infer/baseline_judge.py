@@ -1,0 +1,193 @@
+"""The judge of baselines as a test gets it: it measures, and compares with what is stored."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_infer.baseline_file import Gate, StoredMeasurement
+from pytest_infer.chosen_baselines import GATE
+from pytest_infer.gate import (
+    CPU,
+    GPU,
+    LAUNCH_BOUND,
+    MOST_TRIES,
+    SHARED_CPU,
+    STORED_MEASUREMENTS,
+    Stored,
+    Terms,
+    measure_until_decided,
+    verdict_of,
+)
+from pytest_infer.measurer import FEW_CORES
+from pytest_infer.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_infer.baseline_file import Entry, Measured
+    from pytest_infer.chosen_baselines import ChosenBaselines
+    from pytest_infer.engine import Arrays
+    from pytest_infer.measurement import Measurement
+    from pytest_infer.measurer import Measurer, Setting
+    from pytest_infer.samples import Samples
+    from pytest_infer.spec import Case
+    from pytest_infer.under_test import EngineUnderTest
+
+PROTOCOL = 1
+"""What a measurement is: the reference net, the calibration kernel, the rounds, the statistic.
+
+A change to one of them makes stored measurements worthless, and raises this number.
+"""
+
+LAUNCH_SHARE = 0.8
+"""A GPU whose host needs this share of a call's time to launch it waits for the host."""
+
+
+class BaselineJudge:
+    """Judges a case's engine against what is stored for it."""
+
+    def __init__(
+        self,
+        case: Case,
+        baselines: ChosenBaselines,
+        measurer: Measurer,
+        *,
+        gated_cases: Callable[[], int],
+        runtime: Callable[[], dict[str, str]],
+    ) -> None:
+        self._case = case
+        self._baselines = baselines
+        self._measurer = measurer
+        self._gated_cases = gated_cases
+        self._runtime = runtime
+
+    def __call__(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
+        """Judge by the latency gate where measurements are stored, else ``samples`` by a floor.
+
+        With ``--update-baselines`` measure what is to be stored instead.
+        """
+        if self._baselines.is_updating:
+            return self._measured_anew(engine, feeds)
+        entry = self._baselines.gated(self._case)
+        if entry is None or entry.gate is None:
+            return self._baselines.judge_floor(self._case, samples.figures())
+        return self._gated(engine, feeds, entry, entry.gate)
+
+    def _gated(self, engine: EngineUnderTest, feeds: Arrays, entry: Entry, gate: Gate) -> Verdict:
+        setting = self._measurer.setting(self._case)
+        unlike = _unlike(gate, setting)
+        mend = self._baselines.storing_command(self._case)
+        if unlike:
+            message = (
+                f"{self._case.id} cannot be compared with its baseline: {unlike}; "
+                f"store it anew with {mend}"
+            )
+            return Verdict("baseline", "inconclusive", "unlike-key", message)
+        stored = Stored(
+            [each.theta for each in gate.measurements], [each.rho for each in gate.measurements]
+        )
+        first = self._measurer(engine, feeds)
+        terms = terms_of(setting, first)
+        looks = iter([first])
+        kept = partial(self._kept_folder, gate, entry)
+
+        def look() -> Measurement:
+            return next(looks, None) or self._measurer(engine, feeds, kept())
+
+        decision, taken = measure_until_decided(look, stored, terms, cases=self._gated_cases())
+        return verdict_of(
+            decision,
+            taken,
+            stored,
+            terms,
+            subject=self._case.id,
+            mend=mend,
+            since=self._since(entry),
+        )
+
+    def _kept_folder(self, gate: Gate, entry: Entry) -> str:
+        """Return where the stored artefact is kept, if comparing with it tells anything.
+
+        Run by another version of the library, the old artefact would be as slow as the new one.
+        """
+        if not gate.artefact or _versions(entry) != self._runtime():
+            return ""
+        return self._measurer.kept_folder(self._case, gate.artefact)
+
+    def _since(self, entry: Entry) -> str:
+        """Return which versions are others than those of the baseline."""
+        old, new = _versions(entry), self._runtime()
+        changed = [
+            f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)
+        ]
+        return f"since then: {', '.join(changed)}" if changed else ""
+
+    def _measured_anew(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
+        """Take as many measurements as a baseline has, of a fresh process each."""
+        looks: list[Measurement] = []
+        usable: list[Measurement] = []
+        while len(usable) < STORED_MEASUREMENTS and len(looks) < 2 * MOST_TRIES:
+            looks.append(self._measurer(engine, feeds))
+            usable = [each for each in looks if each.is_usable]
+        if len(usable) < STORED_MEASUREMENTS:
+            told = "; ".join(each.told() for each in looks)
+            message = (
+                f"{self._case.id} is not to be stored: {len(usable)} of {len(looks)} measurements "
+                f"are usable ({told}); run again on a quiet device"
+            )
+            return Verdict("baseline", "inconclusive", "inconclusive-noisy", message)
+        setting = self._measurer.setting(self._case)
+        gate = Gate(
+            protocol=PROTOCOL,
+            clock=setting.clock,
+            threads=setting.threads,
+            measurements=[
+                StoredMeasurement(
+                    theta=round(each.theta, 6),
+                    rho=round(each.rho, 6),
+                    engine_ms=float(f"{each.engine_ms:.6g}"),
+                    rounds=each.kept,
+                )
+                for each in usable
+            ],
+            artefact=Path(engine.built.folder).name,
+        )
+        message = f"{self._case.id} is to be stored, by {len(usable)} measurements"
+        return Verdict(
+            "baseline",
+            "new",
+            "to-be-stored",
+            message,
+            details={GATE: msgspec.to_builtins(gate)},
+        )
+
+
+def terms_of(setting: Setting, measurement: Measurement) -> Terms:
+    """Return the terms on which a case is gated: by its device, and what a first look shows."""
+    if setting.clock == "monotonic":
+        return SHARED_CPU if setting.cores <= FEW_CORES else CPU
+    share = measurement.enqueue_share
+    return LAUNCH_BOUND if share is not None and share >= LAUNCH_SHARE else GPU
+
+
+def _unlike(gate: Gate, setting: Setting) -> str:
+    """Return what makes a stored entry another measurement than today's; empty if nothing does."""
+    pairs = (
+        ("protocol", gate.protocol, PROTOCOL),
+        ("clock", gate.clock, setting.clock),
+        ("threads", gate.threads, setting.threads),
+    )
+    return ", ".join(
+        f"its {name} was {old}, and is {new} now" for name, old, new in pairs if old != new
+    )
+
+
+def _versions(entry: Entry) -> dict[str, str]:
+    provenance: Measured = entry.provenance  # type: ignore[assignment] # measured, if gated
+    return dict(provenance.versions)

@@ -1,0 +1,262 @@
+"""The latency gate: whether an engine is slower than its stored measurements say.
+
+The unit is the measurement: one fresh process, in which the engine and a frozen reference net take
+turns. ``docs/gate.md`` has the reasons, and the error rates that were measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, isfinite, log, sqrt
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Literal
+
+from pytest_infer.verdict import Verdict, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_infer.measurement import Measurement
+
+FALSE_ALARM = 0.01
+"""The chance of a false failure that a run may have, over all its gated cases together."""
+
+PRIOR_WEIGHT = 10
+"""Degrees of freedom that the spread known from experiments has beside the entry's own."""
+
+STORED_MEASUREMENTS = 5
+LOOKS = 3
+"""Usable measurements behind a failure."""
+MOST_TRIES = 6
+
+THROTTLED = ("thermal", "sw-thermal", "power-brake", "power-cap", "hw-slowdown", "clock")
+"""Reasons of dropped rounds that are the device's own."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How large a regression is worth stopping for, and how far measurements spread by nature."""
+
+    name: str
+    delta: float
+    """The least share of a slowdown that fails."""
+    spread: float
+    """Standard deviation of theta between processes where nothing has changed."""
+    engine_delta: float
+    """The same for the reference net over the calibration kernel: a slower engine altogether."""
+
+
+SHARED_CPU = Terms("CPU of at most 4 cores", delta=0.03, spread=0.01, engine_delta=0.10)
+CPU = Terms("CPU", delta=0.02, spread=0.01, engine_delta=0.10)
+GPU = Terms("GPU", delta=0.007, spread=0.002, engine_delta=0.02)
+LAUNCH_BOUND = Terms("GPU, bound by launches", delta=0.05, spread=0.02, engine_delta=0.10)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a baseline holds of a case: a few measurements of it, each of a process of its own."""
+
+    thetas: Sequence[float]
+    rhos: Sequence[float]
+
+
+Outcome = Literal["unchanged", "regressed", "engine-regressed", "improved", "noisy", "throttled"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the looks say, in shares: 0.05 is 5 % slower."""
+
+    outcome: Outcome
+    change: float
+    """Of the engine against the reference net."""
+    limit: float
+    engine_change: float
+    """Of the reference net against the calibration kernel."""
+    spread: float
+    """Pooled standard deviation of one measurement."""
+    duet: float | None = None
+    """Of the engine against its stored artefact, measured beside it."""
+
+
+def decide(
+    stored: Stored, looks: Sequence[Measurement], terms: Terms, *, cases: int = 1
+) -> Decision | None:
+    """Return the decision, None if another look is needed.
+
+    One look that shows less than half of ``terms.delta`` either way is the end of it. Otherwise
+    `LOOKS` usable ones are pooled: it failed if their mean differs from the stored one by more than
+    ``terms.delta`` and by more than chance explains (one-sided t, its error shared out among the
+    run's gated ``cases``); and if the stored artefact is at hand, only if the engine is slower than
+    it by at least half as much.
+    """
+    usable = [each for each in looks if each.is_usable]
+    if len(usable) == 1:
+        first = _decision(stored, usable, terms, cases)
+        is_calm = abs(_log(first.change)) <= terms.delta / 2
+        if is_calm and _log(first.engine_change) <= terms.engine_delta / 2:
+            return first
+    if len(usable) < LOOKS:
+        return None if len(looks) < MOST_TRIES else _undecided(looks, stored, terms, cases)
+    return _decision(stored, usable, terms, cases)
+
+
+def measure_until_decided(
+    measure: Callable[[], Measurement], stored: Stored, terms: Terms, *, cases: int
+) -> tuple[Decision, list[Measurement]]:
+    """Return the decision, and every measurement that was needed."""
+    looks: list[Measurement] = []
+    decision = None
+    while decision is None:
+        looks.append(measure())
+        decision = decide(stored, looks, terms, cases=cases)
+    return decision, looks
+
+
+def pooled_spread(values: Sequence[float], prior: float) -> float:
+    """Return the standard deviation from few ``values`` and what is known before them."""
+    own = (len(values) - 1) * stdev(values) ** 2 if len(values) > 1 else 0.0
+    return sqrt((PRIOR_WEIGHT * prior**2 + own) / (PRIOR_WEIGHT + max(len(values) - 1, 0)))
+
+
+def quantile(chance: float, freedom: int) -> float:
+    """Return Student's t that is exceeded by ``chance``, with ``freedom`` degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 1 - chance))
+
+
+def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int) -> Decision:
+    change = fmean(each.theta for each in usable) - fmean(stored.thetas)
+    spread = pooled_spread(stored.thetas, terms.spread)
+    engine_change = fmean(each.rho for each in usable) - fmean(stored.rhos)
+    limit = _limit(terms.delta, spread, len(stored.thetas), len(usable), cases)
+    engine_spread = pooled_spread(stored.rhos, terms.engine_delta / 4)
+    engine_limit = _limit(terms.engine_delta, engine_spread, len(stored.rhos), len(usable), cases)
+    duets = [each.duet for each in usable if each.duet is not None]
+    duet = fmean(duets) if duets else None
+    outcome: Outcome = "unchanged"
+    if len(usable) >= LOOKS:
+        is_confirmed = duet is None or duet > log(1 + terms.delta) / 2
+        if change > limit and is_confirmed:
+            outcome = "regressed"
+        elif engine_change > engine_limit:
+            outcome = "engine-regressed"
+        elif change < -limit:
+            outcome = "improved"
+    return Decision(
+        outcome,
+        change=exp(change) - 1,
+        limit=exp(limit) - 1,
+        engine_change=exp(engine_change) - 1,
+        spread=spread,
+        duet=None if duet is None else exp(duet) - 1,
+    )
+
+
+def _limit(delta: float, spread: float, stored: int, looks: int, cases: int) -> float:
+    chance = quantile(FALSE_ALARM / cases, PRIOR_WEIGHT + stored - 1)
+    return max(log(1 + delta), chance * spread * sqrt(1 / looks + 1 / stored))
+
+
+def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases: int) -> Decision:
+    dropped = {reason for each in looks for reason in each.dropped}
+    throttled = any(reason in THROTTLED for reason in dropped)
+    known = [each for each in looks if isfinite(each.theta)]
+    nothing = Decision("noisy", float("nan"), float("nan"), float("nan"), terms.spread)
+    base = _decision(stored, known, terms, cases) if known else nothing
+    return Decision(
+        "throttled" if throttled else "noisy",
+        base.change,
+        base.limit,
+        base.engine_change,
+        base.spread,
+        base.duet,
+    )
+
+
+def _log(share: float) -> float:
+    return log(1 + share)
+
+
+def verdict_of(
+    decision: Decision,
+    looks: Sequence[Measurement],
+    stored: Stored,
+    terms: Terms,
+    *,
+    subject: str,
+    mend: str,
+    since: str = "",
+) -> Verdict:
+    """Return the verdict; ``since`` says what is known to have changed, ``mend`` stores anew.
+
+    Pass: ``unchanged``, ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive:
+    ``inconclusive-noisy``, ``inconclusive-throttled``.
+    """
+    figures = _figures(decision, looks)
+    why = "\n".join(_reasons(decision, looks, stored, terms)) + (f"\n{since}" if since else "")
+    if decision.outcome == "regressed":
+        return failed(
+            "baseline",
+            "regressed",
+            what=f"{subject} regressed: {decision.change:+.1%} against the reference net",
+            why=why,
+            mend=f"find what became slow, or accept it: {mend}",
+            figures=figures,
+        )
+    if decision.outcome == "engine-regressed":
+        return failed(
+            "baseline",
+            "engine-regressed",
+            what=f"{subject}: its whole engine is slower, {decision.engine_change:+.1%} on the "
+            "reference net",
+            why=why,
+            mend=f"look for what changed in the engine or on the machine, or accept it: {mend}",
+            figures=figures,
+        )
+    if decision.outcome in {"noisy", "throttled"}:
+        code = f"inconclusive-{decision.outcome}"
+        message = (
+            f"{subject}: no verdict after {len(looks)} measurements, the device was "
+            f"{'slowed down' if decision.outcome == 'throttled' else 'not quiet'}: {why}; "
+            "run again on a quiet, cool device"
+        )
+        return Verdict("baseline", "inconclusive", code, message, figures)
+    if decision.outcome == "improved":
+        message = f"{subject} improved: {decision.change:+.1%}; keep it with {mend}; {why}"
+        return Verdict("baseline", "pass", "improved", message, figures)
+    return Verdict("baseline", "pass", "unchanged", f"{subject} is unchanged: {why}", figures)
+
+
+def _reasons(
+    decision: Decision, looks: Sequence[Measurement], stored: Stored, terms: Terms
+) -> list[str]:
+    usable = [each for each in looks if each.is_usable]
+    allowed = f"{decision.limit:.2%} is allowed ({terms.name})"
+    looked = f"{len(usable)} of {len(looks)} measurements"
+    reasons = [
+        f"{decision.change:+.2%} against the reference net in {looked}, {allowed}",
+        f"stored: {len(stored.thetas)} measurements, which spread by {decision.spread:.2%}",
+        f"the engine itself: {decision.engine_change:+.1%} on the reference net",
+    ]
+    if decision.duet is not None:
+        reasons.append(f"against the stored artefact beside it: {decision.duet:+.2%}")
+    return reasons + [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
+
+
+def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, float]:
+    figures = {
+        "theta": fmean(each.theta for each in looks),
+        "change": decision.change,
+        "limit": decision.limit,
+        "engine_change": decision.engine_change,
+        "spread": decision.spread,
+        "measurements": float(len(looks)),
+        "rounds_kept": float(sum(each.kept for each in looks)),
+        "rounds_dropped": float(sum(sum(each.dropped.values()) for each in looks)),
+    }
+    if decision.duet is not None:
+        figures["duet_change"] = decision.duet
+    return {name: value for name, value in figures.items() if isfinite(value)}

@@ -1,0 +1,97 @@
+"""What one fresh process says of an engine's speed: a ratio, and what it stands on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import log
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_infer.rounds import Round
+
+ENGINE, REFERENCE, CALIBRATION, STORED = "engine", "reference", "calibration", "stored"
+"""The arms: the engine under test, the frozen net in the same engine, a kernel of a fixed length
+that no inference library runs, and the engine's old artefact where it was kept."""
+
+LEAST_ROUNDS = 5
+CLOCK_LIMIT = 0.03
+"""A round whose calibration kernel differs by this share from the median ran at another clock."""
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Medians over the rounds that nothing disturbed."""
+
+    theta: float
+    """ln(engine / reference net)."""
+    rho: float
+    """ln(reference net / calibration kernel): a slowdown of the whole engine shows here."""
+    engine_ms: float
+    kept: int
+    """Rounds that count."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Rounds that do not, by reason."""
+    duet: float | None = None
+    """ln(engine / its stored artefact), None if that was not kept."""
+    enqueue_share: float | None = None
+    """How much of a call's time on the GPU the host needed to launch it; None on a CPU."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether enough rounds count."""
+        return self.kept >= LEAST_ROUNDS
+
+    def told(self) -> str:
+        """Return how many rounds count, and why others do not."""
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
+        return f"{self.kept} of {self.kept + sum(self.dropped.values())} rounds kept" + (
+            f" (dropped: {why})" if why else ""
+        )
+
+
+def measurement_from_rounds(
+    rounds: Sequence[Round], *, checks_clock: bool = False, **about: Any
+) -> Measurement:
+    """Return the measurement that ``rounds`` make; with none that counts, its figures are NaN.
+
+    ``checks_clock`` drops rounds in which the calibration kernel, whose cycles are fixed, took
+    another time.
+    """
+    judged = _with_clock(rounds) if checks_clock else rounds
+    clean = [each.medians_ns for each in judged if not each.disturbance]
+    dropped = Counter(each.disturbance for each in judged if each.disturbance)
+    has_stored = bool(clean) and STORED in clean[0]
+    return Measurement(
+        theta=_log_ratio(clean, ENGINE, REFERENCE),
+        rho=_log_ratio(clean, REFERENCE, CALIBRATION),
+        engine_ms=median(each[ENGINE] for each in clean) / NS_PER_MS if clean else float("nan"),
+        kept=len(clean),
+        dropped=dict(dropped),
+        duet=_log_ratio(clean, ENGINE, STORED) if has_stored else None,
+        **about,
+    )
+
+
+def _log_ratio(rounds: Sequence[Mapping[str, float]], over: str, under: str) -> float:
+    if not rounds:
+        return float("nan")
+    return median(log(each[over] / each[under]) for each in rounds)
+
+
+def _with_clock(rounds: Sequence[Round]) -> list[Round]:
+    clean = [each.medians_ns[CALIBRATION] for each in rounds if not each.disturbance]
+    if not clean:
+        return list(rounds)
+    usual = median(clean)
+    return [
+        replace(each, disturbance="clock")
+        if not each.disturbance and abs(each.medians_ns[CALIBRATION] / usual - 1) > CLOCK_LIMIT
+        else each
+        for each in rounds
+    ]

@@ -1,0 +1,64 @@
+"""One measurement, in the process in which it counts: arms, clock and watch of a device."""
+
+from __future__ import annotations
+
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pytest_infer.calibration import matrix_product
+from pytest_infer.clock import clock_probe, time_on_cpu, time_on_gpu
+from pytest_infer.cpu_watch import CpuWatch
+from pytest_infer.gpu_watch import GpuWatch
+from pytest_infer.measurement import CALIBRATION, ENGINE, Measurement, measurement_from_rounds
+from pytest_infer.rounds import Plan, time_rounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_infer.rounds import Arm
+
+
+def measure(calls: Mapping[str, Callable[[], object]], device: str) -> Measurement:
+    """Return what bound calls take on ``device``, by arm, beside its calibration kernel.
+
+    A call of the arms is synchronous on a CPU and may be asynchronous on a GPU.
+    """
+    return _on_gpu(calls, device) if device.startswith("cuda") else _on_cpu(calls)
+
+
+def _on_cpu(calls: Mapping[str, Callable[[], object]]) -> Measurement:
+    arms = {name: _timed_on_cpu(call) for name, call in calls.items()}
+    arms[CALIBRATION] = _timed_on_cpu(matrix_product())
+    watch = CpuWatch()
+    timed = time_rounds(arms, watch, Plan(), Random())  # noqa: S311 - an order, not a secret
+    return measurement_from_rounds(timed.rounds, environment=watch.report())
+
+
+def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str) -> Measurement:
+    shares: list[float] = []
+    arms = {name: _timed_on_gpu(call, [] if name != ENGINE else shares) for name, call in calls.items()}
+    probe, watch = clock_probe(device), GpuWatch(device)
+    arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
+    timed = time_rounds(arms, watch, Plan(), Random())  # noqa: S311 - an order, not a secret
+    return measurement_from_rounds(
+        timed.rounds,
+        checks_clock=True,
+        enqueue_share=median(shares),
+        environment=watch.report(),
+    )
+
+
+def _timed_on_cpu(call: Callable[[], object]) -> Arm:
+    return lambda calls: time_on_cpu(call, calls)["monotonic"]
+
+
+def _timed_on_gpu(call: Callable[[], object], shares: list[float]) -> Arm:
+    """Return an arm that appends to ``shares`` how much of its time each block's launches took."""
+
+    def timed(calls: int) -> list[int]:
+        durations = time_on_gpu(call, calls)
+        shares.append(median(durations["enqueue"]) / median(durations["cuda-event"]))
+        return durations["cuda-event"]
+
+    return timed

@@ -1,0 +1,162 @@
+"""Time several calls in rounds, in turns, and keep what was not disturbed.
+
+This runs in the engine host, which is a fresh process. It knows neither engines nor devices: an
+arm times as many calls as it is asked for, a watch says what disturbed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from statistics import median
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from random import Random
+
+Arm: TypeAlias = "Callable[[int], Sequence[int]]"
+"""Make so many calls, and return each one's duration in ns."""
+
+NS_PER_S = 1_000_000_000
+
+
+class Watch(Protocol):
+    """What can see that something else used the device."""
+
+    def mark(self) -> Any:
+        """Return the state before a block."""
+        ...
+
+    def disturbance(self, since: Any, wall_ns: int) -> str | None:
+        """Return the reason why the block since the mark is no good, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured; durations in seconds."""
+
+    block_s: float = 0.02
+    """A block lasts at least so long, ..."""
+    block_calls: int = 5
+    """... and has so many calls, unless they last longer than ``long_block_s``."""
+    long_block_s: float = 0.1
+    first_calls_s: float = 0.2
+    """A call this long is not warmed up by others: none is discarded at the start of its block."""
+    window_calls: int = 10
+    window_s: float = 0.1
+    steady: float = 0.01
+    """Two windows whose medians differ by less than this share are warm."""
+    least_warmup_s: float = 0.3
+    most_warmup_s: float = 3.0
+    """Per arm."""
+    clean_rounds: int = 12
+    most_rounds: int = 40
+    most_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """One block of every arm: the median duration of its calls in ns, and what disturbed them."""
+
+    medians_ns: Mapping[str, float]
+    disturbance: str = ""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What was timed in one process."""
+
+    rounds: tuple[Round, ...]
+    warmup_calls: Mapping[str, int] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+
+def time_rounds(
+    arms: Mapping[str, Arm],
+    watch: Watch,
+    plan: Plan,
+    order: Random,
+    now_ns: Callable[[], int] = perf_counter_ns,
+) -> Rounds:
+    """Warm up every arm, then time all of them in rounds, each in a random ``order``.
+
+    It ends after ``clean_rounds`` that nothing disturbed, or after ``most_rounds`` or ``most_s``.
+    """
+    began = now_ns()
+    warmth = {name: _warm_up(arm, plan, now_ns) for name, arm in arms.items()}
+    calls = {name: block_calls(each.call_ns, plan) for name, each in warmth.items()}
+    start = now_ns()
+    rounds: list[Round] = []
+    clean = 0
+    while (
+        clean < plan.clean_rounds
+        and len(rounds) < plan.most_rounds
+        and now_ns() - start < plan.most_s * NS_PER_S
+    ):
+        rounds.append(_round(arms, calls, watch, order, now_ns))
+        clean += not rounds[-1].disturbance
+    return Rounds(
+        tuple(rounds),
+        {name: each.calls for name, each in warmth.items()},
+        (now_ns() - began) / NS_PER_S,
+    )
+
+
+@dataclass(frozen=True)
+class _Warmth:
+    """How long a warm call takes, and how many were needed."""
+
+    call_ns: float
+    calls: int
+
+
+def _warm_up(arm: Arm, plan: Plan, now_ns: Callable[[], int]) -> _Warmth:
+    """Call until two windows agree, within the time that a plan allows."""
+    began = now_ns()
+    call_ns = float(arm(1)[0])  # loads, allocates, chooses kernels: no measure of anything
+    call_ns, calls, before = float(arm(1)[0]), 2, 0.0
+    while True:
+        elapsed_s = (now_ns() - began) / NS_PER_S
+        is_steady = before > 0 and abs(call_ns / before - 1) <= plan.steady
+        if (is_steady and elapsed_s >= plan.least_warmup_s) or elapsed_s >= plan.most_warmup_s:
+            return _Warmth(call_ns, calls)
+        fitting = ceil(plan.window_s * NS_PER_S / call_ns)
+        window = arm(max(1, min(plan.window_calls, fitting)))
+        before, call_ns = call_ns, float(median(window))
+        calls += len(window)
+
+
+def _round(
+    arms: Mapping[str, Arm],
+    calls: Mapping[str, tuple[int, int]],
+    watch: Watch,
+    order: Random,
+    now_ns: Callable[[], int],
+) -> Round:
+    medians, disturbances = {}, []
+    for name in order.sample(list(arms), len(arms)):
+        discarded, timed = calls[name]
+        if discarded:
+            arms[name](discarded)
+        mark, began = watch.mark(), now_ns()
+        medians[name] = float(median(arms[name](timed)))
+        disturbance = watch.disturbance(mark, now_ns() - began)
+        if disturbance:
+            disturbances.append(disturbance)
+    return Round({name: medians[name] for name in arms}, next(iter(disturbances), ""))
+
+
+def block_calls(call_ns: float, plan: Plan) -> tuple[int, int]:
+    """Return how many calls of a block are discarded, and how many are timed.
+
+    The first calls find the caches full of what other arms left there.
+    """
+    call_s = call_ns / NS_PER_S
+    filling = ceil(plan.block_s / call_s)
+    timed = max(1, filling, min(plan.block_calls, int(plan.long_block_s / call_s)))
+    if call_s >= plan.first_calls_s:
+        return 0, timed
+    return (2 if timed >= plan.block_calls else 1), timed
