@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Durations = dict[str, list[int]]
-"""Durations in ns by the clock that was read: ``monotonic``, ``cuda-event``."""
+"""Durations in ns by what was read: ``monotonic``, ``cuda-event``; ``enqueue`` on a GPU."""
+
+PROBE_CYCLES = 400_000
+"""How long the probe of a GPU's clock spins: about 200 us at 2 GHz."""
+
+LEAD_CYCLES = 100_000
+"""How long the GPU is kept busy before the probe, so that the host gets ahead of it."""
+
+L2_BUFFERS = 2
+"""How many times the size of the L2 cache is overwritten to empty it."""
 
 
-def clock_for(device: str) -> Callable[[Callable[[], object], int], Durations]:
-    """Return the function that times calls on ``device``."""
-    return time_on_gpu if device.startswith("cuda") else time_on_cpu
+def clock_for(
+    device: str, *, cold_l2: bool = False
+) -> Callable[[Callable[[], object], int], Durations]:
+    """Return the function that times calls on ``device``; only a GPU's L2 can be made cold."""
+    if not device.startswith("cuda"):
+        return time_on_cpu
+    return partial(time_on_gpu, cold_l2=True) if cold_l2 else time_on_gpu
 
 
 def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
@@ -30,31 +43,84 @@ def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
     return {"monotonic": durations}
 
 
-def time_on_gpu(call: Callable[[], object], calls: int) -> Durations:
-    """Time each call by CUDA events on its stream, and by the host from launch to end.
+def time_on_gpu(call: Callable[[], object], calls: int, *, cold_l2: bool = False) -> Durations:
+    """Time each call by CUDA events on its stream, and by the host: until it returns, and ends.
 
     A call enqueues its work on torch's current stream, which is one of the clock's own meanwhile:
     on the default stream TensorRT synchronizes more than it has to.
 
     An event pair spans what the device did and the gaps in which it waited for the host; it
-    has a resolution of about 0.5 us (CUDA runtime API, ``cudaEventElapsedTime``).
+    has a resolution of about 0.5 us (CUDA runtime API, ``cudaEventElapsedTime``). ``enqueue`` is
+    how long the host took until ``call`` returned. With ``cold_l2`` the L2 cache is overwritten
+    before each call, outside of all three.
     """
     import torch
 
-    stream = _stream(torch.cuda.current_device())
+    device = torch.cuda.current_device()
+    stream = _stream(device)
     stream.wait_stream(torch.cuda.current_stream())  # it may still be making the feeds
-    wall, events = [], []
+    wall, events, enqueue = [], [], []
     with torch.cuda.stream(stream):
         for _ in range(calls):
-            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            if cold_l2:
+                _overwrite_l2(device)
+            start, stop = _event_pair()
             began = perf_counter_ns()
             start.record()
+            called = perf_counter_ns()
             call()
+            enqueue.append(perf_counter_ns() - called)
             stop.record()
             stop.synchronize()
             wall.append(perf_counter_ns() - began)
             events.append(_elapsed_ns(start, stop))
-    return {"cuda-event": events, "monotonic": wall}
+    return {"cuda-event": events, "monotonic": wall, "enqueue": enqueue}
+
+
+def clock_probe(device: str) -> Callable[[], int]:
+    """Return a function that spins for `PROBE_CYCLES` on ``device``, and returns the ns that took.
+
+    Cycles over ns is the effective clock of the SMs in GHz. The GPU is busy already when the probe
+    is enqueued: the events span no time of the host's.
+    """
+    import torch
+
+    def probe() -> int:
+        with torch.cuda.device(device):
+            stream = _stream(torch.cuda.current_device())
+            with torch.cuda.stream(stream):
+                start, stop = _event_pair()
+                torch.cuda._sleep(LEAD_CYCLES)  # noqa: SLF001 - torch has no public spin
+                start.record()
+                torch.cuda._sleep(PROBE_CYCLES)  # noqa: SLF001
+                stop.record()
+                stop.synchronize()
+        return _elapsed_ns(start, stop)
+
+    probe()  # the first loads the kernel
+    return probe
+
+
+def _event_pair() -> tuple[Any, Any]:
+    import torch
+
+    return torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+
+
+def _overwrite_l2(device: int) -> None:
+    """Fill the L2 cache with what no call reads, and wait for the end of it."""
+    import torch
+
+    _l2_buffer(device).zero_()
+    torch.cuda.current_stream().synchronize()
+
+
+@cache
+def _l2_buffer(device: int) -> Any:
+    import torch
+
+    size = L2_BUFFERS * torch.cuda.get_device_properties(device).L2_cache_size
+    return torch.empty(size, dtype=torch.uint8, device=f"cuda:{device}")
 
 
 @cache

@@ -37,7 +37,9 @@ def _on_cpu(calls: Mapping[str, Callable[[], object]]) -> Measurement:
 
 def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str) -> Measurement:
     shares: list[float] = []
-    arms = {name: _timed_on_gpu(call, [] if name != ENGINE else shares) for name, call in calls.items()}
+    arms = {
+        name: _timed_on_gpu(call, [] if name != ENGINE else shares) for name, call in calls.items()
+    }
     probe, watch = clock_probe(device), GpuWatch(device)
     arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
     timed = time_rounds(arms, watch, Plan(), Random())  # noqa: S311 - an order, not a secret

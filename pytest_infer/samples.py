@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import quantiles
+from statistics import median, quantiles
 
 from pytest_infer.errors import TimingError
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+
+LAUNCH_BOUND = 0.8
+"""From this share of its time on the device a call is bound by how fast the host enqueues it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ class Samples:
     """The same calls by the host's monotonic clock, from launch to end; empty if not read."""
     machine: str = ""
     """Where they were taken."""
+    enqueue_ns: tuple[int, ...] = ()
+    """How long the host took for the same calls until they returned; empty on a CPU."""
+    is_l2_cold: bool = False
+    """The GPU's L2 cache was overwritten before each call."""
 
     def __post_init__(self) -> None:
         if not self.durations_ns or min(self.durations_ns) <= 0:
@@ -45,12 +52,37 @@ class Samples:
         """Return rows (images) per second at the median duration."""
         return self.batch * 1000 / self.percentile_ms(50)
 
+    @property
+    def launch_share(self) -> float | None:
+        """Return the median over the calls of enqueueing over the time on the device.
+
+        A device that is kept busy works on while the host has long returned: the share is small.
+        One that waits for the host ends with the last launch, soon after the call returns: the
+        share is near 1, whatever the device itself could do. None where it was not read, on a CPU.
+        """
+        if not self.enqueue_ns:
+            return None
+        pairs = zip(self.enqueue_ns, self.durations_ns, strict=True)
+        return median(enqueue / duration for enqueue, duration in pairs)
+
+    @property
+    def is_launch_bound(self) -> bool | None:
+        """Return whether the host, and not the device, decides how long a call takes.
+
+        A call that waits for the device itself, or that fills the queue of launches (about a
+        thousand), is counted as such too. None where it is not known, on a CPU.
+        """
+        share = self.launch_share
+        return None if share is None else share >= LAUNCH_BOUND
+
     def figures(self) -> dict[str, float]:
         """Return what a report shows and a baseline stores."""
+        share = {} if self.launch_share is None else {"launch_share": self.launch_share}
         return {
             "p50_ms": self.percentile_ms(50),
             "p90_ms": self.percentile_ms(90),
             "p99_ms": self.percentile_ms(99),
             "throughput_per_s": self.throughput_per_s,
             "calls": len(self.durations_ns),
+            **share,
         }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.samples import NS_PER_S, Samples
+from pytest_infer.split import Split, split_from_durations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,21 +47,31 @@ class GpuTimer:
         self._protocol = protocol
         self._exclusive = exclusive
 
-    def __call__(self, engine: EngineUnderTest, feeds: Arrays) -> Samples:
+    def __call__(self, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False) -> Samples:
         """Return the durations of calls on feeds that are resident on the device."""
-        return self.interleaved([engine], feeds)[0]
+        return self.interleaved([engine], feeds, cold_l2=cold_l2)[0]
 
-    def interleaved(self, engines: Sequence[EngineUnderTest], feeds: Arrays) -> list[Samples]:
+    def interleaved(
+        self, engines: Sequence[EngineUnderTest], feeds: Arrays, *, cold_l2: bool = False
+    ) -> list[Samples]:
         """Return the samples of several engines, timed in turns within the same seconds.
 
         Each gets a process of its own, so that neither their libraries nor their thread pools
         meet; nothing else of this package runs on the devices meanwhile. An engine that is named
-        twice is timed once.
+        twice is timed once. With ``cold_l2`` a GPU's L2 cache is overwritten before each call;
+        raise `TimingError` for another device.
         """
+        if cold_l2:
+            _check_l2(engines)
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in engines]))
             arms = {
-                case: _Arm(stack.enter_context(self._hosts.fresh(case.engine)), engine, feeds)
+                case: _Arm(
+                    stack.enter_context(self._hosts.fresh(case.engine)),
+                    engine,
+                    feeds,
+                    cold_l2=cold_l2,
+                )
                 for case, engine in {engine.case: engine for engine in engines}.items()
             }
             for arm in arms.values():
@@ -71,14 +82,28 @@ class GpuTimer:
                     arm.round(number)
             return [arms[engine.case].samples() for engine in engines]
 
+    def split(self, engine: EngineUnderTest, feeds: Arrays) -> Split:
+        """Return where the time goes: copies to and from the GPU, launches, computation.
+
+        On a CPU there is only the computation.
+        """
+        name = engine.case.engine
+        with self._exclusive([name]), self._hosts.fresh(name) as host:
+            arm = _Arm(host, engine, feeds)
+            arm.warm_up(self._protocol)
+            return arm.split(feeds)
+
 
 class _Arm:
     """One engine in its host, during one measurement."""
 
-    def __init__(self, host: Host, engine: EngineUnderTest, feeds: Arrays) -> None:
+    def __init__(
+        self, host: Host, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False
+    ) -> None:
         self._host = host
         self._name = engine.case.id
         self._batch = engine.case.batch
+        self._cold_l2 = cold_l2
         self._runner = self._call("engine.open", LoadError, built=engine.built)
         self._call("engine.bind", runner=self._runner, feeds=feeds)
         self._durations: dict[str, list[int]] = {}
@@ -119,7 +144,16 @@ class _Arm:
             warmup_calls=self._warmup_calls,
             wall_ns=tuple(self._durations["monotonic"]),
             machine=self._host.place.machine,
+            enqueue_ns=tuple(self._durations.get("enqueue", ())),
+            is_l2_cold=self._cold_l2,
         )
+
+    def split(self, feeds: Arrays) -> Split:
+        """Return the medians of the parts of as many calls as a measurement has."""
+        durations = self._call(
+            "engine.split", runner=self._runner, feeds=feeds, calls=sum(self._calls)
+        )
+        return split_from_durations(durations)
 
     def _is_warm(self, protocol: Protocol, elapsed_s: float) -> bool:
         if protocol.warmup is not None:
@@ -127,7 +161,9 @@ class _Arm:
         return self._warmup_calls >= WARMUP_CALLS and elapsed_s >= WARMUP_S
 
     def _times(self, calls: int) -> dict[str, list[int]]:
-        times: dict[str, list[int]] = self._call("engine.time", runner=self._runner, calls=calls)
+        times: dict[str, list[int]] = self._call(
+            "engine.time", runner=self._runner, calls=calls, cold_l2=self._cold_l2
+        )
         return times
 
     def _time(self, calls: int) -> list[int]:
@@ -140,3 +176,14 @@ class _Arm:
 def _calls_for(duration_ns: int) -> int:
     fitting = int(TIMED_S * NS_PER_S / duration_ns)
     return min(max(fitting, MIN_CALLS), MAX_CALLS)
+
+
+def _check_l2(engines: Sequence[EngineUnderTest]) -> None:
+    """Raise `TimingError` unless every engine is on a GPU, the one device whose L2 is emptied."""
+    for engine in engines:
+        if not engine.case.device.startswith("cuda"):
+            raise TimingError(
+                f"cannot time {engine.case.id} with a cold L2",
+                why=f"it runs on {engine.case.device}, and only a GPU's L2 can be emptied",
+                mend="leave out cold_l2=True, or choose a GPU (--infer-device=cuda:0)",
+            )

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
 from pytest_infer.cache import Cache, Entry, read_entry
-from pytest_infer.clock import clock_for
+from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.measurement import ENGINE
 from pytest_infer.measuring import measure
+from pytest_infer.transfers import transfers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,10 +116,29 @@ class EngineOperations:
         opened = self._opened[runner]
         opened.call = opened.runner.bind(feeds)
 
-    def time(self, runner: int, calls: int) -> dict[str, list[int]]:
+    def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""
         opened = self._opened[runner]
-        return clock_for(opened.device)(opened.bound(), calls)
+        return clock_for(opened.device, cold_l2=cold_l2)(opened.bound(), calls)
+
+    def split(self, runner: int, feeds: Arrays, calls: int) -> dict[str, list[int]]:
+        """Return the durations of a call's parts in ns, by part, as `split_from_durations` reads.
+
+        On a CPU there is but one part, the call on bound feeds.
+        """
+        opened = self._opened[runner]
+        parts = self.time(runner, calls)
+        if not opened.device.startswith("cuda"):
+            return parts
+        del parts["monotonic"]
+        infer = partial(opened.runner.infer, feeds)
+        copies = transfers(feeds, infer(), opened.device)
+        parts["round_trip"] = time_on_cpu(infer, calls)["monotonic"]
+        clock = clock_for(opened.device)
+        for name, copy in copies.items():
+            copy()
+            parts[name] = clock(copy, calls)["cuda-event"]
+        return parts
 
     def measure(self, arms: dict[str, int]) -> Measurement:
         """Return what bound runners of one device, by arm, take in turns."""
