@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,23 @@ def launches_graph(call: Callable[[], object]) -> bool:
 
     torch's profiler sees the calls of every library in the process (Kineto, over CUPTI).
     """
+    return any(GRAPH_LAUNCH in event.key for event in _trace(call).key_averages())
+
+
+def kernel_durations_ns(call: Callable[[], object], name: str) -> list[int]:
+    """Return how long each kernel whose name has ``name`` ran during ``call``, in their order.
+
+    The GPU itself notes the start and the end of a kernel; no launch is in between.
+    """
+    kernels = [
+        event.time_range
+        for event in _trace(call).events()
+        if event.device_type.name == "CUDA" and name in event.name
+    ]
+    return [round(span.elapsed_us() * 1000) for span in sorted(kernels, key=lambda s: s.start)]
+
+
+def _trace(call: Callable[[], object]) -> Any:
     import torch
     from torch.profiler import ProfilerActivity, profile
 
@@ -23,4 +40,4 @@ def launches_graph(call: Callable[[], object]) -> bool:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as trace:
         call()
         torch.cuda.synchronize()
-    return any(GRAPH_LAUNCH in event.key for event in trace.key_averages())
+    return trace

@@ -1,7 +1,13 @@
-"""Timing single calls on the CPU."""
+"""Timing single calls on the CPU, and on a double of a GPU."""
+
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
 
 from pytest_infer import clock
-from pytest_infer.clock import clock_for, time_on_cpu, time_on_gpu
+from pytest_infer.clock import PROBE_CYCLES, clock_for, clock_probe, time_on_cpu, time_on_gpu
 
 
 def test_each_call_is_timed(monkeypatch):
@@ -20,5 +26,119 @@ def test_no_call():
 
 def test_clock_of_a_device():
     """A GPU is timed by its own events, a CPU by the host's clock."""
-    assert clock_for("cpu") is time_on_cpu
+    assert clock_for("cpu") is clock_for("cpu", cold_l2=True) is time_on_cpu
     assert clock_for("cuda:1") is time_on_gpu
+
+
+class Gpu:
+    """A double of torch.cuda whose work takes as long as it says, on one clock with the host's.
+
+    ``asked`` holds what was enqueued, in order. The host needs 100 ns to enqueue anything.
+    """
+
+    def __init__(self):
+        self.now_ns, self.free_ns, self.asked = 0, 0, []
+
+    def enqueue(self, name, duration_ns=0):
+        """Enqueue work; it begins when the device is free."""
+        self.now_ns += 100
+        self.free_ns = max(self.free_ns, self.now_ns) + duration_ns
+        self.asked.append(name)
+        return self.free_ns
+
+    def wait(self):
+        """Let the host wait for the device."""
+        self.now_ns = max(self.now_ns, self.free_ns)
+
+    def module(self):
+        """Return what stands for torch."""
+        gpu = self
+
+        class Event:
+            def __init__(self, *, enable_timing):
+                assert enable_timing
+
+            def record(self):
+                self.at_ns = gpu.enqueue("event")
+
+            def synchronize(self):
+                gpu.wait()
+
+            def elapsed_time(self, stop):
+                return (stop.at_ns - self.at_ns) / 1_000_000
+
+        stream = SimpleNamespace(wait_stream=lambda _: None, synchronize=gpu.wait)
+        cuda = SimpleNamespace(
+            Event=Event,
+            Stream=lambda _: stream,
+            current_stream=lambda: stream,
+            current_device=lambda: 0,
+            device=lambda device: gpu.within(f"device {device}"),
+            stream=lambda _: nullcontext(),
+            get_device_properties=lambda _: SimpleNamespace(L2_cache_size=50),
+            _sleep=lambda cycles: gpu.enqueue(f"sleep {cycles}", cycles // 2),
+        )
+        return SimpleNamespace(cuda=cuda, empty=self.buffer, uint8="uint8")
+
+    def within(self, name):
+        """Note that something is the current one."""
+        self.asked.append(name)
+        return nullcontext()
+
+    def buffer(self, size, *, dtype, device):
+        """Return memory that can be overwritten, 10 ns a byte."""
+        self.asked.append(f"{size} {dtype} on {device}")
+        return SimpleNamespace(zero_=lambda: self.enqueue("overwrite", 10 * size))
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of its own for the clock."""
+    gpu = Gpu()
+    monkeypatch.setitem(sys.modules, "torch", gpu.module())
+    monkeypatch.setattr(clock, "perf_counter_ns", lambda: gpu.now_ns)
+    for cached in (clock._stream, clock._l2_buffer):
+        cached.cache_clear()
+    yield gpu
+    for cached in (clock._stream, clock._l2_buffer):
+        cached.cache_clear()
+
+
+def test_busy_device(gpu):
+    """A kernel of 5 us that is enqueued at once: enqueueing is a fiftieth of it."""
+    times = time_on_gpu(lambda: gpu.enqueue("kernel", 5000), 2)
+    assert times["enqueue"] == [100, 100]
+    assert times["cuda-event"] == [5100, 5100]
+    assert times["monotonic"] == [5200, 5200]
+    assert gpu.asked == ["event", "kernel", "event"] * 2
+
+
+def test_device_that_waits_for_launches(gpu):
+    """Fifty kernels of 10 ns: the host enqueues for as long as the events span."""
+
+    def call():
+        for _ in range(50):
+            gpu.enqueue("kernel", 10)
+
+    times = time_on_gpu(call, 1)
+    assert times["enqueue"] == [5000]
+    assert times["cuda-event"] == [5100]
+
+
+def test_cold_l2(gpu):
+    """Twice the L2's size is overwritten before each call, and none of it is timed."""
+    times = clock_for("cuda:0", cold_l2=True)(lambda: gpu.enqueue("kernel", 5000), 2)
+    assert gpu.asked[0] == "100 uint8 on cuda:0"
+    assert gpu.asked[1:] == ["overwrite", "event", "kernel", "event"] * 2
+    assert times == {
+        "cuda-event": [5100, 5100],
+        "monotonic": [5200, 5200],
+        "enqueue": [100, 100],
+    }
+
+
+def test_probe(gpu):
+    """The probe spins behind a lead, so that no launch is in it: 400000 cycles at 2 GHz."""
+    probe = clock_probe("cuda:1")
+    assert gpu.asked == ["device cuda:1", "sleep 100000", "event", "sleep 400000", "event"]
+    assert probe() == PROBE_CYCLES // 2

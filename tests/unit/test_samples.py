@@ -46,3 +46,38 @@ def test_useless_samples(durations, why):
     assert str(caught.value).endswith(
         "\n  mend: measure at least one call, with a clock finer than the call"
     )
+
+
+def enqueued(*pairs):
+    """Return samples whose calls took (enqueueing, device) so long."""
+    return Samples(
+        tuple(device for _, device in pairs),
+        clock="cuda-event",
+        batch=1,
+        warmup_calls=2,
+        enqueue_ns=tuple(host for host, _ in pairs),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "share", "is_launch_bound"),
+    [
+        ([(10_000, 320_000)] * 3, 1 / 32, False),
+        ([(2_400_000, 2_500_000)] * 3, 0.96, True),
+        ([(800, 1000)], 0.8, True),
+        ([(799, 1000)], 0.799, False),
+        ([(1010, 1000), (500, 1000), (900, 1000)], 0.9, True),
+    ],
+)
+def test_launch_bound(pairs, share, is_launch_bound):
+    """A host that enqueues for four fifths of the device's time, in the median, is the limit."""
+    assert enqueued(*pairs).launch_share == pytest.approx(share)
+    assert enqueued(*pairs).is_launch_bound is is_launch_bound
+    assert enqueued(*pairs).figures()["launch_share"] == pytest.approx(share)
+
+
+def test_launches_are_unknown_on_a_cpu():
+    """Where nothing is enqueued there is no share."""
+    assert samples(MS).launch_share is None
+    assert samples(MS).is_launch_bound is None
+    assert "launch_share" not in samples(MS).figures()

@@ -9,6 +9,7 @@ import pytest
 from pytest_infer import timer
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.spec import Case
+from pytest_infer.split import Split
 from pytest_infer.timer import GpuTimer, Protocol
 
 MS = 1_000_000
@@ -26,15 +27,20 @@ class FakeHost:
         """Return what a host would."""
         self.world.calls.append((self.engine, operation, arguments.get("calls")))
         self.world.errors[operation] = (error, doing)
+        self.world.cold_l2.append(arguments.get("cold_l2"))
         if operation == "engine.open":
             return 1
+        if operation == "engine.split":
+            assert arguments["feeds"] is FEEDS
+            return {"monotonic": [self.world.durations_ns[self.engine]] * arguments["calls"]}
         if operation != "engine.time":
             return None
         duration_ns = self.world.durations_ns[self.engine]
         self.world.now_s += arguments["calls"] * duration_ns / 1e9
         taken = [duration_ns] * arguments["calls"]
         if self.world.has_events:
-            return {"cuda-event": [each // 2 for each in taken], "monotonic": taken}
+            events, enqueue = [each // 2 for each in taken], [each // 4 for each in taken]
+            return {"cuda-event": events, "monotonic": taken, "enqueue": enqueue}
         return {"monotonic": taken}
 
 
@@ -44,7 +50,7 @@ class World:
     def __init__(self, has_events=False, **durations_ns):
         self.durations_ns, self.has_events = durations_ns, has_events
         self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
-        self.held = []
+        self.held, self.cold_l2 = [], []
 
     @contextmanager
     def fresh(self, engine):
@@ -181,6 +187,43 @@ def test_device_clock_goes_first(measure):
     (samples,) = measure(World(has_events=True, a=MS), "a", calls=5)
     assert samples.clock == "cuda-event"
     assert (samples.durations_ns[0], samples.wall_ns[0]) == (MS / 2, MS)
+    assert samples.enqueue_ns == (MS // 4,) * 5
+    assert samples.is_launch_bound is False
+
+
+def test_split():
+    """The split has a warm engine, a fresh host, the device alone, and as many calls as timing."""
+    world = World(a=2 * MS)
+    split = GpuTimer(world, Protocol(3, 7), world.exclusive).split(engine("a"), FEEDS)
+    assert split == Split("monotonic", 2.0)
+    assert world.started == ["a", "end of a"]
+    assert (world.held, world.engines) == (["locked", "free"], ["a"])
+    assert world.timed("a") == [1, 1, 1]
+    assert world.calls[-1] == ("a", "engine.split", 7)
+
+
+def test_cold_l2():
+    """Every call of a cold measurement is cold, the warm-up's too, and the samples say so."""
+    world = World(has_events=True, a=MS)
+    gpu_timer = GpuTimer(world, Protocol(1, 5), world.exclusive)
+    on_gpu = SimpleNamespace(case=Case("toy", "a", "fp32", 1, "cuda:0"), built="built a")
+    samples = gpu_timer(on_gpu, FEEDS, cold_l2=True)
+    assert samples.is_l2_cold
+    assert set(world.cold_l2) == {None, True}
+    assert not gpu_timer(on_gpu, FEEDS).is_l2_cold
+
+
+def test_cold_l2_of_a_cpu():
+    """A CPU's caches are nobody's to empty, and that is said before anything is started."""
+    world = World(a=MS)
+    with pytest.raises(TimingError) as caught:
+        GpuTimer(world, Protocol(), world.exclusive)(engine("a"), FEEDS, cold_l2=True)
+    assert str(caught.value) == (
+        "cannot time toy-a-fp32-b1 with a cold L2\n"
+        "  why:  it runs on cpu, and only a GPU's L2 can be emptied\n"
+        "  mend: leave out cold_l2=True, or choose a GPU (--infer-device=cuda:0)"
+    )
+    assert world.started == []
 
 
 def test_call_is_by_default_one_engine():

@@ -1,0 +1,55 @@
+"""Copies between host and device, on a device that is the CPU."""
+
+import numpy as np
+import pytest
+import torch
+
+from pytest_infer.transfers import transfers
+
+FEEDS = {"image": np.ones((2, 3), np.float32), "mask": np.zeros(4, np.int64)}
+OUTPUTS = {"scores": np.full(5, 7, np.float16)}
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """What was copied: (bytes, pinned source or target, asynchronous)."""
+    seen, pinned = [], set()
+
+    def pin(tensor):
+        own = tensor.clone()
+        pinned.add(own.data_ptr())
+        return own
+
+    copy = torch.Tensor.copy_
+
+    def copied(target, source, *, non_blocking):
+        is_pinned = bool({target.data_ptr(), source.data_ptr()} & pinned)
+        seen.append((target.nbytes, is_pinned, non_blocking))
+        return copy(target, source)
+
+    def moved(tensor, device):
+        assert device == "cuda:1"
+        return tensor.clone()
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    monkeypatch.setattr(torch.Tensor, "to", moved)
+    monkeypatch.setattr(torch.Tensor, "copy_", copied)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("h2d_pinned", [(24, True, True), (32, True, True)]),
+        ("h2d_pageable", [(24, False, False), (32, False, False)]),
+        ("d2h_pinned", [(10, True, True)]),
+        ("d2h_pageable", [(10, False, False)]),
+    ],
+)
+def test_copies(copies, name, expected):
+    """All inputs go in and all outputs come back, in their types; only pinned ones do not wait."""
+    calls = transfers(FEEDS, OUTPUTS, "cuda:1")
+    assert list(calls) == ["h2d_pinned", "h2d_pageable", "d2h_pinned", "d2h_pageable"]
+    copies.clear()
+    calls[name]()
+    assert copies == expected
