@@ -27,7 +27,6 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engine_option import read_options
 from pytest_infer.engines import find
 from pytest_infer.errors import TimingError
-from pytest_infer.measurement import ENGINE
 from pytest_infer.measurer import _opened
 from pytest_infer.session import InferSession
 from pytest_infer.source import import_source
@@ -53,6 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loads", default="quiet,neighbour")
     parser.add_argument("--duet", default="", help="MODEL: run its engine beside as the stored one")
+    parser.add_argument("--no-rivals", action="store_true", help="leave out the other process")
     parser.add_argument("--host", action="append", default=[], help="ENGINE=SPEC")
     parser.add_argument("--cache", type=Path, default=None)
     parser.add_argument("--out", type=Path, required=True)
@@ -86,8 +86,9 @@ def neighbour(load: str, device: str) -> Iterator[None]:
 class Collector:
     """Measures cases of one session."""
 
-    def __init__(self, session: InferSession, duet: str) -> None:
+    def __init__(self, session: InferSession, duet: str, *, has_rivals: bool) -> None:
         self._session = session
+        self._has_rivals = has_rivals
         self._duet = duet
         self._built: dict[Case, tuple[EngineUnderTest, Arrays]] = {}
 
@@ -114,7 +115,7 @@ class Collector:
             "kept": found.kept,
             "dropped": dict(found.dropped),
             "elapsed_s": round(elapsed, 2),
-            "alone": self._alone(engine, feeds),
+            "alone": self._alone(engine, feeds) if self._has_rivals else None,
         }
 
     def _stored(self, case: Case) -> str:
@@ -153,7 +154,7 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     present = options.out.read_text().splitlines() if options.out.exists() else []
     done = {tuple(json.loads(line)["key"]) for line in present}
-    collector = Collector(session, options.duet)
+    collector = Collector(session, options.duet, has_rivals=not options.no_rivals)
     try:
         for case in cases:
             collector.build(case)
@@ -176,12 +177,8 @@ def main() -> None:
                     }
                     with options.out.open("a") as file:
                         file.write(json.dumps(line) + "\n")
-                    print(
-                        *key,
-                        f"theta {taken['theta']:.4f} rho {taken['rho']:.4f} {taken['engine_ms']:.3f} ms "
-                        f"kept {taken['kept']} {taken['dropped']} {taken['elapsed_s']} s",
-                        flush=True,
-                    )
+                    shown = ("theta", "rho", "engine_ms", "kept", "dropped", "elapsed_s")
+                    print(*key, *(f"{name} {taken[name]}" for name in shown), flush=True)
     finally:
         session.close()
 

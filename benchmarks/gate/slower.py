@@ -63,5 +63,8 @@ def _register(name: str, layers: int) -> None:
     )(create)
 
 
-for _name, _layers in (("mobilenet_v2", 1), ("mobilenet_v2", 3), ("resnet50", 4), ("resnet50", 12)):
-    _register(_name, _layers)
+LAYERS = {"mobilenet_v2": (1, 3), "resnet50": (1, 4, 12)}
+
+for _name, _counts in LAYERS.items():
+    for _layers in _counts:
+        _register(_name, _layers)
