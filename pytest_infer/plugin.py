@@ -22,7 +22,7 @@ pytest_plugins = ["pytest_infer.fixtures"]
 
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
-    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup): set a budget by hand",
+    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
     "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
 )
 

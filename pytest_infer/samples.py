@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import quantiles
 
 from pytest_infer.errors import TimingError
@@ -24,6 +25,8 @@ class Samples:
     """The same calls by the host's monotonic clock, from launch to end; empty if not read."""
     machine: str = ""
     """Where they were taken."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What the engine took besides time, in the process in which it was timed."""
 
     def __post_init__(self) -> None:
         if not self.durations_ns or min(self.durations_ns) <= 0:
@@ -53,4 +56,5 @@ class Samples:
             "p99_ms": self.percentile_ms(99),
             "throughput_per_s": self.throughput_per_s,
             "calls": len(self.durations_ns),
+            **self.resources,
         }

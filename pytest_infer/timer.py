@@ -119,6 +119,7 @@ class _Arm:
             warmup_calls=self._warmup_calls,
             wall_ns=tuple(self._durations["monotonic"]),
             machine=self._host.place.machine,
+            resources=self._call("engine.resources", runner=self._runner),
         )
 
     def _is_warm(self, protocol: Protocol, elapsed_s: float) -> bool:

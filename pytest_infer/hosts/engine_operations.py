@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
@@ -14,6 +15,7 @@ from pytest_infer.cache import Cache
 from pytest_infer.clock import clock_for
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.resources import BUILD_S, resources_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 @dataclass
 class _Opened:
     runner: Runner
-    device: str
+    built: BuiltEngine
+    load_s: float
     close: Callable[[], object]
     call: Callable[[], object] | None = None
 
@@ -75,7 +78,9 @@ class EngineOperations:
         }
 
         def make(folder: Path) -> Mapping[str, Any]:
-            return adapter.build(origin, wanted, folder)
+            began = perf_counter()
+            facts = adapter.build(origin, wanted, folder)
+            return {**facts, BUILD_S: perf_counter() - began}
 
         entry = Cache(Path(cache)).entry("engines", key, make)
         return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
@@ -84,9 +89,10 @@ class EngineOperations:
         """Open a built engine; return the number by which it is called from now on."""
         engine = as_type(built, BuiltEngine)
         stack = ExitStack()
+        began = perf_counter()
         runner = stack.enter_context(engines.find(engine.engine).open(engine))
         number = next(self._numbers)
-        self._opened[number] = _Opened(runner, engine.request.device, stack.close)
+        self._opened[number] = _Opened(runner, engine, perf_counter() - began, stack.close)
         return number
 
     def infer(self, runner: int, feeds: Arrays) -> dict[str, Array]:
@@ -107,7 +113,12 @@ class EngineOperations:
         opened = self._opened[runner]
         if opened.call is None:
             raise RuntimeError("bind feeds before timing")
-        return clock_for(opened.device)(opened.call, calls)
+        return clock_for(opened.built.request.device)(opened.call, calls)
+
+    def resources(self, runner: int) -> dict[str, float]:
+        """Return what the engine takes besides time, as far as this process can know it."""
+        opened = self._opened[runner]
+        return resources_of(opened.built, opened.load_s)
 
     def close(self, runner: int) -> None:
         """Close a runner and free its memory."""
