@@ -62,6 +62,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
+    benchmarks = session.config.pluginmanager.get_plugin("pytest-benchmark")
+    if benchmarks:
+        from pytest_infer.benchmark_table import BenchmarkTable
+
+        table = BenchmarkTable(state_of(session.config), benchmarks)
+        session.config.pluginmanager.register(table, "pytest_infer.benchmark_table")
     if is_asked(session.config):
         try:
             state_of(session.config).session.check()

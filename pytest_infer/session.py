@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.place import Place
     from pytest_infer.latency import StoredMedian
     from pytest_infer.matrix import Matrix
+    from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, Precision, Source
 
 
@@ -102,6 +103,13 @@ class InferSession:
         """Return what measures built engines."""
         protocol = Protocol(self.config.warmup, self.config.calls)
         return GpuTimer(self.hosts, protocol, self._exclusive)
+
+    def take_samples(self) -> list[tuple[Case, Samples]]:
+        """Return what was timed since the last time that this was asked."""
+        if "timer" not in self.__dict__:
+            return []
+        taken, self.timer.taken = self.timer.taken, []
+        return taken
 
     def baselines(self, engine: str, device: str) -> ChosenBaselines:
         """Return what an engine's cases are compared with on a device of its host's machine."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Arrays
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.spec import Case
     from pytest_infer.under_test import EngineUnderTest
 
 ROUNDS = 5
@@ -45,6 +46,8 @@ class GpuTimer:
         self._hosts = hosts
         self._protocol = protocol
         self._exclusive = exclusive
+        self.taken: list[tuple[Case, Samples]] = []
+        """Everything that was measured, in order, for whoever shows it."""
 
     def __call__(self, engine: EngineUnderTest, feeds: Arrays) -> Samples:
         """Return the durations of calls on feeds that are resident on the device."""
@@ -69,7 +72,9 @@ class GpuTimer:
             for number in range(ROUNDS):
                 for arm in order.sample(list(arms.values()), len(arms)):
                     arm.round(number)
-            return [arms[engine.case].samples() for engine in engines]
+            samples = {case: arm.samples() for case, arm in arms.items()}
+        self.taken += samples.items()
+        return [samples[engine.case] for engine in engines]
 
 
 class _Arm:
