@@ -1,6 +1,6 @@
 """Show timed samples in pytest-benchmark's table, files and comparisons, where it is active.
 
-What is used of pytest-benchmark is the same in its versions 4.0 to 5.3: its session, a plugin
+What is used of pytest-benchmark is the same in its versions 5.0 to 5.3: its session, a plugin
 under the name ``pytest-benchmark``; the session's list ``benchmarks``; ``Metadata``, a row of it.
 Durations are nanoseconds here and seconds there.
 """
@@ -102,10 +102,7 @@ class BenchmarkTable:
         What is skipped is seen as such, and missing in the number of checks that ran.
         """
         result = yield
-        for item in items:
-            names = getattr(item, "fixturenames", ())
-            if TIMES not in names or "benchmark" in names:
-                continue
+        for item in filter(_is_timing, items if self._state.is_used else ()):
             if self._benchmarks.only:
                 item.own_markers[:] = [mark for mark in item.own_markers if not _is_only(mark)]
             elif self._benchmarks.skip:
@@ -156,6 +153,14 @@ def _test_of(case: Case, own: Case | None, test: str) -> str:
 
 def _again(number: int) -> str:
     return f" ({number})" if number > 1 else ""
+
+
+def _is_timing(item: pytest.Item) -> bool:
+    """Return whether a test of a case times engines, and is not pytest-benchmark's anyway."""
+    from pytest_infer.collection import case_of
+
+    names = getattr(item, "fixturenames", ())
+    return case_of(item) is not None and TIMES in names and "benchmark" not in names
 
 
 def _is_only(mark: pytest.Mark) -> bool:
