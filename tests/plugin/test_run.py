@@ -176,8 +176,8 @@ def test_sweep(run: Run, pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             " model * engine * precision * batch * p50 ms * images/s * of best * speed-up*",
-            " toy * ort * fp32 * 1 * %*x*",
-            " * 2 * %*x*",
+            " toy * ort * fp32 * 1 *%*x*",
+            " * 2 *%*x*",
             " model * engine * engine MB * build s * load s * peak host MB * device MB",
         ]
     )
