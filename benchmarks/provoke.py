@@ -115,9 +115,7 @@ def _multiply(matrix: torch.Tensor, calls: int) -> list[int]:
 def _neighbour(device: str) -> Iterator[Callable[[], None]]:
     """Start a process that loads nothing but libraries, until it is told to load the GPU."""
     command = [sys.executable, __file__, f"--device={device}", "--load"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def start() -> None:
         assert process.stdin  # noqa: S101 - it was asked for above

@@ -113,13 +113,14 @@ def truth(case: Case, infer: InferSession) -> Truth:
 
 
 @pytest.fixture
-def latency(request: pytest.FixtureRequest, case: Case) -> Latency:
+def latency(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Latency:
     """The judge of samples against the test's ``latency_budget``."""
     from pytest_infer.judges import Latency
     from pytest_infer.latency import budget_from_keywords
     from pytest_infer.marks import mark_of
 
-    return Latency(case, mark_of(request.node, "latency_budget", budget_from_keywords))
+    budget = mark_of(request.node, "latency_budget", budget_from_keywords)
+    return Latency(case, budget, lambda: infer.stored_median(case))
 
 
 @pytest.fixture

@@ -14,9 +14,11 @@ from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Arrays, Evidence
-    from pytest_infer.latency import Budget
+    from pytest_infer.latency import Budget, StoredMedian
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case
     from pytest_infer.tolerance import Tolerance
@@ -144,10 +146,20 @@ class Truth:
 class Latency:
     """Judges samples of a case against the budget that its test's mark sets."""
 
-    def __init__(self, case: Case, budget: Budget | None) -> None:
+    def __init__(
+        self, case: Case, budget: Budget | None, stored: Callable[[], StoredMedian] | None = None
+    ) -> None:
         self._case = case
         self._budget = budget
+        self._stored = stored
 
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
-        """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given."""
-        return judge_budget(samples, self._budget, eager=eager, subject=self._case.id)
+        """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
+
+        Baselines are read only for a budget that is over them.
+        """
+        is_over_baseline = self._budget and self._budget.p50_over_baseline is not None
+        stored = self._stored() if self._stored and is_over_baseline else None
+        return judge_budget(
+            samples, self._budget, eager=eager, stored=stored, subject=self._case.id
+        )

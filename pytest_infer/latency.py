@@ -28,6 +28,8 @@ class Budget:
     throughput_per_s: float | None = None
     speedup: float | None = None
     """Eager's median duration over the engine's."""
+    p50_over_baseline: float | None = None
+    """The median duration over the one stored for this very case on this device, at most."""
 
     def __post_init__(self) -> None:
         for name, value in self.as_dict().items():
@@ -40,6 +42,18 @@ class Budget:
         """Return the limits that are set."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class StoredMedian:
+    """The p50 of a case's own measured entry in the baselines, or why there is none."""
+
+    p50_ms: float | None = None
+    lack: str = "no stored one was looked up"
+    """Why there is none, and how to get it."""
+    code: str = "no-baseline"
+    is_demanded: bool = False
+    """A person named the baselines: to have no entry in them is a failure."""
 
 
 def budget_from_keywords(keywords: Mapping[str, float]) -> Budget:
@@ -56,20 +70,24 @@ def judge_budget(
     budget: Budget | None = None,
     *,
     eager: Samples | None = None,
+    stored: StoredMedian | None = None,
     subject: str = "engine",
 ) -> Verdict:
     """Judge samples by a budget; without one, only tell the figures.
 
     ``eager`` are eager's samples of the same batch, by the same clock; they give the speed-up,
-    unless they were taken on another machine.
+    unless they were taken on another machine. ``stored`` is what ``p50_over_baseline`` is over.
     Pass: ``measured`` (no budget), ``within-budget``; fail: ``over-budget`` (a latency is too
     long), ``too-slow`` (only a throughput or speed-up is too low), ``other-machine`` (a speed-up
-    is demanded, and there is none).
+    is demanded, and there is none), ``no-baseline`` (baselines that were named lack the case).
+    New: ``no-baseline`` (nothing is stored yet), ``to-be-stored`` (this run replaces it).
     """
     figures = samples.figures()
     is_elsewhere = eager is not None and eager.machine != samples.machine
     if eager and not is_elsewhere:
         figures |= {"speedup": _speedup(samples, eager, subject)}
+    if stored and stored.p50_ms is not None:
+        figures |= {"p50_over_baseline": figures["p50_ms"] / stored.p50_ms}
     note = f"; no speed-up, for eager ran on {eager.machine}" if eager and is_elsewhere else ""
     limits = budget.as_dict() if budget else {}
     if "speedup" in limits and eager is None:
@@ -95,6 +113,8 @@ def judge_budget(
             mend="run eager there too (--infer-host=eager=SPEC of that machine), or drop speedup=",
             figures=figures,
         )
+    if not missed and "p50_over_baseline" in limits and "p50_over_baseline" not in figures:
+        return _without_stored(stored or StoredMedian(), figures, subject)
     if not missed:
         kept = ", ".join(_compared(name, figures[name], limits[name]) for name in limits)
         message = f"{subject} keeps its budget: {kept}{note}"
@@ -108,6 +128,15 @@ def judge_budget(
         mend=_mend(limits, missed, figures),
         figures=figures,
     )
+
+
+def _without_stored(stored: StoredMedian, figures: dict[str, float], subject: str) -> Verdict:
+    """Tell that ``p50_over_baseline`` has nothing to be over; no other limit was missed."""
+    what = f"{subject}: cannot judge p50_over_baseline"
+    if not stored.is_demanded:
+        return Verdict("latency", "new", stored.code, f"{what}: {stored.lack}", figures)
+    mend = "store it, or drop p50_over_baseline="
+    return failed("latency", stored.code, what=what, why=stored.lack, mend=mend, figures=figures)
 
 
 def _speedup(samples: Samples, eager: Samples, subject: str) -> float:

@@ -22,7 +22,7 @@ pytest_plugins = ["pytest_infer.fixtures"]
 
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
-    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup): set a budget by hand",
+    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
     "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
 )
 
@@ -62,6 +62,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
+    benchmarks = session.config.pluginmanager.get_plugin("pytest-benchmark")
+    if benchmarks:
+        from pytest_infer.benchmark_table import BenchmarkTable
+
+        table = BenchmarkTable(state_of(session.config), benchmarks)
+        session.config.pluginmanager.register(table, "pytest_infer.benchmark_table")
     if is_asked(session.config):
         try:
             state_of(session.config).session.check()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer import sweep
 from pytest_infer.errors import OptionError
-from pytest_infer.summary import HEADINGS, rows_from_records
-from pytest_infer.terminal import WIDE, coverage_lines, table_of
+from pytest_infer.summary import HEADINGS, RESOURCE_HEADINGS, resource_rows, rows_from_records
+from pytest_infer.terminal import WIDE, coverage_lines, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,22 +37,37 @@ def write_report(
 
 
 def json_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
-    """Return every record and count."""
-    content = {"schema": SCHEMA, "coverage": coverage.as_dict(), "records": records}
+    """Return every record, count and sweep over batches."""
+    content = {
+        "schema": SCHEMA,
+        "coverage": coverage.as_dict(),
+        "records": records,
+        "sweeps": [each.as_dict() for each in sweep.sweeps_from_records(records)],
+    }
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
 def markdown_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
-    """Return the table and the counts in Markdown."""
-    rows = [HEADINGS, ("---",) * len(HEADINGS)]
-    rows += [row.cells() for row in rows_from_records(records)]
-    table = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
+    """Return the tables and the counts in Markdown."""
+    sweeps = [cells for each in sweep.sweeps_from_records(records) for cells in each.cells()]
     counts = [f"- {_escaped(line)}" for line in coverage_lines(coverage, records)]
-    return "\n".join([*table, "", *counts]) + "\n"
+    lines = [
+        *_table(HEADINGS, [row.cells() for row in rows_from_records(records)]),
+        *(["", *_table(sweep.HEADINGS, sweeps)] if sweeps else []),
+        *(["", *_table(RESOURCE_HEADINGS, rows)] if (rows := resource_rows(records)) else []),
+        "",
+        *counts,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [headings, ("---",) * len(headings), *rows]
+    return ["| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines]
 
 
 def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
-    """Return a page with the table, the counts, and what failed or has no conclusion."""
+    """Return a page with the tables, the counts, and what failed or has no conclusion."""
     from io import StringIO
 
     from rich.console import Console
@@ -66,7 +82,8 @@ def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
         ),
     ]
     console = Console(record=True, file=StringIO(), width=WIDE, highlight=False)
-    console.print(table_of(records))
+    for table in tables_of(records):
+        console.print(table)
     for text in texts:
         console.print(Text(text), width=TEXT_WIDTH)
     return console.export_html(inline_styles=True)

@@ -75,11 +75,12 @@ class Reporter:
         """Show the table, the counts and what was stored."""
         if not (self._state.records or self._state.coverage.expected):
             return
-        from pytest_infer.terminal import coverage_lines, rendered, table_of
+        from pytest_infer.terminal import coverage_lines, rendered, tables_of
 
         terminalreporter.section("inference engines")
-        if self._state.records:
+        is_verbose = self._config.get_verbosity() > 0
+        for table in tables_of(self._state.records, is_verbose=is_verbose):
             color = terminalreporter.hasmarkup
-            terminalreporter.write_line(rendered(table_of(self._state.records), color=color))
+            terminalreporter.write_line(rendered(table, color=color))
         for line in coverage_lines(self._state.coverage, self._state.records) + self._lines:
             terminalreporter.write_line(line)

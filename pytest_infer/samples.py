@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from pytest_infer.errors import TimingError
@@ -31,6 +32,8 @@ class Samples:
     """How long the host took for the same calls until they returned; empty on a CPU."""
     is_l2_cold: bool = False
     """The GPU's L2 cache was overwritten before each call."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What the engine took besides time, in the process in which it was timed."""
 
     def __post_init__(self) -> None:
         if not self.durations_ns or min(self.durations_ns) <= 0:
@@ -85,4 +88,5 @@ class Samples:
             "throughput_per_s": self.throughput_per_s,
             "calls": len(self.durations_ns),
             **share,
+            **self.resources,
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer import engines, models
 from pytest_infer.artefacts import Artefacts
 from pytest_infer.cache import Cache, user_cache
-from pytest_infer.chosen_baselines import ChosenBaselines, store_by_device
+from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, store_by_device
 from pytest_infer.config import AUTO
 from pytest_infer.device_lock import DeviceLock
 from pytest_infer.engine import Missing
@@ -22,6 +22,7 @@ from pytest_infer.hosts.pool import HostPool
 from pytest_infer.matrix import make_matrix
 from pytest_infer.measurer import Measurer
 from pytest_infer.report_file import write_report
+from pytest_infer.stored_median import stored_median
 from pytest_infer.timer import GpuTimer, Protocol
 from pytest_infer.torch_runner import missing_gpu
 
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.coverage import Coverage
     from pytest_infer.hosts.place import Place
+    from pytest_infer.latency import StoredMedian
     from pytest_infer.matrix import Matrix
-    from pytest_infer.spec import Precision, Source
+    from pytest_infer.samples import Samples
+    from pytest_infer.spec import Case, Precision, Source
 
 
 class InferSession:
@@ -113,6 +116,13 @@ class InferSession:
         gated = (self.baselines(case.engine, case.device).gated(case) for case in self.matrix.cases)
         return max(1, sum(entry is not None for entry in gated))
 
+    def take_samples(self) -> list[tuple[Case, Samples]]:
+        """Return what was timed since the last time that this was asked."""
+        if "timer" not in self.__dict__:
+            return []
+        taken, self.timer.taken = self.timer.taken, []
+        return taken
+
     def baselines(self, engine: str, device: str) -> ChosenBaselines:
         """Return what an engine's cases are compared with on a device of its host's machine."""
         place = self.hosts.place(engine)
@@ -122,6 +132,16 @@ class InferSession:
             found = device_fingerprint(device) if is_here else self.artefacts.device(engine, device)
             self._baselines[key] = ChosenBaselines(self.config, found)
         return self._baselines[key]
+
+    def stored_median(self, case: Case) -> StoredMedian:
+        """Return the p50 that was stored for ``case`` on its device, or why there is none."""
+        return stored_median(
+            case,
+            self.baselines(case.engine, case.device).baselines,
+            identity_of(self.artefacts.device(case.engine, case.device)),
+            is_named=self.config.baseline != AUTO,
+            is_updating=self.config.update_baselines,
+        )
 
     def check(self) -> None:
         """Raise an error for anything in the options that cannot work here."""

@@ -28,6 +28,20 @@ HEADINGS = (
     "verdict",
 )
 
+RESOURCE_HEADINGS = (
+    "model",
+    "engine",
+    "precision",
+    "batch",
+    "engine MB",
+    "build s",
+    "load s",
+    "peak host MB",
+    "device MB",
+)
+RESOURCES = ("engine_bytes", "build_s", "load_s", "peak_host_bytes", "device_bytes")
+BYTES_PER_MB = 1_000_000
+
 
 @dataclass(frozen=True)
 class Row:
@@ -42,10 +56,7 @@ class Row:
         """Return the texts under `HEADINGS`."""
         figures = self.figures
         return (
-            self.case["model"],
-            self.case["engine"] + settings_text(self.case.get("options", {})),
-            self.case["precision"],
-            str(self.case["batch"]),
+            *self._names(),
             _text(figures.get("p50_ms"), "{:.3f}"),
             _text(figures.get("p99_ms"), "{:.3f}"),
             _text(figures.get("throughput_per_s"), "{:.1f}"),
@@ -54,6 +65,25 @@ class Row:
             _ratio(figures.get("worst_ratio")),
             self.status if self.status == "pass" else f"{self.status}: {self.code}",
         )
+
+    def resource_cells(self) -> tuple[str, ...] | None:
+        """Return the texts under `RESOURCE_HEADINGS`, None if nothing is known of them."""
+        if not self.figures.keys() & set(RESOURCES):
+            return None
+        return (*self._names(), *(_amount(name, self.figures.get(name)) for name in RESOURCES))
+
+    def _names(self) -> tuple[str, ...]:
+        return (
+            self.case["model"],
+            self.case["engine"] + settings_text(self.case.get("options", {})),
+            self.case["precision"],
+            str(self.case["batch"]),
+        )
+
+
+def resource_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the lines under `RESOURCE_HEADINGS`, one per case of which something is known."""
+    return [cells for row in rows_from_records(records) if (cells := row.resource_cells())]
 
 
 def rows_from_records(records: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -88,6 +118,13 @@ def _place(row: Row) -> tuple[str, int, str, int]:
 
 def _text(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _amount(name: str, value: float | None) -> str:
+    """Return bytes in MB and seconds as they are."""
+    if value is None or not name.endswith("_bytes"):
+        return _text(value, "{:.2f}")
+    return f"{value / BYTES_PER_MB:.1f}"
 
 
 def _ratio(value: float | None) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.summary import HEADINGS, counts_of, rows_from_records
+from pytest_infer import sweep
+from pytest_infer.summary import (
+    BYTES_PER_MB,
+    HEADINGS,
+    RESOURCE_HEADINGS,
+    counts_of,
+    resource_rows,
+    rows_from_records,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
 
@@ -20,24 +28,60 @@ COLORS = {
     "new": "cyan",
     "pass": "green",
 }
-TEXTS = ("model", "engine", "precision", "verdict")
+TEXTS = ("model", "engine", "precision", "verdict", "")
 WIDE = 500
-BYTES_PER_MB = 1_000_000
+
+
+def tables_of(records: Sequence[dict[str, Any]], *, is_verbose: bool = True) -> list[Table]:
+    """Return every table that has something to show; that of resources if ``is_verbose``."""
+    if not records:
+        return []
+    others = (sweep_table(records), resource_table(records) if is_verbose else None)
+    return [table_of(records), *(table for table in others if table)]
 
 
 def table_of(records: Sequence[dict[str, Any]]) -> Table:
     """Return the table of all cases."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in HEADINGS:
-        numeric = heading not in TEXTS
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
+    table = _empty(HEADINGS)
     for row in rows_from_records(records):
         *cells, verdict = row.cells()  # as Text, since brackets in a str would be markup
         table.add_row(*map(Text, cells), Text(verdict, style=COLORS[row.status]))
+    return table
+
+
+def sweep_table(records: Sequence[dict[str, Any]]) -> Table | None:
+    """Return the table of what was timed at several batches, a section each; None without any."""
+    sections = [each.cells() for each in sweep.sweeps_from_records(records)]
+    return _filled(sweep.HEADINGS, sections) if sections else None
+
+
+def resource_table(records: Sequence[dict[str, Any]]) -> Table | None:
+    """Return the table of sizes, build and load times and memory; None if nothing is known."""
+    rows = resource_rows(records)
+    return _filled(RESOURCE_HEADINGS, [rows]) if rows else None
+
+
+def _filled(headings: Sequence[str], sections: Iterable[Sequence[Sequence[str]]]) -> Table:
+    from rich.text import Text
+
+    table = _empty(headings)
+    for rows in sections:
+        for cells in rows:
+            table.add_row(*map(Text, cells))
+        table.add_section()
+    return table
+
+
+def _empty(headings: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        numeric = heading not in TEXTS
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
     return table
 
 

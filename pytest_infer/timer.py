@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Arrays
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.spec import Case
     from pytest_infer.under_test import EngineUnderTest
 
 ROUNDS = 5
@@ -46,6 +47,8 @@ class GpuTimer:
         self._hosts = hosts
         self._protocol = protocol
         self._exclusive = exclusive
+        self.taken: list[tuple[Case, Samples]] = []
+        """Everything that was measured, in order, for whoever shows it."""
 
     def __call__(self, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False) -> Samples:
         """Return the durations of calls on feeds that are resident on the device."""
@@ -80,7 +83,9 @@ class GpuTimer:
             for number in range(ROUNDS):
                 for arm in order.sample(list(arms.values()), len(arms)):
                     arm.round(number)
-            return [arms[engine.case].samples() for engine in engines]
+            samples = {case: arm.samples() for case, arm in arms.items()}
+        self.taken += samples.items()
+        return [samples[engine.case] for engine in engines]
 
     def split(self, engine: EngineUnderTest, feeds: Arrays) -> Split:
         """Return where the time goes: copies to and from the GPU, launches, computation.
@@ -146,6 +151,7 @@ class _Arm:
             machine=self._host.place.machine,
             enqueue_ns=tuple(self._durations.get("enqueue", ())),
             is_l2_cold=self._cold_l2,
+            resources=self._call("engine.resources", runner=self._runner),
         )
 
     def split(self, feeds: Arrays) -> Split:

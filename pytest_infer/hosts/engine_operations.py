@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
@@ -17,6 +18,7 @@ from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisio
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.measurement import ENGINE
 from pytest_infer.measuring import measure
+from pytest_infer.resources import BUILD_S, resources_of
 from pytest_infer.transfers import transfers
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ KIND = "engines"
 @dataclass
 class _Opened:
     runner: Runner
-    device: str
+    built: BuiltEngine
+    load_s: float
     close: Callable[[], object]
     call: Callable[[], object] | None = None
 
@@ -89,7 +92,9 @@ class EngineOperations:
         }
 
         def make(folder: Path) -> Mapping[str, Any]:
-            return adapter.build(origin, wanted, folder)
+            began = perf_counter()
+            facts = adapter.build(origin, wanted, folder)
+            return {**facts, BUILD_S: perf_counter() - began}
 
         entry = Cache(Path(cache)).entry(KIND, key, make)
         return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
@@ -98,9 +103,10 @@ class EngineOperations:
         """Open a built engine; return the number by which it is called from now on."""
         engine = as_type(built, BuiltEngine)
         stack = ExitStack()
+        began = perf_counter()
         runner = stack.enter_context(engines.find(engine.engine).open(engine))
         number = next(self._numbers)
-        self._opened[number] = _Opened(runner, engine.request.device, stack.close)
+        self._opened[number] = _Opened(runner, engine, perf_counter() - began, stack.close)
         return number
 
     def infer(self, runner: int, feeds: Arrays) -> dict[str, Array]:
@@ -119,7 +125,7 @@ class EngineOperations:
     def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""
         opened = self._opened[runner]
-        return clock_for(opened.device, cold_l2=cold_l2)(opened.bound(), calls)
+        return clock_for(opened.built.request.device, cold_l2=cold_l2)(opened.bound(), calls)
 
     def split(self, runner: int, feeds: Arrays, calls: int) -> dict[str, list[int]]:
         """Return the durations of a call's parts in ns, by part, as `split_from_durations` reads.
@@ -128,13 +134,13 @@ class EngineOperations:
         """
         opened = self._opened[runner]
         parts = self.time(runner, calls)
-        if not opened.device.startswith("cuda"):
+        if not opened.built.request.device.startswith("cuda"):
             return parts
         del parts["monotonic"]
         infer = partial(opened.runner.infer, feeds)
-        copies = transfers(feeds, infer(), opened.device)
+        copies = transfers(feeds, infer(), opened.built.request.device)
         parts["round_trip"] = time_on_cpu(infer, calls)["monotonic"]
-        clock = clock_for(opened.device)
+        clock = clock_for(opened.built.request.device)
         for name, copy in copies.items():
             copy()
             parts[name] = clock(copy, calls)["cuda-event"]
@@ -143,13 +149,18 @@ class EngineOperations:
     def measure(self, arms: dict[str, int]) -> Measurement:
         """Return what bound runners of one device, by arm, take in turns."""
         opened = {name: self._opened[number] for name, number in arms.items()}
-        device = opened[ENGINE].device
+        device = opened[ENGINE].built.request.device
         return measure({name: each.bound() for name, each in opened.items()}, device)
 
     def kept(self, cache: str, artefact: str) -> str:
         """Return the folder of a built engine in ``cache``; empty if it is not there, or broken."""
         found = read_entry(Path(cache, KIND, artefact))
         return str(found.folder) if isinstance(found, Entry) else ""
+
+    def resources(self, runner: int) -> dict[str, float]:
+        """Return what the engine takes besides time, as far as this process can know it."""
+        opened = self._opened[runner]
+        return resources_of(opened.built, opened.load_s)
 
     def close(self, runner: int) -> None:
         """Close a runner and free its memory."""

@@ -139,3 +139,51 @@ def test_budget(run: Run, pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         ["toy-slow-fake-fp32-b1 is over budget", "  why:  p50_ms * > 20 (*"]
     )
+
+
+def test_budget_over_the_baseline(run: Run, pytester: pytest.Pytester) -> None:
+    """A budget over the stored median is new without one, and is judged when there is one."""
+    pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        @pytest.mark.latency_budget(p50_over_baseline=3)
+        def test_it(engine, feeds, gpu_timer, latency, enforce):
+            enforce(latency(gpu_timer(engine, feeds)))
+        """
+    )
+    fake = 'register(FakeEngine("fake", delay_s={}))'
+    stored = run(
+        *("test_own.py", "--engine=fake", "--update-baselines"), conftest=fake.format(0.05)
+    )
+    stored.stdout.fnmatch_lines(["*new: to-be-stored", "stored in * 1 entries"])
+    slower = run("test_own.py", "--engine=fake,eager", conftest=fake.format(0.5))
+    slower.assert_outcomes(failed=1)
+    slower.stdout.fnmatch_lines(
+        [
+            "  why:  p50_over_baseline * > 3 (*",
+            "new: toy-eager-fp32-b1: cannot judge p50_over_baseline: *",
+        ]
+    )
+
+
+def test_sweep(run: Run, pytester: pytest.Pytester) -> None:
+    """A run over several batches has a table of them, in the terminal and in the reports."""
+    result = run(
+        *("--engine=ort", "--infer-batch=1,2", "-k", "latency", "-v"),
+        "--infer-report=json:r.json",
+    )
+    result.stdout.fnmatch_lines(
+        [
+            " model * engine * precision * batch * p50 ms * images/s * of best * speed-up*",
+            " toy * ort * fp32 * 1 *%*x*",
+            " * 2 *%*x*",
+            " model * engine * engine MB * build s * load s * peak host MB * device MB",
+        ]
+    )
+    content = json.loads((pytester.path / "r.json").read_text())
+    (sweep,) = content["sweeps"]
+    assert [point["batch"] for point in sweep["points"]] == [1, 2]
+    assert sum(point["is_best"] for point in sweep["points"]) == 1
+    figures = next(each["figures"] for each in content["records"] if each["judge"] == "latency")
+    assert {"engine_bytes", "build_s", "load_s", "peak_host_bytes"} <= figures.keys()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_infer.errors import OptionError, TimingError
-from pytest_infer.latency import Budget, budget_from_keywords, judge_budget
+from pytest_infer.latency import Budget, StoredMedian, budget_from_keywords, judge_budget
 from pytest_infer.samples import Samples
 
 SUBJECT = "resnet50-trt-fp16-b4"
@@ -125,7 +125,7 @@ def test_an_unknown_keyword_names_the_nearest():
         budget_from_keywords({"p95_ms": 2})
     assert str(caught.value) == (
         "unknown keyword of @pytest.mark.latency_budget 'p95_ms'\n"
-        "  why:  valid are: p50_ms, p90_ms, p99_ms, speedup, throughput_per_s\n"
+        "  why:  valid are: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, throughput_per_s\n"
         "  mend: did you mean 'p99_ms'?"
     )
 
@@ -175,3 +175,59 @@ def test_a_missed_latency_comes_before_a_speedup_that_is_not_there():
     """What can be judged is judged: a latency over its budget is told as ever."""
     verdict = judge_budget(HERE, Budget(p50_ms=1, speedup=0.1), eager=ELSEWHERE, subject=SUBJECT)
     assert (verdict.status, verdict.code) == ("fail", "over-budget")
+
+
+def test_kept_over_the_baseline():
+    """The median may be as many times the stored one as the mark says, and the ratio is told."""
+    verdict = judge_budget(STEADY, Budget(p50_over_baseline=1.1), stored=StoredMedian(2 / 1.1))
+    assert (verdict.status, verdict.code) == ("pass", "within-budget")
+    assert verdict.figures["p50_over_baseline"] == pytest.approx(1.1)
+
+
+def test_over_the_baseline():
+    """A median that is too many times the stored one is over budget."""
+    budget = Budget(p50_over_baseline=1.1)
+    verdict = judge_budget(STEADY, budget, stored=StoredMedian(1.6), subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "over-budget")
+    assert verdict.message == (
+        f"{SUBJECT} is over budget\n"
+        "  why:  p50_over_baseline 1.25 > 1.1 (1.14 x)\n"
+        "  mend: find what became slow, or accept it: "
+        "@pytest.mark.latency_budget(p50_over_baseline=1.3)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stored", "code", "lack"),
+    [
+        (None, "no-baseline", "no stored one was looked up"),
+        (StoredMedian(lack="nothing is stored"), "no-baseline", "nothing is stored"),
+        (StoredMedian(lack="replaced", code="to-be-stored"), "to-be-stored", "replaced"),
+    ],
+)
+def test_nothing_stored_is_new(stored, code, lack):
+    """Without an entry a ratio is neither kept nor missed; the figures are told all the same."""
+    budget = Budget(p50_ms=3, p50_over_baseline=1.1)
+    verdict = judge_budget(STEADY, budget, eager=EAGER, stored=stored, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("new", code)
+    assert verdict.message == f"{SUBJECT}: cannot judge p50_over_baseline: {lack}"
+    assert verdict.figures == judge_budget(STEADY, eager=EAGER).figures
+
+
+def test_named_baselines_must_have_the_case():
+    """Where a person named the baselines, an entry that is missing is a failure."""
+    stored = StoredMedian(lack="mine has no p50 of it", is_demanded=True)
+    budget = Budget(p50_over_baseline=1.1)
+    verdict = judge_budget(STEADY, budget, stored=stored, subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "no-baseline")
+    assert verdict.message == (
+        f"{SUBJECT}: cannot judge p50_over_baseline\n"
+        "  why:  mine has no p50 of it\n"
+        "  mend: store it, or drop p50_over_baseline="
+    )
+
+
+def test_what_was_missed_goes_before_what_is_new():
+    """A limit that is missed fails, whether or not there is a baseline for another one."""
+    budget = Budget(p50_ms=1, p50_over_baseline=1.1)
+    assert judge_budget(STEADY, budget, stored=StoredMedian()).code == "over-budget"

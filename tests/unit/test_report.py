@@ -10,8 +10,9 @@ from pytest_infer.errors import OptionError, RunError
 from pytest_infer.record import record_from_error, record_from_verdict
 from pytest_infer.report_file import html_text, json_text, markdown_text, write_report
 from pytest_infer.spec import Case
-from pytest_infer.summary import HEADINGS, counts_of, rows_from_records
-from pytest_infer.terminal import coverage_lines, rendered, table_of
+from pytest_infer.summary import HEADINGS, counts_of, resource_rows, rows_from_records
+from pytest_infer.sweep import sweeps_from_records
+from pytest_infer.terminal import coverage_lines, rendered, table_of, tables_of
 from pytest_infer.verdict import Verdict
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
@@ -161,7 +162,7 @@ def test_markdown_escapes(hostile, cell):
 def test_json():
     """Programs get every record and count."""
     content = json.loads(json_text(records(PARITY), Coverage(expected=1, ran=1)))
-    assert set(content) == {"schema", "coverage", "records"}
+    assert set(content) == {"schema", "coverage", "records", "sweeps"}
     assert content["records"] == records(PARITY)
     assert content["coverage"]["ran"] == 1
 
@@ -180,3 +181,92 @@ def test_unwritable(tmp_path):
         write_report("md", path, [], Coverage())
     assert str(caught.value).startswith(f"cannot write the report {path}\n  why:  [Errno ")
     assert str(caught.value).endswith("mend: name another file with --infer-report=md:PATH")
+
+
+def timed(batch, rate, status="pass", engine="eager", **figures):
+    """Return the record of one batch that was timed."""
+    figures = {"p50_ms": batch * 1000 / rate, "throughput_per_s": rate, **figures}
+    verdict = Verdict("latency", status, "code", "text", figures)
+    return records(verdict, case=Case("detr", engine, "fp32", batch, "cpu"))[0]
+
+
+def article():
+    """Return the figures of an article: eager mode on a GTX 1070 at four batches."""
+    rates = {1: 11.22, 4: 12.02, 8: 11.87, 16: 12.08}
+    return [timed(batch, rate, speedup=1.0) for batch, rate in rates.items()]
+
+
+def test_sweep():
+    """Batches of one engine stand together, each with its share of the best one's rate."""
+    (sweep,) = sweeps_from_records(article())
+    assert (sweep.model, sweep.engine, sweep.precision, sweep.device) == (
+        *("detr", "eager", "fp32", "cpu"),
+    )
+    assert sweep.cells() == [
+        ("detr", "eager", "fp32", "1", "89.127", "11.2", "93%", "1.00x", ""),
+        ("", "", "", "4", "332.779", "12.0", "100%", "1.00x", ""),
+        ("", "", "", "8", "673.968", "11.9", "98%", "1.00x", ""),
+        ("", "", "", "16", "1324.503", "12.1", "100%", "1.00x", "best"),
+    ]
+
+
+def test_one_batch_is_no_sweep():
+    """What was timed at one batch, or only judged by its outputs, is not swept."""
+    other = records(PARITY, case=Case("detr", "ort", "fp32", 2, "cpu"))
+    assert sweeps_from_records([timed(1, 9.0, engine="ort"), *other]) == []
+
+
+def test_sweeps_are_apart():
+    """Engines, precisions and settings are swept each for itself."""
+    found = [timed(batch, 9.0, engine=name) for batch in (2, 1) for name in ("ort", "eager")]
+    options = {"threads": 1}
+    found += [
+        {**each, "case": {**each["case"], "options": options}, "case_id": f"{each['case_id']}+"}
+        for each in found
+    ]
+    assert [
+        (s.engine, dict(s.settings), [p.batch for p in s.points])
+        for s in sweeps_from_records(found)
+    ] == [
+        ("eager", {}, [1, 2]),
+        ("eager", options, [1, 2]),
+        ("ort", {}, [1, 2]),
+        ("ort", options, [1, 2]),
+    ]
+
+
+@pytest.mark.parametrize("status", ["fail", "inconclusive"])
+def test_wrong_engine_is_never_the_best(status):
+    """The speed of a batch that failed is shown, and the best is another one."""
+    (sweep,) = sweeps_from_records([timed(1, 10.0), timed(2, 40.0, status), timed(4, 20.0)])
+    assert [(point.of_best, point.is_best) for point in sweep.points] == [
+        (0.5, False),
+        (2.0, False),
+        (1.0, True),
+    ]
+    assert sweep.cells()[1] == ("", "", "", "2", "50.000", "40.0", "200%", "", status)
+    (failed,) = sweeps_from_records([timed(1, 10.0, status), timed(2, 40.0, status)])
+    assert not any(point.is_best or point.of_best for point in failed.points)
+
+
+def test_sweep_in_every_report():
+    """Programs get a sweep's numbers, people its table; one batch makes no table."""
+    content = json.loads(json_text(article(), Coverage()))
+    assert [point["batch"] for point in content["sweeps"][0]["points"]] == [1, 4, 8, 16]
+    assert "|  |  |  | 16 | 1324.503 | 12.1 | 100% | 1.00x | best |" in markdown_text(
+        article(), Coverage()
+    )
+    assert "of best" in html_text(article(), Coverage())
+    assert [len(tables_of(found)) for found in ([], article()[:1], article())] == [0, 1, 2]
+
+
+def test_resources():
+    """Sizes are in MB, times in s, the unknown stays empty; a terminal shows it if asked."""
+    figures = {"engine_bytes": 102_400_000, "build_s": 12.345, "peak_host_bytes": 512_000_000}
+    found = [timed(1, 10.0, **figures)]
+    assert resource_rows(found) == [
+        ("detr", "eager", "fp32", "1", "102.4", "12.35", "", "512.0", ""),
+    ]
+    assert "| 102.4 | 12.35 |  | 512.0 |  |" in markdown_text(found, Coverage())
+    assert "peak host MB" in html_text(found, Coverage())
+    assert [len(tables_of(found, is_verbose=verbose)) for verbose in (False, True)] == [1, 2]

@@ -33,6 +33,8 @@ class FakeHost:
         if operation == "engine.split":
             assert arguments["feeds"] is FEEDS
             return {"monotonic": [self.world.durations_ns[self.engine]] * arguments["calls"]}
+        if operation == "engine.resources":
+            return {"load_s": 0.5}
         if operation != "engine.time":
             return None
         duration_ns = self.world.durations_ns[self.engine]
@@ -241,4 +243,13 @@ def test_errors_name_the_stage(measure):
         "engine.open": (LoadError, "time toy-a-fp32-b1"),
         "engine.bind": (TimingError, "time toy-a-fp32-b1"),
         "engine.time": (TimingError, "time toy-a-fp32-b1"),
+        "engine.resources": (TimingError, "time toy-a-fp32-b1"),
     }
+
+
+def test_resources_are_asked_last(measure):
+    """What an engine took besides time is asked for when its last call has been timed."""
+    world = World(a=MS)
+    (samples,) = measure(world, "a", calls=5)
+    assert samples.figures()["load_s"] == 0.5
+    assert world.calls[-1] == ("a", "engine.resources", None)
