@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from pytest_infer.config import InferConfig
 from pytest_infer.cache import digest_of_file
+from pytest_infer.config import InferConfig
 from pytest_infer.engines.compile import ENGINE
 from pytest_infer.judges import Parity, Reference
 from pytest_infer.session import InferSession
