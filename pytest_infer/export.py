@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import OPSET
 from pytest_infer.errors import ExportError
+from pytest_infer.exported_program import TRACE_BATCH
 from pytest_infer.graph_facts import opset_of
 from pytest_infer.torch_runner import input_dtype, torch_dtype
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from pytest_infer.engine import GraphRequest
     from pytest_infer.spec import ModelSpec
-
-TRACE_BATCH = 2
-"""An example batch of 1 would be baked into the graph as a constant."""
 
 
 def export_onnx(

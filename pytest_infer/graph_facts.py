@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.pruning import GROUP, KEPT
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-GROUP = 4
-"""Weights of 2:4 sparsity are zero two by two in groups of this many along the inputs."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def _pruned_share(graph: Any) -> float:
     ]
     groups = [_groups(kernel) for kernel in kernels if kernel.shape[1] % GROUP == 0]
     total = sum(len(each) for each in groups)
-    sparse = sum(int(((each == 0).sum(1) >= GROUP // 2).sum()) for each in groups)
+    sparse = sum(int(((each == 0).sum(1) >= GROUP - KEPT).sum()) for each in groups)
     return sparse / total if total else 0.0
 
 

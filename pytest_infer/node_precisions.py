@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 LEAST_SHARE = 0.5
-"""A graph is of a reduced precision if at least this share of its products is."""
+"""What ran is judged by the majority: at least this share of it must be as was asked for.
+
+Compilers leave softmax and normalisation in fp32 and shape arithmetic on the CPU for good reason,
+so that all is too much to ask.
+"""
 
 REDUCED: Final = ("int8", "fp16", "bf16")
 

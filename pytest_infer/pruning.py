@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 GROUP = 4
+"""Weights are pruned in groups of this many along the inputs."""
+
 KEPT = 2
+"""So many weights of a group remain."""
 
 
 def prune(module: nn.Module) -> None:

@@ -9,18 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LEAST_SHARE = 0.5
-"""An engine is of a reduced precision if at least this share of its layers is.
-
-For int8 it is a share of the products: convolutions, matrix products and whole blocks that may
-hold some. Quantization is of products; what lies between two of them (an activation, a pooling)
-stays in floating point by intent.
-"""
+from pytest_infer.node_precisions import LEAST_SHARE, REDUCED
 
 MOVES = frozenset({"reformat", "noop", "constant", "shuffle", "slice", "shape", "signal", "wait"})
 """Types of layers that compute nothing."""
-
-REDUCED = ("int8", "fp16", "bf16")
 
 _TYPES = (
     ("bf16", re.compile(r"bf16|bfloat16", re.IGNORECASE)),
@@ -55,7 +47,12 @@ class LayerPrecisions:
         return sum(self.counts.values())
 
     def share(self, precision: str) -> float:
-        """Return the share of layers of ``precision``; for int8, the share of the products."""
+        """Return the share of layers of ``precision``.
+
+        For int8 it is a share of the products: convolutions, matrix products and whole blocks that
+        may hold some. Quantization is of products; what lies between two of them (an activation, a
+        pooling) stays in floating point by intent.
+        """
         counts = self.products if precision == "int8" else self.counts
         return counts.get(precision, 0) / sum(counts.values()) if counts else 0.0
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engine import Evidence, Missing
 from pytest_infer.errors import RunError
+from pytest_infer.feed_shape import check_feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -92,24 +93,6 @@ def arithmetic(precision: Precision) -> Iterator[None]:
             flag.allow_tf32 = value
 
 
-def check_shapes(built: BuiltEngine, feeds: Arrays, free: Collection[str] = ()) -> None:
-    """Raise `RunError` unless feeds have the case's shapes; dimensions in ``free`` have any size.
-
-    What was compiled or captured for other shapes would compute garbage, or read beyond its inputs.
-    """
-    for name, spec in built.graph.spec.inputs.items():
-        want, found = tuple(built.request.shapes[name]), tuple(feeds[name].shape)
-        if len(found) != len(want) or any(
-            here != there and dim not in free
-            for dim, here, there in zip(spec.shape, found, want, strict=True)
-        ):
-            raise RunError(
-                f"cannot feed {name} in shape {found}",
-                why=f"the engine was built for shape {want}",
-                mend=f"feed {name} in shape {want}, or build the engine for another batch",
-            )
-
-
 class TorchRunner:
     """A module, eager, scripted or compiled, called with named arrays; as a CUDA graph if asked."""
 
@@ -141,10 +124,10 @@ class TorchRunner:
 
         A CUDA graph has one set of buffers: a later `infer` or `bind` replaces the feeds.
         """
-        inputs = self._inputs(feeds)
-        if self._graph is None:
-            return partial(self._call, inputs)
         with arithmetic(self._built.request.precision):
+            inputs = self._inputs(feeds)
+            if self._graph is None:
+                return partial(self._call, inputs)
             self._graph.load(inputs)
         return self._graph.replay
 
@@ -189,7 +172,9 @@ class TorchRunner:
         import torch
 
         if self._graph is not None:
-            check_shapes(self._built, feeds)
+            # What was captured for other shapes would take these into its buffers by broadcasting.
+            for name, shape in self._built.request.shapes.items():
+                check_feed(name, feeds, tuple(shape))
         dtype = torch_dtype(self._built.request.precision)
         tensors = [torch.tensor(feeds[name]) for name in self._built.graph.spec.inputs]
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.node_precisions import LEAST_SHARE
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
@@ -12,13 +13,6 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Evidence, GraphRequest
     from pytest_infer.graph_facts import GraphFacts
     from pytest_infer.spec import ModelSpec, OptionValue, Precision
-
-LEAST_SHARE = 0.5
-"""An engine runs in a precision, or on a device, if at least this share of its nodes does.
-
-Compilers leave softmax and normalisation in fp32 and shape arithmetic on the CPU for good reason,
-so that all is too much to ask; the share itself is in the figures and in the message.
-"""
 
 _DTYPES = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
@@ -56,7 +50,10 @@ def _judge_share(
     share: tuple[str, float],
     other: tuple[str, str],
 ) -> Verdict:
-    """Judge one thing that all of the work should share; ``other`` is a code and its mend."""
+    """Judge one thing that all of the work should share; ``other`` is a code and its mend.
+
+    The share itself is in the figures and in the message.
+    """
     name, value = share
     told = f"{value:.1%} of the computing nodes"
     if found != asked:

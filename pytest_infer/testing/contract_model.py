@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_infer.models import model
@@ -12,21 +13,30 @@ if TYPE_CHECKING:
 
 
 @model(
-    inputs={"image": TensorSpec(("batch", 3, 16, 16))},
-    outputs={"scores": TensorSpec(("batch", 10)), "features": TensorSpec(("batch", 8, 16, 16))},
+    inputs={"image": TensorSpec(("batch", 3, 56, 56))},
+    outputs={"scores": TensorSpec(("batch", 16)), "features": TensorSpec(("batch", 64, 56, 56))},
 )
 def contract_cnn() -> nn.Module:
-    """Return a convolution, a linear layer and two named outputs, with fixed weights."""
+    """Return four convolutions, a linear layer and two named outputs, with fixed weights.
+
+    The convolutions are as large as a ResNet's, and their channels multiples of 8: a compiler that
+    chooses by speed, as TensorRT does, has a reason to choose the precision that was asked for.
+    """
     import torch
 
     class ContractCnn(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.convolution = torch.nn.Conv2d(3, 8, 3, padding=1)
-            self.linear = torch.nn.Linear(8, 10)
+            widths = (3, 64, 64, 64, 64)
+            self.convolutions = torch.nn.ModuleList(
+                torch.nn.Conv2d(*channels, 3, padding=1) for channels in pairwise(widths)
+            )
+            self.linear = torch.nn.Linear(64, 16)
 
         def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            features = torch.relu(self.convolution(image))
+            features = image
+            for convolution in self.convolutions:
+                features = torch.relu(convolution(features))
             return self.linear(features.mean(dim=(2, 3))), features
 
     with torch.random.fork_rng(devices=[]):

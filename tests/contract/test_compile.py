@@ -1,4 +1,4 @@
-"""Packages that AOTInductor really compiles: settings, and a life without the model's code."""
+"""What Inductor really compiles: settings, packages without torch's caches, programs with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from pytest_infer.cache import digest_of_file
 from pytest_infer.config import InferConfig
+from pytest_infer.engines.compile import ENGINE
 from pytest_infer.judges import Parity, Reference
 from pytest_infer.session import InferSession
 from pytest_infer.spec import Case
@@ -25,6 +27,9 @@ package = torch._inductor.aoti_load_package(sys.argv[1])
 scores, features = package(torch.from_numpy(numpy.load(sys.argv[2])))
 numpy.save(sys.argv[3], scores.numpy())
 """
+
+
+DEFAULTS = {name: option.default for name, option in ENGINE.options.items()}
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +52,25 @@ def _parity(run, case, engine):
 @pytest.mark.parametrize(
     ("options", "proven"),
     [
-        ((), {"cuda_graph": False, "dynamic_batch": False, "mode": "default"}),
+        ((), {}),
         (
             (("dynamic_batch", True), ("mode", "max-autotune")),
-            {"cuda_graph": False, "dynamic_batch": True, "mode": "max-autotune"},
+            {"dynamic_batch": True, "mode": "max-autotune"},
+        ),
+        (
+            (("artefact", "program"), ("dynamic_batch", True)),
+            {"artefact": "program", "dynamic_batch": True},
         ),
     ],
-    ids=["defaults", "changed"],
+    ids=["defaults", "changed", "program"],
 )
 def test_settings(run, batch, options, proven):
-    """Settings are in force, as the package shows; outputs are eager's, from a single graph."""
+    """Settings are in force, as what was opened shows; outputs are eager's, from a single graph."""
     case = Case(MODEL, "compile", "fp32", batch, "cpu", options)
     with under_test(case, run.artefacts.built(case), run.hosts) as engine:
         evidence, verdict = engine.evidence(), _parity(run, case, engine)
     assert verdict.status == "pass", verdict.message
-    assert evidence.proven == proven
+    assert evidence.proven == {**DEFAULTS, **proven}
     assert (evidence.details["graphs"], evidence.details["graph_breaks"]) == (1, 0)
 
 
@@ -81,3 +90,40 @@ def test_package_alone(run, tmp_path):
         env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "empty")},
     )
     assert (np.load(tmp_path / "out.npy") == expected).all()
+
+
+def test_program_is_opened_from_its_caches(run):
+    """Its own caches have all that was compiled, and opening writes nothing beside them."""
+    case = Case(MODEL, "compile", "fp32", 3, "cpu", (("artefact", "program"),))
+    built = run.artefacts.built(case)
+    before = _files(built)
+    with under_test(case, built, run.hosts) as engine:
+        details = engine.evidence().details
+        engine(run.artefacts.feeds(MODEL, 3))
+    assert (details["cache_hits"], details["cache_misses"]) == (1, 0)
+    assert _files(built) == before
+    assert {path.name for path in before} > {"program.pt2", "caches.bin"}
+
+
+def test_program_without_its_caches(run):
+    """It is compiled when it is opened, and the evidence tells it."""
+    case = Case(MODEL, "compile", "fp32", 3, "cpu", (("artefact", "program"),))
+    built = run.artefacts.built(case)
+    content = built.path("caches.bin").read_bytes()
+    built.path("caches.bin").write_bytes(b"")
+    try:
+        with under_test(case, built, run.hosts) as engine:
+            details = engine.evidence().details
+            verdict = _parity(run, case, engine)
+    finally:
+        built.path("caches.bin").write_bytes(content)
+    assert (details["cache_hits"], details["cache_misses"]) == (0, 1)
+    assert verdict.status == "pass", verdict.message
+
+
+def _files(built):
+    return {
+        path: (path.stat().st_mtime_ns, digest_of_file(path))
+        for path in built.path("").rglob("*")
+        if path.is_file()
+    }

@@ -33,7 +33,7 @@ class CudaGraphContract(EngineContract):
 
 
 class TestCompile(CudaGraphContract):
-    """A compiled package keeps the contract as a CUDA graph."""
+    """What Inductor has compiled keeps the contract as a CUDA graph."""
 
     engine_name = "compile"
 

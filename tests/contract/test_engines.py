@@ -28,6 +28,13 @@ class TestCompile(EngineContract):
     engine_name = "compile"
 
 
+class TestCompileProgram(EngineContract):
+    """A program with its caches keeps the contract."""
+
+    engine_name = "compile"
+    options: ClassVar = {"artefact": "program"}
+
+
 class TestOrt(EngineContract):
     """ONNX Runtime keeps the contract."""
 
@@ -62,14 +69,14 @@ class TestTorchTensorRt(EngineContract):
 
 
 class TestCompileOnGpu(EngineContract):
-    """A package of AOTInductor's keeps the contract, where there is a GPU."""
+    """A program with its caches keeps the contract, where there is a GPU."""
 
     engine_name = "compile"
     device = "cuda:0"
 
 
 class TestCompileDynamicBatch(EngineContract):
-    """A package for every batch keeps the contract, where there is a GPU."""
+    """A program for every batch keeps the contract, where there is a GPU."""
 
     engine_name = "compile"
     device = "cuda:0"

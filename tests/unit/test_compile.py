@@ -1,19 +1,22 @@
-"""The adapter of AOTInductor: what it refuses, and what it reads back; nothing is compiled here."""
+"""The adapter of Inductor: what it refuses, and what it reads back; nothing is compiled here."""
 
 from __future__ import annotations
 
 import shutil
-from types import SimpleNamespace
+from dataclasses import replace
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
 import torch
 
+from pytest_infer import compilers
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.engines import compile as adapter
-from pytest_infer.engines.compile import ENGINE, CompileRunner, weight_dtypes_of
+from pytest_infer.engines.compile import ENGINE
 from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.inductor_package import weight_dtypes_of
+from pytest_infer.inductor_runner import Compiled, CompileRunner, artefact_of, default_artefact
 from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
 
 OPTIONS = {name: option.default for name, option in ENGINE.options.items()}
@@ -52,25 +55,25 @@ def build(monkeypatch, tmp_path):
     return call
 
 
-class Package:
-    """A loaded package that doubles its input: every row of it, or three rows and no other."""
+def _doubled(image):
+    return [2 * image]
 
-    def __init__(self, *, is_dynamic: bool = False) -> None:
-        self.loader = SimpleNamespace(
-            run=lambda inputs: [2 * inputs[0][: None if is_dynamic else 3]]
-        )
 
-    @staticmethod
-    def get_metadata():
-        """Return what AOTInductor writes into each package."""
-        return {"AOTI_DEVICE_KEY": "cpu"}
+def _first_three_doubled(image):
+    """Return what a package for three rows returns, which does not look how many there are."""
+    return [2 * image[:3]]
 
 
 def _runner(
-    package: Package | None = None, graph: Graph = GRAPH, batch: int = 3, facts=FACTS, **options
+    call=_first_three_doubled,
+    graph: Graph = GRAPH,
+    batch: int = 3,
+    facts=FACTS,
+    opened="package",
+    **options,
 ) -> CompileRunner:
     built = BuiltEngine("compile", graph, _request(graph, batch, **options), folder="")
-    return CompileRunner(package or Package(), built, {"float32"}, facts)
+    return CompileRunner(Compiled(opened, call, {"float32"}, facts), built)
 
 
 def test_what_is_missing(monkeypatch):
@@ -83,25 +86,47 @@ def test_what_is_missing(monkeypatch):
     for absent in ("/nonexistent", ""):
         monkeypatch.setenv("CXX", absent)
         lack = ENGINE.missing("cpu")
-        assert lack.why == f"AOTInductor compiles C++, and there is no compiler {absent!r}"
+        assert lack.why == f"Inductor compiles C++, and there is no compiler {absent!r}"
         assert lack.mend == "apt-get install g++, or name another compiler: CXX=clang++"
 
 
 def test_missing_cuda_toolkit(monkeypatch):
     """On a GPU CUDA's headers are looked for where torch looks."""
-    monkeypatch.setattr(adapter, "missing_torch", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvcc" else name)
-    monkeypatch.setattr(adapter.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(compilers.os.path, "exists", lambda _: False)
     for name in ("CUDA_HOME", "CUDA_PATH"):
         monkeypatch.delenv(name, raising=False)
-    lack = ENGINE.missing("cuda:0")
+    lack = compilers.missing_cuda_headers()
     assert lack.why == "AOTInductor compiles against CUDA's headers, and there is no CUDA toolkit"
     assert (
         lack.mend == "install the toolkit of torch's CUDA version, and set CUDA_HOME to its folder"
     )
-    assert ENGINE.missing("cpu") is None
     monkeypatch.setenv("CUDA_HOME", "/opt/cuda")
+    assert compilers.missing_cuda_headers() is None
+
+
+def test_what_triton_needs(monkeypatch, tmp_path):
+    """On a GPU a C compiler is looked for where Triton looks, then Python's headers."""
+    monkeypatch.setattr(adapter, "missing_torch", lambda _: None)
+    monkeypatch.setattr(compilers, "find_spec", lambda name: name)
+    (tmp_path / "Python.h").touch()
+    monkeypatch.setattr(compilers.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "clang" else None)
     assert ENGINE.missing("cuda:0") is None
+    monkeypatch.setenv("CC", "icx")
+    assert ENGINE.missing("cuda:0").why == "Triton compiles C, and there is no compiler 'icx'"
+    monkeypatch.delenv("CC")
+    (tmp_path / "Python.h").unlink()
+    lack = ENGINE.missing("cuda:0")
+    assert lack.why == (
+        f"Triton compiles C against Python's headers, and there is no {tmp_path / 'Python.h'}"
+    )
+    assert lack.mend == "apt-get install python3-dev, or use a Python that comes with its headers"
+    monkeypatch.setattr(compilers, "find_spec", lambda _: None)
+    assert ENGINE.missing("cuda:0").why == (
+        "triton, Inductor's compiler for GPUs, is not installed"
+    )
 
 
 def test_graph_break(build):
@@ -241,11 +266,41 @@ def test_package_that_cannot_be_read(tmp_path):
 
 def test_evidence():
     """Precision and settings are what the package shows, details what the build counted."""
-    evidence = _runner().evidence()
+    evidence = _runner(facts={**FACTS, "compiled_for": "cpu"}).evidence()
     assert (evidence.precision, evidence.device) == ("fp32", "cpu")
-    assert evidence.proven == {"cuda_graph": False, "dynamic_batch": False, "mode": "default"}
+    assert evidence.proven == {
+        "artefact": "auto",
+        "cuda_graph": False,
+        "dynamic_batch": False,
+        "mode": "default",
+    }
     assert evidence.details["graph_breaks"] == 0
-    assert evidence.details["compiled_for"] == {"AOTI_DEVICE_KEY": "cpu"}
+    assert evidence.details["compiled_for"] == "cpu"
+    assert evidence.details["artefact"] == "package"
+
+
+@pytest.mark.parametrize(
+    ("asked", "opened", "proven"),
+    [
+        ("auto", "package", "auto"),
+        ("auto", "program", "program"),
+        ("package", "package", "package"),
+        ("package", "program", "program"),
+        ("program", "program", "program"),
+        ("program", "package", "package"),
+    ],
+)
+def test_evidence_of_the_artefact(asked, opened, proven):
+    """The artefact is the one that was opened; on a CPU only a package is what auto means."""
+    assert _runner(artefact=asked, opened=opened).evidence().proven["artefact"] == proven
+
+
+def test_default_artefact():
+    """On a CPU it is a package, on any GPU a program."""
+    asked = [default_artefact(device) for device in ("cpu", "cuda", "cuda:1")]
+    assert asked == ["package", "program", "program"]
+    assert artefact_of(replace(_request(), device="cuda:0")) == "program"
+    assert artefact_of(replace(_request(artefact="package"), device="cuda:0")) == "package"
 
 
 def test_evidence_contradicts_the_request():
@@ -253,7 +308,7 @@ def test_evidence_contradicts_the_request():
     asked = {"dynamic_batch": True, "mode": "max-autotune"}
     proven = _runner(**asked).evidence().proven
     assert (proven["mode"], proven["dynamic_batch"]) == ("default", False)
-    tuned = _runner(Package(is_dynamic=True), facts={**FACTS, "autotuned": 2}).evidence().proven
+    tuned = _runner(_doubled, facts={**FACTS, "autotuned": 2}).evidence().proven
     assert (tuned["mode"], tuned["dynamic_batch"]) == ("max-autotune", True)
     other = _runner(facts={**FACTS, "allows_tf32": True}).evidence()
     assert other.precision == "compiled for tf32, run as fp32"
@@ -270,14 +325,17 @@ def test_batches_that_are_not_tried():
     [
         ((3, 2), False, True),
         ((4, 2), False, False),
-        ((4, 2), True, True),
+        ((1, 2), True, True),
+        ((8, 2), True, True),
+        ((9, 2), True, False),
         ((3, 4), True, False),
         ((3,), True, False),
     ],
 )
 def test_feeds_of_other_shapes(shape, is_dynamic, passes):
-    """AOTInductor does not look at shapes; the runner refuses what it was not compiled for."""
-    runner = _runner(Package(is_dynamic=is_dynamic), dynamic_batch=is_dynamic)
+    """What was compiled does not look at shapes; the runner refuses what it is not for."""
+    runner = _runner(_doubled, dynamic_batch=is_dynamic)
+    takes = "shapes from (1, 2) to (8, 2)" if is_dynamic else "shape (3, 2)"
     feeds = {"image": np.ones(shape, np.float32)}
     if passes:
         assert runner.infer(feeds)["scores"].tolist() == (feeds["image"] * 2).tolist()
@@ -285,6 +343,19 @@ def test_feeds_of_other_shapes(shape, is_dynamic, passes):
     with pytest.raises(RunError) as caught:
         runner.infer(feeds)
     assert str(caught.value) == (
-        f"cannot feed image in shape {shape}\n  why:  the engine was built for shape (3, 2)\n"
-        "  mend: feed image in shape (3, 2), or build the engine for another batch"
+        f"cannot feed image\n  why:  the engine was built for {takes}, and the feed has "
+        f"shape {shape}\n  mend: feed image in {takes}, or build the engine for another batch"
+    )
+
+
+def test_feeds_of_different_batches():
+    """Inputs whose batches are within the bounds and differ are refused."""
+    pair = {name: TensorSpec(("batch", 2)) for name in ("left", "right")}
+    graph = replace(GRAPH, spec=replace(GRAPH.spec, inputs=pair))
+    runner = _runner(lambda left, right: [left + right], graph, dynamic_batch=True)
+    with pytest.raises(RunError) as caught:
+        runner.infer({"left": np.ones((1, 2), np.float32), "right": np.ones((3, 2), np.float32)})
+    assert str(caught.value) == (
+        "cannot feed toy\n  why:  its inputs have batches of 1, 3\n"
+        "  mend: feed the same batch to every input"
     )

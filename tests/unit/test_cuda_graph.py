@@ -251,7 +251,7 @@ def test_feeds_of_another_shape(gpu):
     with pytest.raises(RunError) as caught:
         runner.infer({"image": np.zeros((1, 2), np.float32)})
     assert str(caught.value) == (
-        "cannot feed image in shape (1, 2)\n"
-        "  why:  the engine was built for shape (3, 2)\n"
+        "cannot feed image\n"
+        "  why:  the engine was built for shape (3, 2), and the feed has shape (1, 2)\n"
         "  mend: feed image in shape (3, 2), or build the engine for another batch"
     )

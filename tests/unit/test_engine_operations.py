@@ -1,81 +1,68 @@
-"""What a host measures of an opened engine, on a clock and copies that are not real."""
+"""What an engine host's operations make of an engine's settings."""
 
-import numpy as np
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
 import pytest
 
-from pytest_infer.hosts import engine_operations
-from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
+from pytest_infer import engines
+from pytest_infer.engine import BuildRequest, Graph, GraphRequest
+from pytest_infer.engine_option import EngineOption
+from pytest_infer.hosts.engine_operations import EngineOperations
+from pytest_infer.spec import ModelSpec, Source
 
-FEEDS = {"x": np.ones(3, np.float32)}
+SPEC = ModelSpec("toy", "tensor", inputs={}, outputs={}, source=Source(module="toy"))
+GRAPH = Graph(SPEC, "", "digest", GraphRequest("module"))
 
 
-class Runner:
-    """Notes what it is asked."""
+@dataclass(frozen=True)
+class CountedEngine:
+    """An engine with a setting for building and one for opening, which notes what it built."""
 
-    def __init__(self):
-        self.asked = []
+    name: str = "counted"
+    libraries: tuple[str, ...] = ()
+    built: list[BuildRequest] = field(default_factory=list)
+    options = {  # noqa: RUF012 - a class attribute of a double
+        "level": EngineOption(1, "decides what is built"),
+        "threads": EngineOption(0, "decides how it is opened", affects_build=False),
+    }
 
-    def infer(self, feeds):
-        """Return the feeds as outputs."""
-        self.asked.append("infer")
-        return {"y": feeds["x"]}
-
-    def bind(self, feeds):
-        """Return a call on the feeds."""
-        assert feeds is FEEDS
-        return lambda: self.asked.append("call")
+    def build(self, graph, request, folder):
+        """Write a file."""
+        del graph
+        self.built.append(request)
+        (folder / "engine").write_text("built")
+        return {}
 
 
 @pytest.fixture
-def opened(monkeypatch):
-    """Open a runner on a device; its clock counts calls instead of time."""
+def build(monkeypatch, tmp_path):
+    """Build with settings; return the folder, and all requests that were built so far."""
+    engine = CountedEngine()
+    monkeypatch.setattr(engines, "find", lambda _: engine)
 
-    def clock_for(device, *, cold_l2=False):
-        def timed(call, calls):
-            for _ in range(calls):
-                call()
-            events = [2 if cold_l2 else 1] * calls
-            cpu = {"monotonic": [9] * calls}
-            return cpu if device == "cpu" else {"cuda-event": events, **cpu, "enqueue": [4] * calls}
-
-        return timed
-
-    def transfers(feeds, outputs, device):
-        assert (list(feeds), list(outputs), device) == (["x"], ["y"], "cuda:0")
-        return {name: lambda: None for name in ("h2d_pinned", "d2h_pageable")}
-
-    monkeypatch.setattr(engine_operations, "clock_for", clock_for)
-    monkeypatch.setattr(engine_operations, "transfers", transfers)
-
-    def call(device):
-        operations, runner = EngineOperations(), Runner()
-        operations._opened[1] = _Opened(runner, device, int)
-        operations.bind(1, FEEDS)
-        return operations, runner
+    def call(**options):
+        request = BuildRequest("fp32", "cpu", {}, options)
+        folder = EngineOperations().build(
+            "counted", asdict(GRAPH), asdict(request), cache=str(tmp_path)
+        )["folder"]
+        return folder, engine.built
 
     return call
 
 
-def test_time(opened):
-    """A cold clock is another one than a warm one."""
-    operations, runner = opened("cuda:0")
-    assert operations.time(1, 2)["cuda-event"] == [1, 1]
-    assert operations.time(1, 1, cold_l2=True)["cuda-event"] == [2]
-    assert runner.asked == ["call"] * 3
+def test_setting_for_opening_builds_nothing_anew(build):
+    """The same files are opened with other threads."""
+    first, _ = build(level=1, threads=1)
+    second, built = build(level=1, threads=2)
+    assert first == second
+    assert len(built) == 1
 
 
-def test_split_on_a_gpu(opened):
-    """Computation, enqueueing, the whole round trip and each copy, as many times each."""
-    operations, runner = opened("cuda:0")
-    parts = operations.split(1, FEEDS, 2)
-    assert {name: len(values) for name, values in parts.items()} == dict.fromkeys(
-        ("cuda-event", "enqueue", "round_trip", "h2d_pinned", "d2h_pageable"), 2
-    )
-    assert runner.asked == ["call"] * 2 + ["infer"] * 3
-
-
-def test_split_on_a_cpu(opened):
-    """There is the call alone, by the host's clock."""
-    operations, runner = opened("cpu")
-    assert operations.split(1, FEEDS, 2) == {"monotonic": [9, 9]}
-    assert runner.asked == ["call"] * 2
+def test_setting_for_building_builds_anew(build):
+    """Another level is another built engine, beside the first."""
+    first, _ = build(level=1, threads=1)
+    second, built = build(level=2, threads=1)
+    assert first != second
+    assert [request.options["level"] for request in built] == [1, 2]

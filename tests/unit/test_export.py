@@ -21,8 +21,8 @@ SPEC = ModelSpec(
     task="tensor",
     inputs={"image": TensorSpec(("batch", 3, 16, 16))},
     outputs={
-        "scores": TensorSpec(("batch", 10)),
-        "features": TensorSpec(("batch", 8, 16, 16)),
+        "scores": TensorSpec(("batch", 16)),
+        "features": TensorSpec(("batch", 64, 16, 16)),
     },
     source=Source(module="pytest_infer.testing.contract_model"),
 )
@@ -89,7 +89,7 @@ def test_static_file_has_the_shapes(tmp_path: Path) -> None:
     export_onnx(contract_cnn(), SPEC, path, request, {"image": (1, 3, 16, 16)})
     graph = onnx.load(path).graph
     assert _dims(graph.input[0]) == [1, 3, 16, 16]
-    assert _dims(graph.output[0]) == [1, 10]
+    assert _dims(graph.output[0]) == [1, 16]
 
 
 def test_static_file_of_another_batch_is_an_error(tmp_path: Path) -> None:

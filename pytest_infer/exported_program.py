@@ -1,0 +1,105 @@
+"""A module that torch.export has traced as one graph, for one batch or for all of its spec's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import BuildError
+from pytest_infer.spec import Dim
+from pytest_infer.torch_runner import examples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from pytest_infer.engine import BuildRequest, Graph
+    from pytest_infer.spec import ModelSpec
+
+BATCH = "batch"
+DYNAMIC_BATCH = "dynamic_batch"
+
+TRACE_BATCH = 2
+"""An example batch of 1 would be baked into the graph as a constant."""
+
+
+def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> Any:
+    """Return the exported program, traced strictly: what cannot be one graph is an error.
+
+    Its batch is free within the spec's bounds if the option ``dynamic_batch`` is set.
+    """
+    import torch
+
+    traced, dims = trace_request(graph.spec, request), _dynamic_dims(graph.spec, request)
+    try:
+        return torch.export.export(
+            module, examples(graph, traced), dynamic_shapes=dims, strict=True
+        )
+    except Exception as error:
+        raise BuildError(
+            f"cannot export {graph.spec.name} for compile",
+            why=f"{type(error).__name__}: {error}",
+            mend="make forward() exportable by torch.export.export(strict=True) as one graph"
+            + (", or leave dynamic_batch out" if dims else ""),
+        ) from error
+
+
+def refuse_breaks(graph: Graph, breaks: Mapping[str, int]) -> None:
+    """Raise `BuildError` if ``breaks``, Dynamo's counts by reason, has any."""
+    if breaks:
+        raise BuildError(
+            f"{graph.spec.name} has {sum(breaks.values())} graph breaks",
+            why="\n".join(sorted(breaks)),
+            mend="remove from forward() what cannot be traced",
+        )
+
+
+def trace_request(spec: ModelSpec, request: BuildRequest) -> BuildRequest:
+    """Return the request in whose shapes to trace: the same, unless the batch is to be free."""
+    if not request.options[DYNAMIC_BATCH]:
+        return request
+    bounds = batch_bounds(spec)
+    batch = batch_of(spec, request)
+    if batch is None or not bounds.min <= batch <= bounds.max:
+        raise BuildError(
+            f"cannot build {spec.name} for compile with a dynamic batch",
+            why=f"its spec's batches are {bounds.min} to {bounds.max}, and the case's is {batch}"
+            if batch
+            else "no input of its spec has a dimension called batch",
+            mend="choose a batch within the bounds, widen them in the model's decorator, or leave "
+            "dynamic_batch out",
+        )
+    return replace(request, shapes=spec.input_shapes(max(TRACE_BATCH, bounds.min)))
+
+
+def batch_of(spec: ModelSpec, request: BuildRequest) -> int | None:
+    """Return the case's batch, if an input has one."""
+    for name, axes in batch_axes(spec).items():
+        if axes:
+            return request.shapes[name][axes[0]]
+    return None
+
+
+def batch_axes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Return which axes of each input are the batch."""
+    return {
+        name: tuple(axis for axis, dim in enumerate(tensor.shape) if dim == BATCH)
+        for name, tensor in spec.inputs.items()
+    }
+
+
+def batch_bounds(spec: ModelSpec) -> Dim:
+    """Return the batches that the spec allows."""
+    return spec.dims.get(BATCH, Dim())
+
+
+def _dynamic_dims(spec: ModelSpec, request: BuildRequest) -> Any:
+    """Return the dynamic dimensions of each input; None without any."""
+    import torch
+
+    if not request.options[DYNAMIC_BATCH]:
+        return None
+    bounds = batch_bounds(spec)
+    dim = torch.export.Dim(BATCH, min=bounds.min, max=bounds.max)
+    return tuple(dict.fromkeys(axes, dim) for axes in batch_axes(spec).values())

@@ -1,0 +1,68 @@
+"""AOTInductor's package: shared library, weights and kernels in one file, without Python."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+from pytest_infer.cuda_graph import OPTION
+from pytest_infer.inductor_runner import Compiled, compilation_facts, mode_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_infer.engine import BuildRequest, BuiltEngine
+
+FILE = "module.pt2"
+FACTS = "facts.json"
+
+CONSTANT_DTYPE = re.compile(r"constants_info_\[\d+\]\.dtype = .*cached_torch_dtype_(\w+)")
+"""How the package's source declares the type of a weight."""
+
+
+def write_package(exported: Any, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+    """Compile an exported program into a package in ``folder``; return what was counted."""
+    import torch
+
+    # What an earlier build has measured would be neither measured again nor counted.
+    configs = {**mode_options(request), "autotune_local_cache": False}
+    torch._inductor.aoti_compile_and_package(  # noqa: SLF001 - its documented name
+        exported, package_path=str(folder / FILE), inductor_configs=configs
+    )
+    facts = compilation_facts()
+    (folder / FACTS).write_text(json.dumps(facts))
+    return facts
+
+
+def opened_package(built: BuiltEngine) -> Compiled:
+    """Load a package onto the device."""
+    import torch
+
+    path, device = built.path(FILE), torch.device(built.request.device)
+    package = torch._inductor.aoti_load_package(  # noqa: SLF001 - its documented name
+        str(path),
+        # Its guard against parallel calls records events, which a capture refuses.
+        run_single_threaded=bool(built.request.options[OPTION]),
+        device_index=-1 if device.index is None else device.index,
+    )
+    facts = json.loads(built.path(FACTS).read_text())
+    return Compiled(
+        "package",
+        # The package's own call parses the signature each time; its loader's takes flat tensors.
+        lambda *inputs: package.loader.run(list(inputs)),
+        weight_dtypes_of(path),
+        {**facts, "compiled_for": package.get_metadata()},
+    )
+
+
+def weight_dtypes_of(path: Path) -> set[str]:
+    """Return the floating types of the weights, as the source in the package declares them."""
+    with ZipFile(path) as package:
+        names = [name for name in package.namelist() if name.endswith("wrapper.cpp")]
+        source = "\n".join(package.read(name).decode() for name in names)
+    if not names:
+        raise ValueError("the package has no wrapper.cpp, which declares the weights")
+    return {name for name in CONSTANT_DTYPE.findall(source) if "float" in name}

@@ -1,0 +1,84 @@
+"""What a host measures of an opened engine, on a clock and copies that are not real."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pytest_infer.hosts import engine_operations
+from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
+
+FEEDS = {"x": np.ones(3, np.float32)}
+
+
+class Runner:
+    """Notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def infer(self, feeds):
+        """Return the feeds as outputs."""
+        self.asked.append("infer")
+        return {"y": feeds["x"]}
+
+    def bind(self, feeds):
+        """Return a call on the feeds."""
+        assert feeds is FEEDS
+        return lambda: self.asked.append("call")
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Open a runner on a device; its clock counts calls instead of time."""
+
+    def clock_for(device, *, cold_l2=False):
+        def timed(call, calls):
+            for _ in range(calls):
+                call()
+            events = [2 if cold_l2 else 1] * calls
+            cpu = {"monotonic": [9] * calls}
+            return cpu if device == "cpu" else {"cuda-event": events, **cpu, "enqueue": [4] * calls}
+
+        return timed
+
+    def transfers(feeds, outputs, device):
+        assert (list(feeds), list(outputs), device) == (["x"], ["y"], "cuda:0")
+        return {name: lambda: None for name in ("h2d_pinned", "d2h_pageable")}
+
+    monkeypatch.setattr(engine_operations, "clock_for", clock_for)
+    monkeypatch.setattr(engine_operations, "transfers", transfers)
+
+    def call(device):
+        operations, runner = EngineOperations(), Runner()
+        built = SimpleNamespace(request=SimpleNamespace(device=device))
+        operations._opened[1] = _Opened(runner, built, 0.0, int)
+        operations.bind(1, FEEDS)
+        return operations, runner
+
+    return call
+
+
+def test_time(opened):
+    """A cold clock is another one than a warm one."""
+    operations, runner = opened("cuda:0")
+    assert operations.time(1, 2)["cuda-event"] == [1, 1]
+    assert operations.time(1, 1, cold_l2=True)["cuda-event"] == [2]
+    assert runner.asked == ["call"] * 3
+
+
+def test_split_on_a_gpu(opened):
+    """Computation, enqueueing, the whole round trip and each copy, as many times each."""
+    operations, runner = opened("cuda:0")
+    parts = operations.split(1, FEEDS, 2)
+    assert {name: len(values) for name, values in parts.items()} == dict.fromkeys(
+        ("cuda-event", "enqueue", "round_trip", "h2d_pinned", "d2h_pageable"), 2
+    )
+    assert runner.asked == ["call"] * 2 + ["infer"] * 3
+
+
+def test_split_on_a_cpu(opened):
+    """There is the call alone, by the host's clock."""
+    operations, runner = opened("cpu")
+    assert operations.split(1, FEEDS, 2) == {"monotonic": [9, 9]}
+    assert runner.asked == ["call"] * 2
