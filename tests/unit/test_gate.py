@@ -1,0 +1,188 @@
+"""The gate's decision, from plain numbers: when it looks again, fails, passes, cannot tell."""
+
+from math import log
+
+import pytest
+
+from pytest_infer.gate import (
+    GPU,
+    LAUNCH_BOUND,
+    MOST_TRIES,
+    SHARED_CPU,
+    Stored,
+    decide,
+    measure_until_decided,
+    pooled_spread,
+    quantile,
+    verdict_of,
+)
+from pytest_infer.measurement import Measurement
+
+STORED = Stored(thetas=[1.0, 1.002, 0.998, 1.001, 0.999], rhos=[2.0, 2.01, 1.99, 2.0, 2.0])
+
+
+def look(change=0.0, *, engine=0.0, kept=12, duet=None, dropped=None):
+    """Return a measurement that is slower than the stored ones by ``change``, as a share."""
+    return Measurement(
+        theta=1.0 + log(1 + change),
+        rho=2.0 + log(1 + engine),
+        engine_ms=10.0,
+        kept=kept,
+        dropped=dropped or {},
+        duet=None if duet is None else log(1 + duet),
+    )
+
+
+def outcome(*looks, terms=SHARED_CPU, cases=1):
+    """Return the outcome of looks, None if another one is needed."""
+    found = decide(STORED, looks, terms, cases=cases)
+    return found and found.outcome
+
+
+@pytest.mark.parametrize("change", [0.0, 0.0149, -0.0147])
+def test_one_calm_look_is_the_end_of_it(change):
+    """Less than half of delta, either way, needs no second process."""
+    assert outcome(look(change)) == "unchanged"
+
+
+@pytest.mark.parametrize("change", [0.016, -0.016, 0.5])
+def test_a_suspect_is_looked_at_again(change):
+    """More than that needs three usable measurements."""
+    assert outcome(look(change)) is None
+    assert outcome(look(change), look()) is None
+    assert outcome(look(change), look(), look()) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [(0.031, "regressed"), (0.029, "unchanged"), (-0.029, "unchanged"), (-0.031, "improved")],
+)
+def test_three_looks_are_pooled_against_delta(change, expected):
+    """Three per cent either way on a shared CPU."""
+    assert outcome(*[look(change)] * 3) == expected
+
+
+def test_one_wild_look_among_three_is_no_regression():
+    """It is the mean that counts."""
+    assert outcome(look(0.06), look(0.0), look(0.0)) == "unchanged"
+
+
+def test_many_cases_share_the_chance_of_a_false_alarm():
+    """With a thousand gated cases 3.1 % is no longer beyond chance; 5 % is."""
+    assert outcome(*[look(0.031)] * 3, cases=1000) == "unchanged"
+    assert outcome(*[look(0.05)] * 3, cases=1000) == "regressed"
+
+
+def test_a_baseline_that_spreads_widens_the_limit():
+    """The entry's own spread counts beside the known one."""
+    wild = Stored([1.0, 1.06, 0.94, 1.03, 0.97], [2.0] * 5)
+    assert decide(wild, [look(0.04)] * 3, SHARED_CPU).outcome == "unchanged"
+    assert decide(wild, [look(0.04)] * 3, SHARED_CPU).limit > 0.04
+
+
+def test_a_gpu_is_gated_below_one_per_cent():
+    """Bound by the device, a slowdown of 1 % fails; bound by launches, 5 % is the limit."""
+    assert outcome(look(0.01), look(0.01), look(0.01), terms=GPU) == "regressed"
+    assert outcome(*[look(0.04)] * 3, terms=LAUNCH_BOUND) == "unchanged"
+    assert outcome(*[look(0.06)] * 3, terms=LAUNCH_BOUND) == "regressed"
+
+
+def test_the_stored_artefact_beside_it_confirms_or_clears():
+    """A machine that drifted slows the old artefact as well."""
+    suspect = look(0.05)
+    assert outcome(suspect, look(0.05, duet=0.0), look(0.05, duet=0.01)) == "unchanged"
+    assert outcome(suspect, look(0.05, duet=0.05), look(0.05, duet=0.04)) == "regressed"
+
+
+def test_a_slower_engine_shows_on_the_reference_net():
+    """The ratio hides what slows both nets; the calibration kernel does not."""
+    assert outcome(look(engine=0.04)) == "unchanged"
+    assert outcome(look(engine=0.12)) is None
+    assert outcome(*[look(engine=0.12)] * 3) == "engine-regressed"
+    assert outcome(*[look(engine=0.09)] * 3) == "unchanged"
+
+
+def test_unusable_looks_are_no_evidence():
+    """Six tries for three usable ones; then nothing is known."""
+    noisy = look(kept=4, dropped={"run-queue": 36})
+    assert outcome(noisy) is None
+    assert outcome(noisy, look()) == "unchanged"
+    assert outcome(*[noisy] * 5) is None
+    assert outcome(*[noisy] * MOST_TRIES) == "noisy"
+    assert outcome(*[noisy] * 4, look(0.05), look(0.05)) == "noisy"
+    assert outcome(*[noisy] * 3, *[look(0.05)] * 3) == "regressed"
+
+
+@pytest.mark.parametrize("reason", ["thermal", "clock", "power-brake"])
+def test_a_device_that_slowed_itself_down_is_throttled(reason):
+    """What the device does to itself has a code of its own."""
+    nothing = Measurement(float("nan"), float("nan"), float("nan"), 0, {reason: 40})
+    assert outcome(*[nothing] * MOST_TRIES) == "throttled"
+
+
+def test_measuring_ends_with_the_decision():
+    """As many processes are started as are needed."""
+    looks = iter([look(0.05), look(0.05), look(0.05), look(9.0)])
+    decision, taken = measure_until_decided(lambda: next(looks), STORED, SHARED_CPU, cases=1)
+    assert (decision.outcome, len(taken)) == ("regressed", 3)
+
+
+def test_the_spread_is_pooled_with_what_is_known():
+    """Ten degrees of freedom of the prior, K - 1 of the entry."""
+    assert pooled_spread([1.0], 0.01) == pytest.approx(0.01)
+    assert pooled_spread([1.0, 1.02], 0.01) == pytest.approx(((10 * 1e-4 + 2e-4) / 11) ** 0.5)
+
+
+def test_the_quantile_is_students():
+    """t of 0.99 with 14 degrees of freedom, from a printed table."""
+    assert quantile(0.01, 14) == pytest.approx(2.6245, abs=1e-4)
+
+
+def verdict(*looks):
+    """Return the verdict on looks."""
+    decision = decide(STORED, looks, SHARED_CPU)
+    return verdict_of(
+        decision,
+        looks,
+        STORED,
+        SHARED_CPU,
+        subject="toy-ort-fp32-b1",
+        mend="pytest suites --update-baselines",
+        since="since then: onnxruntime 1.30 -> 1.31",
+    )
+
+
+def test_a_regression_tells_everything():
+    """Change, limit, spread, the engine, rounds, versions and the mend."""
+    found = verdict(look(0.05), look(0.05), look(0.05, kept=10, dropped={"run-queue": 3}))
+    assert (found.status, found.code) == ("fail", "regressed")
+    assert found.message == (
+        "toy-ort-fp32-b1 regressed: +5.0% against the reference net\n"
+        "  why:  +5.00% against the reference net in 3 of 3 measurements, 3.00% is allowed "
+        "(CPU of at most 4 cores)\n"
+        "        stored: 5 measurements, which spread by 0.85%\n"
+        "        the engine itself: +0.0% on the reference net\n"
+        "        measurement 1: 12 of 12 rounds kept\n"
+        "        measurement 2: 12 of 12 rounds kept\n"
+        "        measurement 3: 10 of 13 rounds kept (dropped: 3 run-queue)\n"
+        "        since then: onnxruntime 1.30 -> 1.31\n"
+        "  mend: find what became slow, or accept it: pytest suites --update-baselines"
+    )
+    assert found.figures["change"] == pytest.approx(0.05)
+    assert found.figures["rounds_dropped"] == 3
+
+
+@pytest.mark.parametrize(
+    ("looks", "status", "code"),
+    [
+        ([look()], "pass", "unchanged"),
+        ([look(-0.05)] * 3, "pass", "improved"),
+        ([look(engine=0.2)] * 3, "fail", "engine-regressed"),
+        ([look(kept=0)] * 6, "inconclusive", "inconclusive-noisy"),
+        ([look(kept=0, dropped={"thermal": 40})] * 6, "inconclusive", "inconclusive-throttled"),
+    ],
+)
+def test_every_outcome_has_a_code(looks, status, code):
+    """Codes are stable, and each has its status."""
+    found = verdict(*looks)
+    assert (found.judge, found.status, found.code) == ("baseline", status, code)

@@ -1,0 +1,55 @@
+"""What rounds say: medians of the clean ones, and why others do not count."""
+
+from math import isnan, log
+
+import pytest
+
+from pytest_infer.measurement import measurement_from_rounds
+from pytest_infer.rounds import Round
+
+
+def a_round(engine=20.0, reference=10.0, calibration=5.0, disturbance="", **more):
+    """Return a round of durations in ms."""
+    arms = {"engine": engine, "reference": reference, "calibration": calibration, **more}
+    return Round({name: value * 1e6 for name, value in arms.items()}, disturbance)
+
+
+def test_ratios_are_medians_of_the_clean_rounds():
+    """Theta is ln(engine / reference), rho ln(reference / calibration); a disturbed round is out."""
+    rounds = [a_round()] * 3 + [a_round(engine=22)] * 2 + [a_round(engine=90, disturbance="clock")]
+    found = measurement_from_rounds(rounds)
+    assert found.theta == pytest.approx(log(2))
+    assert found.rho == pytest.approx(log(2))
+    assert found.engine_ms == 20.0
+    assert (found.kept, found.dropped, found.duet) == (5, {"clock": 1}, None)
+    assert found.is_usable
+    assert found.told() == "5 of 6 rounds kept (dropped: 1 clock)"
+
+
+def test_four_rounds_are_too_few():
+    """Under five clean rounds a measurement is not usable."""
+    assert not measurement_from_rounds([a_round()] * 4).is_usable
+
+
+def test_nothing_clean_has_no_figures():
+    """Without a clean round every figure is NaN, and nothing is usable."""
+    found = measurement_from_rounds([a_round(disturbance="run-queue")] * 40)
+    assert isnan(found.theta)
+    assert isnan(found.rho)
+    assert isnan(found.engine_ms)
+    assert (found.kept, found.dropped) == (0, {"run-queue": 40})
+
+
+def test_the_stored_artefact_is_a_duet():
+    """With the old artefact beside it the engine has a ratio to that one."""
+    assert measurement_from_rounds([a_round(stored=16.0)] * 5).duet == pytest.approx(log(20 / 16))
+
+
+@pytest.mark.parametrize(("probe", "kept"), [(5.14, 6), (5.16, 5), (4.86, 6), (4.84, 5)])
+def test_a_round_at_another_clock_is_dropped(probe, kept):
+    """Where the calibration kernel has fixed cycles, 3 % more or less is another clock."""
+    rounds = [a_round()] * 5 + [a_round(calibration=probe)]
+    found = measurement_from_rounds(rounds, checks_clock=True)
+    assert found.kept == kept
+    assert found.dropped == ({} if kept == 6 else {"clock": 1})
+    assert measurement_from_rounds(rounds).kept == 6
