@@ -1,4 +1,4 @@
-"""Whether the CPU was ours while a block of calls was timed."""
+"""Whether the CPU was ours while calls were timed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import resource
 from pathlib import Path
 from typing import NamedTuple
 
-LEAST_DELAY_SHARE = 0.02
-"""Of a block's wall time: threads that waited longer for a core were disturbed."""
+DELAY_SHARE = 0.02
+"""Of a round's wall time: threads that waited longer for a core were disturbed."""
 
 TASKS = Path("/proc/self/task")
 PRESSURE = Path("/proc/pressure/cpu")
 
 
 class Mark(NamedTuple):
-    """Counters of this process, or of the machine, before a block."""
+    """Counters of this process, or of the machine, before a round."""
 
     source: str
     value: int
@@ -43,12 +43,12 @@ class CpuWatch:
         return Mark("switched", resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw)
 
     def disturbance(self, since: Mark, wall_ns: int) -> str | None:
-        """Return why the block since a mark is no good: the counter's name; None if it is."""
+        """Return why the round since a mark is no good: the counter's name; None if it is."""
         now = self.mark()
         if now.source != since.source:
             return now.source
         moved = now.value - since.value
-        limit = 0 if now.source == "switched" else wall_ns * LEAST_DELAY_SHARE
+        limit = 0 if now.source == "switched" else wall_ns * DELAY_SHARE
         return now.source if moved > limit else None
 
     def report(self) -> dict[str, float | str]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FALSE_ALARM = 0.01
 """The chance of a false failure that a run may have, over all its gated cases together."""
 
-PRIOR_WEIGHT = 10
+PRIOR_WEIGHT = 4
 """Degrees of freedom that the spread known from experiments has beside the entry's own."""
 
 STORED_MEASUREMENTS = 5

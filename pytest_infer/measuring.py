@@ -11,7 +11,7 @@ from pytest_infer.clock import clock_probe, time_on_cpu, time_on_gpu
 from pytest_infer.cpu_watch import CpuWatch
 from pytest_infer.gpu_watch import GpuWatch
 from pytest_infer.measurement import CALIBRATION, ENGINE, Measurement, measurement_from_rounds
-from pytest_infer.rounds import Plan, time_rounds
+from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, time_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def _on_cpu(calls: Mapping[str, Callable[[], object]]) -> Measurement:
     arms = {name: _timed_on_cpu(call) for name, call in calls.items()}
     arms[CALIBRATION] = _timed_on_cpu(matrix_product())
     watch = CpuWatch()
-    timed = time_rounds(arms, watch, Plan(), Random())  # noqa: S311 - an order, not a secret
+    timed = time_rounds(arms, watch, CPU_PLAN, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(timed.rounds, environment=watch.report())
 
 
@@ -42,7 +42,7 @@ def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str) -> Measureme
     }
     probe, watch = clock_probe(device), GpuWatch(device)
     arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
-    timed = time_rounds(arms, watch, Plan(), Random())  # noqa: S311 - an order, not a secret
+    timed = time_rounds(arms, watch, GPU_PLAN, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(
         timed.rounds,
         checks_clock=True,

@@ -26,11 +26,11 @@ class Watch(Protocol):
     """What can see that something else used the device."""
 
     def mark(self) -> Any:
-        """Return the state before a block."""
+        """Return the state before a round."""
         ...
 
     def disturbance(self, since: Any, wall_ns: int) -> str | None:
-        """Return the reason why the block since the mark is no good, or None."""
+        """Return the reason why the round since the mark is no good, or None."""
         ...
 
 
@@ -38,23 +38,33 @@ class Watch(Protocol):
 class Plan:
     """How much is measured; durations in seconds."""
 
-    block_s: float = 0.02
-    """A block lasts at least so long, ..."""
-    block_calls: int = 5
-    """... and has so many calls, unless they last longer than ``long_block_s``."""
-    long_block_s: float = 0.1
-    first_calls_s: float = 0.2
-    """A call this long is not warmed up by others: none is discarded at the start of its block."""
-    window_calls: int = 10
+    block_s: float
+    """A block of calls of one arm lasts at least so long, ..."""
+    block_calls: int
+    """... and has so many calls at least, after `DISCARDED` that do not count."""
+    clean_rounds: int = 12
+    """It is enough after so many rounds that nothing disturbed, ..."""
+    least_s: float = 0.0
+    """... and so long a time."""
+    most_s: float = 20.0
     window_s: float = 0.1
-    steady: float = 0.01
-    """Two windows whose medians differ by less than this share are warm."""
+    """Two windows of at most `WINDOW_CALLS` calls whose medians differ by `STEADY` are warm."""
     least_warmup_s: float = 0.3
     most_warmup_s: float = 3.0
     """Per arm."""
-    clean_rounds: int = 12
-    most_rounds: int = 40
-    most_s: float = 20.0
+
+
+WINDOW_CALLS = 10
+STEADY = 0.01
+
+DISCARDED = 2
+"""The first calls of a block of several find the caches full of what other arms left there."""
+
+CPU_PLAN = Plan(block_s=0.002, block_calls=1, least_s=2.5)
+"""A shared CPU changes its speed within a second: arms take turns call by call, many times."""
+
+GPU_PLAN = Plan(block_s=0.02, block_calls=5)
+"""A GPU keeps its clock, and wants to be kept busy."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +93,18 @@ def time_rounds(
 ) -> Rounds:
     """Warm up every arm, then time all of them in rounds, each in a random ``order``.
 
-    It ends after ``clean_rounds`` that nothing disturbed, or after ``most_rounds`` or ``most_s``.
+    It ends when there are enough rounds that nothing disturbed, or the time is over.
     """
     began = now_ns()
     warmth = {name: _warm_up(arm, plan, now_ns) for name, arm in arms.items()}
     calls = {name: block_calls(each.call_ns, plan) for name, each in warmth.items()}
     start = now_ns()
     rounds: list[Round] = []
-    clean = 0
-    while (
-        clean < plan.clean_rounds
-        and len(rounds) < plan.most_rounds
-        and now_ns() - start < plan.most_s * NS_PER_S
-    ):
+    clean, elapsed_s = 0, 0.0
+    while (clean < plan.clean_rounds or elapsed_s < plan.least_s) and elapsed_s < plan.most_s:
         rounds.append(_round(arms, calls, watch, order, now_ns))
         clean += not rounds[-1].disturbance
+        elapsed_s = (now_ns() - start) / NS_PER_S
     return Rounds(
         tuple(rounds),
         {name: each.calls for name, each in warmth.items()},
@@ -116,15 +123,15 @@ class _Warmth:
 def _warm_up(arm: Arm, plan: Plan, now_ns: Callable[[], int]) -> _Warmth:
     """Call until two windows agree, within the time that a plan allows."""
     began = now_ns()
-    call_ns = float(arm(1)[0])  # loads, allocates, chooses kernels: no measure of anything
+    arm(1)  # loads, allocates, chooses kernels: no measure of anything
     call_ns, calls, before = float(arm(1)[0]), 2, 0.0
     while True:
         elapsed_s = (now_ns() - began) / NS_PER_S
-        is_steady = before > 0 and abs(call_ns / before - 1) <= plan.steady
+        is_steady = before > 0 and abs(call_ns / before - 1) <= STEADY
         if (is_steady and elapsed_s >= plan.least_warmup_s) or elapsed_s >= plan.most_warmup_s:
             return _Warmth(call_ns, calls)
         fitting = ceil(plan.window_s * NS_PER_S / call_ns)
-        window = arm(max(1, min(plan.window_calls, fitting)))
+        window = arm(max(1, min(WINDOW_CALLS, fitting)))
         before, call_ns = call_ns, float(median(window))
         calls += len(window)
 
@@ -136,27 +143,18 @@ def _round(
     order: Random,
     now_ns: Callable[[], int],
 ) -> Round:
-    medians, disturbances = {}, []
+    medians = {}
+    mark, began = watch.mark(), now_ns()
     for name in order.sample(list(arms), len(arms)):
         discarded, timed = calls[name]
         if discarded:
             arms[name](discarded)
-        mark, began = watch.mark(), now_ns()
         medians[name] = float(median(arms[name](timed)))
-        disturbance = watch.disturbance(mark, now_ns() - began)
-        if disturbance:
-            disturbances.append(disturbance)
-    return Round({name: medians[name] for name in arms}, next(iter(disturbances), ""))
+    disturbance = watch.disturbance(mark, now_ns() - began)
+    return Round({name: medians[name] for name in arms}, disturbance or "")
 
 
 def block_calls(call_ns: float, plan: Plan) -> tuple[int, int]:
-    """Return how many calls of a block are discarded, and how many are timed.
-
-    The first calls find the caches full of what other arms left there.
-    """
-    call_s = call_ns / NS_PER_S
-    filling = ceil(plan.block_s / call_s)
-    timed = max(1, filling, min(plan.block_calls, int(plan.long_block_s / call_s)))
-    if call_s >= plan.first_calls_s:
-        return 0, timed
-    return (2 if timed >= plan.block_calls else 1), timed
+    """Return how many calls of a block are discarded, and how many are timed."""
+    timed = max(plan.block_calls, ceil(plan.block_s * NS_PER_S / call_ns))
+    return (DISCARDED if timed > 1 else 0), timed

@@ -128,13 +128,13 @@ def test_measuring_ends_with_the_decision():
 
 
 def test_the_spread_is_pooled_with_what_is_known():
-    """Ten degrees of freedom of the prior, K - 1 of the entry."""
+    """Four degrees of freedom of the prior, K - 1 of the entry."""
     assert pooled_spread([1.0], 0.01) == pytest.approx(0.01)
-    assert pooled_spread([1.0, 1.02], 0.01) == pytest.approx(((10 * 1e-4 + 2e-4) / 11) ** 0.5)
+    assert pooled_spread([1.0, 1.02], 0.01) == pytest.approx(((4 * 1e-4 + 2e-4) / 5) ** 0.5)
 
 
 def test_the_quantile_is_students():
-    """t of 0.99 with 14 degrees of freedom, from a printed table."""
+    """T of 0.99 with 14 degrees of freedom, from a printed table."""
     assert quantile(0.01, 14) == pytest.approx(2.6245, abs=1e-4)
 
 
@@ -160,7 +160,7 @@ def test_a_regression_tells_everything():
         "toy-ort-fp32-b1 regressed: +5.0% against the reference net\n"
         "  why:  +5.00% against the reference net in 3 of 3 measurements, 3.00% is allowed "
         "(CPU of at most 4 cores)\n"
-        "        stored: 5 measurements, which spread by 0.85%\n"
+        "        stored: 5 measurements, which spread by 0.72%\n"
         "        the engine itself: +0.0% on the reference net\n"
         "        measurement 1: 12 of 12 rounds kept\n"
         "        measurement 2: 12 of 12 rounds kept\n"

@@ -15,7 +15,7 @@ def a_round(engine=20.0, reference=10.0, calibration=5.0, disturbance="", **more
 
 
 def test_ratios_are_medians_of_the_clean_rounds():
-    """Theta is ln(engine / reference), rho ln(reference / calibration); a disturbed round is out."""
+    """Theta is ln(engine / reference), rho ln(reference / calibration), of clean rounds."""
     rounds = [a_round()] * 3 + [a_round(engine=22)] * 2 + [a_round(engine=90, disturbance="clock")]
     found = measurement_from_rounds(rounds)
     assert found.theta == pytest.approx(log(2))

@@ -5,10 +5,9 @@ from random import Random
 
 import pytest
 
-from pytest_infer.rounds import Plan, block_calls, time_rounds
+from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, block_calls, time_rounds
 
 MS = 1_000_000
-PLAN = Plan()
 
 
 class World:
@@ -16,7 +15,7 @@ class World:
 
     def __init__(self, disturbed=lambda _: None):
         self.now = 0
-        self.blocks = 0
+        self.count = 0
         self.order = []
         self.disturbed = disturbed
 
@@ -36,74 +35,78 @@ class World:
         return timed
 
     def mark(self):
-        """Return the number of the block that begins."""
-        return self.blocks
+        """Return the number of the round that begins."""
+        return self.count
 
     def disturbance(self, since, wall_ns):
         """Return what was planted for this block."""
-        assert since == self.blocks
+        assert since == self.count
         assert wall_ns > 0
-        self.blocks += 1
+        self.count += 1
         return self.disturbed(since)
 
-    def rounds(self, arms, plan=PLAN):
+    def rounds(self, arms, plan=GPU_PLAN):
         """Time ``arms`` by name and durations."""
         made = {name: self.arm(name, durations) for name, durations in arms.items()}
-        return time_rounds(made, self, plan, Random(0), lambda: self.now)
+        order = Random(0)  # noqa: S311 - an order, not a secret
+        return time_rounds(made, self, plan, order, lambda: self.now)
 
 
 @pytest.mark.parametrize(
-    ("call_ms", "discarded", "timed"),
+    ("plan", "call_ms", "discarded", "timed"),
     [
-        (0.5, 2, 40),
-        (5, 2, 5),
-        (20, 2, 5),
-        (40, 1, 2),
-        (90, 1, 1),
-        (199, 1, 1),
-        (200, 0, 1),
-        (2000, 0, 1),
+        (GPU_PLAN, 0.5, 2, 40),
+        (GPU_PLAN, 5, 2, 5),
+        (GPU_PLAN, 200, 2, 5),
+        (CPU_PLAN, 0.5, 2, 4),
+        (CPU_PLAN, 2, 0, 1),
+        (CPU_PLAN, 2000, 0, 1),
     ],
 )
-def test_a_block_lasts_20_ms_and_has_5_calls_unless_they_are_long(call_ms, discarded, timed):
-    """Short calls fill the block, five are wanted, and long ones are few."""
-    assert block_calls(call_ms * MS, PLAN) == (discarded, timed)
+def test_how_many_calls_a_block_has(plan, call_ms, discarded, timed):
+    """On a GPU 20 ms and five calls at least; on a CPU one call, or 2 ms of short ones."""
+    assert block_calls(call_ms * MS, plan) == (discarded, timed)
 
 
 def test_twelve_clean_rounds_are_enough():
     """Every arm has a median in each round, and it ends with the twelfth."""
     world = World()
     found = world.rounds({"engine": [4], "reference": [2]})
-    assert len(found.rounds) == PLAN.clean_rounds
+    assert len(found.rounds) == GPU_PLAN.clean_rounds
     assert {each.disturbance for each in found.rounds} == {""}
     assert all(each.medians_ns == {"engine": 4 * MS, "reference": 2 * MS} for each in found.rounds)
 
 
-def test_a_disturbed_block_spoils_its_round_and_another_takes_its_place():
-    """What disturbed one arm is the round's reason; clean ones are counted alone."""
-    world = World(disturbed=lambda block: "run-queue" if block in {0, 3} else None)
+def test_a_cpu_is_measured_for_two_and_a_half_seconds():
+    """Short calls have many rounds there."""
+    found = World().rounds({"engine": [6], "reference": [4]}, CPU_PLAN)
+    assert len(found.rounds) == 250
+
+
+def test_a_disturbed_round_does_not_count():
+    """Its reason is kept, and another one takes its place."""
+    world = World(disturbed=lambda number: "run-queue" if number in {0, 3} else None)
     found = world.rounds({"engine": [4], "reference": [2]})
-    assert [each.disturbance for each in found.rounds] == ["run-queue"] * 2 + [""] * 12
-
-
-def test_it_gives_up_after_forty_rounds():
-    """A device that is never quiet ends the measurement."""
-    world = World(disturbed=lambda _: "thermal")
-    found = world.rounds({"engine": [0.1], "reference": [0.1]})
-    assert len(found.rounds) == PLAN.most_rounds
+    disturbances = [each.disturbance for each in found.rounds]
+    assert len(disturbances) == 14
+    assert [disturbances[0], disturbances[3]] == ["run-queue"] * 2
 
 
 def test_it_gives_up_after_twenty_seconds():
-    """An engine of 2 s has as many rounds as fit."""
-    found = World().rounds({"engine": [2000], "reference": [5]})
-    assert len(found.rounds) == 10
+    """A device that is never quiet ends the measurement."""
+    found = World(disturbed=lambda _: "thermal").rounds({"engine": [2]}, CPU_PLAN)
+    assert len(found.rounds) == 10_000
+
+
+def test_a_slow_engine_has_as_many_rounds_as_fit():
+    """An engine of 2 s has ten within 20 s."""
+    assert len(World().rounds({"engine": [2000], "reference": [5]}, CPU_PLAN).rounds) == 10
 
 
 def test_warm_is_what_no_longer_changes():
     """Calls that become faster are called until two windows agree."""
     falling = [100 * 0.9**number for number in range(40)]
-    world = World()
-    found = world.rounds({"engine": [*falling, 1.0]})
+    found = World().rounds({"engine": [*falling, 1.0]})
     assert found.warmup_calls["engine"] > len(falling)
     assert found.rounds[0].medians_ns["engine"] == MS
 
@@ -111,15 +114,13 @@ def test_warm_is_what_no_longer_changes():
 def test_what_never_settles_is_timed_after_three_seconds():
     """The limit of the warm-up holds for each arm."""
     endless = [10 * 1.005**number for number in range(1000)]
-    world = World()
-    found = world.rounds({"engine": endless}, replace(PLAN, clean_rounds=1))
+    found = World().rounds({"engine": endless}, replace(GPU_PLAN, clean_rounds=1))
     assert 3 <= sum(endless[: found.warmup_calls["engine"]]) / 1000 < 3.3
 
 
 def test_the_order_of_the_arms_is_random():
     """No arm always runs after the same other one."""
     world = World()
-    world.rounds({"engine": [4], "reference": [4], "calibration": [4]})
-    timed = [name for name, calls in world.order if calls == 5]
-    rounds = [tuple(timed[start : start + 3]) for start in range(0, len(timed) - 2, 3)]
-    assert len(set(rounds[-12:])) > 1
+    world.rounds({"engine": [4], "reference": [4], "calibration": [4]}, CPU_PLAN)
+    timed = [name for name, calls in world.order if calls == 1][-300:]
+    assert len({tuple(timed[start : start + 3]) for start in range(0, 300, 3)}) == 6
