@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_infer import engines
+from pytest_infer import engines, fake_quantization
+from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
@@ -15,7 +17,6 @@ from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
@@ -172,6 +173,8 @@ class Artefacts:
             "precision": precision,
             "device": self.device(EAGER, rival.device),
         }
+        if precision == "int8":
+            key["code"] = digest_of_file(Path(fake_quantization.__file__))
 
         def make(folder: Path) -> dict[str, Any]:
             host = self._hosts.shared(EAGER)

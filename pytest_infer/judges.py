@@ -42,10 +42,8 @@ class Reference:
         return self._artefacts.reference(self._case, "fp32")
 
     @cached_property
-    def eager(self) -> Arrays | None:
-        """Return the outputs at the case's own precision: the noise floor; None for int8."""
-        if self._case.precision == "int8":
-            return None
+    def eager(self) -> Arrays:
+        """Return the outputs at the case's own precision, the noise floor; int8 is simulated."""
         return self._artefacts.reference(self._case, self._case.precision)
 
 
@@ -78,7 +76,7 @@ class Parity:
     def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""
         name = next(iter(models.find(self._case.model).spec.outputs))
-        noise = noise_floor(self._floor, self._reference.fp64)[name]
+        noise = noise_floor(self._reference.eager, self._reference.fp64)[name]
         return judge_top_k(
             outputs[name],
             self._reference.fp64[name],
@@ -92,19 +90,16 @@ class Parity:
     def detections(self, outputs: Arrays) -> Verdict:
         """Judge what the model's own postprocessing detects, independent of query order."""
         truth = self._detected(self._reference.fp64)
+        eager = self._detected(self._reference.eager)
         return judge_detections(
             self._detected(outputs),
             truth,
-            noise=detection_noise(self._detected(self._floor), truth),
+            eager=eager,
+            noise=detection_noise(eager, truth),
             labels=self._artefacts.labels(self._case.model),
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-
-    @property
-    def _floor(self) -> Arrays:
-        eager = self._reference.eager
-        return self._reference.fp32 if eager is None else eager
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
         return self._artefacts.meaning(self._case.model, outputs)

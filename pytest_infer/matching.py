@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +17,9 @@ Detections: TypeAlias = "Mapping[str, Array]"
 
 SAME_OBJECT_IOU = 0.1
 """Boxes that overlap less are two objects, one missing and one extra, not one that moved."""
+
+SURE_IOU = 0.5
+"""Boxes that overlap less may be two objects, of which each side has lost one (COCO's bound)."""
 
 FIELDS = {"boxes": (4,), "labels": (), "scores": ()}
 """What detections are made of, and the shape of one."""
@@ -63,6 +66,22 @@ def matched_images(
     for number, (got, expected) in enumerate(zip(actual, reference, strict=True)):
         left, right = _above(got, threshold), _above(expected, threshold)
         yield MatchedImage(number, left, right, tuple(_pairs(left, right)))
+
+
+def split_doubtful(image: MatchedImage, doubtful: float) -> MatchedImage:
+    """Return the image without pairs that may be two objects: `SURE_IOU`, both below ``doubtful``.
+
+    Such an object falls below the threshold by the least of roundings, and what is left on either
+    side is matched with what was meant for another.
+    """
+    kept = tuple(
+        pair
+        for pair in image.pairs
+        if pair.iou >= SURE_IOU
+        or float(image.actual["scores"][pair.got]) > doubtful
+        or float(image.reference["scores"][pair.expected]) > doubtful
+    )
+    return replace(image, pairs=kept)
 
 
 def _above(detections: Detections, threshold: float) -> Detections:
