@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from pytest_infer import engines, fake_quantization
 from pytest_infer.cache import digest_of_file
@@ -52,6 +54,7 @@ class Artefacts:
         self._hosts = hosts
         self._graphs = Graphs(config, cache, self._model_call)
         self._kept: dict[Any, Any] = {}
+        self._folders: list[TemporaryDirectory[str]] = []
         self.engines = Tally()
 
     def device(self, engine: str, device: str) -> dict[str, Any]:
@@ -120,6 +123,18 @@ class Artefacts:
     def built(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine, and kept there."""
         return self._once(("built", case), lambda: self._build(case))
+
+    def rebuilt(self, case: Case) -> BuiltEngine:
+        """Return the engine of ``case``, built anew into a folder of its own; the cache stays.
+
+        On this machine the folder goes with this object, on another one it stays in its cache.
+        """
+        place = self._hosts.shared(case.engine).place
+        name = f"rebuilt-{uuid4().hex}"
+        if place.sees_files:
+            self._folders.append(TemporaryDirectory(prefix=name))
+            return self._build(case, cache=self._folders[-1].name)
+        return self._build(case, cache=f"{place.cache}/{name}")
 
     def reference(self, case: Case, precision: Precision) -> Arrays:
         """Return eager mode's outputs for the inputs of ``case``, at ``precision``.
@@ -211,7 +226,7 @@ class Artefacts:
             ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
         )
 
-    def _build(self, case: Case) -> BuiltEngine:
+    def _build(self, case: Case, cache: str = "") -> BuiltEngine:
         adapter = engines.find(case.engine)
         graph, request = self.graph(case), self.request(case)
         if not adapter.builds_files:
@@ -224,7 +239,7 @@ class Artefacts:
             engine=case.engine,
             graph=graph,
             request=request,
-            cache=host.place.cache,
+            cache=cache or host.place.cache,
         )
         self.engines.count(is_new=entry["is_new"], notice=entry["notice"])
         return BuiltEngine(case.engine, graph, request, entry["folder"])

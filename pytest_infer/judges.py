@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_infer import models
+import numpy as np
+
+from pytest_infer import metamorphic, models
 from pytest_infer.detections import detection_noise, judge_detections
 from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
+from pytest_infer.matching import in_order
 from pytest_infer.parity import judge_outputs, noise_floor
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_infer.chosen_baselines import ChosenBaselines
     from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget
+    from pytest_infer.metamorphic import Relation
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case
     from pytest_infer.tolerance import Tolerance
@@ -63,10 +67,12 @@ class Parity:
         self._tolerance = tolerance
 
     def __call__(self, outputs: Arrays) -> Verdict:
-        """Judge every output by MAE, max abs, relative L2 and cosine."""
+        """Judge every output by every metric; a detector's queries may come in any order."""
+        truth = self._reference.fp64
+        is_detector = models.find(self._case.model).spec.task == "detection"
         return judge_outputs(
-            outputs,
-            self._reference.fp64,
+            in_order(outputs, truth) if is_detector else outputs,
+            truth,
             self._reference.eager,
             precision=self._case.precision,
             tolerance=self._tolerance,
@@ -103,6 +109,70 @@ class Parity:
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
         return self._artefacts.meaning(self._case.model, outputs)
+
+
+class Consistency:
+    """Judges outputs of a case that must agree: what is to be judged, then what with."""
+
+    def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        self._case = case
+        self._reference = reference
+        self._tolerance = tolerance
+
+    def equal_rows(self, outputs: Arrays) -> Verdict:
+        """Judge a batch of equal rows: each must be the first."""
+        first = {
+            name: np.repeat(values[:1], len(values), axis=0) for name, values in outputs.items()
+        }
+        return self._judge(outputs, first, metamorphic.EQUAL_ROWS)
+
+    def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
+        """Judge the outputs of a reversed batch."""
+        expected = {name: values[::-1] for name, values in outputs.items()}
+        return self._judge(reverse, expected, metamorphic.PERMUTED)
+
+    def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
+        """Judge a batch by its rows, one by one."""
+        return self._judge(outputs, singles, metamorphic.SPLIT)
+
+    def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a second call."""
+        return self._judge(again, outputs, metamorphic.REPEATED)
+
+    def reopened(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was loaded again."""
+        return self._judge(again, outputs, metamorphic.REOPENED)
+
+    def rebuilt(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was built again."""
+        return self._judge(again, outputs, metamorphic.REBUILT)
+
+    def interleaved(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a call after one of another shape."""
+        return self._judge(again, outputs, metamorphic.INTERLEAVED)
+
+    def concurrent(self, outputs: Arrays, alone: Arrays) -> Verdict:
+        """Judge a runner that ran beside another one."""
+        return self._judge(outputs, alone, metamorphic.CONCURRENT)
+
+    def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
+        return metamorphic.judge_relation(
+            actual,
+            expected,
+            relation,
+            noise={} if relation.is_exact else self._noise,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    @property
+    def _noise(self) -> dict[str, float]:
+        truth = self._reference.fp64
+        return {
+            name: floor / (float(np.max(np.abs(truth[name]))) or 1.0)
+            for name, floor in noise_floor(self._reference.eager, truth).items()
+        }
 
 
 class Truth:

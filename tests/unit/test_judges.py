@@ -46,7 +46,7 @@ class FakeArtefacts:
 
 @pytest.fixture(autouse=True)
 def _model(monkeypatch):
-    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}))
+    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}, task="classification"))
     monkeypatch.setattr(judges.models, "find", lambda _: found)
 
 
