@@ -124,6 +124,17 @@ class Artefacts:
         """Return the built engine of ``case``, built once per machine, and kept there."""
         return self._once(("built", case), lambda: self._build(case))
 
+    def asked(self, operation: str, file: str, **arguments: Any) -> Any:
+        """Return what the models' host says of an exported file."""
+        return self._model_call(
+            operation, f"look into {file}", error=ExportError, file=file, **arguments
+        )
+
+    def built_from(self, case: Case, graph: Graph, cache: str) -> BuiltEngine:
+        """Return the engine of ``case`` built from another graph, in a cache of its own."""
+        digest = digest_of_file(Path(graph.file))
+        return self._build(case, cache=cache, graph=replace(graph, digest=digest))
+
     def rebuilt(self, case: Case) -> BuiltEngine:
         """Return the engine of ``case``, built anew into a folder of its own; the cache stays.
 
@@ -226,9 +237,9 @@ class Artefacts:
             ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
         )
 
-    def _build(self, case: Case, cache: str = "") -> BuiltEngine:
+    def _build(self, case: Case, cache: str = "", graph: Graph | None = None) -> BuiltEngine:
         adapter = engines.find(case.engine)
-        graph, request = self.graph(case), self.request(case)
+        graph, request = graph or self.graph(case), self.request(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
         host = self._hosts.shared(case.engine)

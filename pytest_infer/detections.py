@@ -229,8 +229,8 @@ def _failed(
     more = [f"and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     if eagers:
         more.append(
-            f"eager itself has {_counted(eagers)} in this precision: it is too coarse for the "
-            "model, whatever the engine"
+            f"eager itself has {_counted(eagers)} in this precision, which may be too coarse for "
+            "the model"
         )
     return failed(
         "parity",

@@ -101,7 +101,8 @@ def parity(
     from pytest_infer.tolerance import tolerance_from_keywords
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
-    return Parity(case, reference, infer.artefacts, tolerance)
+    explain = infer.explainer.explained if infer.config.localize else None
+    return Parity(case, reference, infer.artefacts, tolerance, explain)
 
 
 @pytest.fixture(scope="session")

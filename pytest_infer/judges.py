@@ -17,6 +17,8 @@ from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.chosen_baselines import ChosenBaselines
     from pytest_infer.engine import Arrays, Evidence
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_infer.spec import Case
     from pytest_infer.tolerance import Tolerance
     from pytest_infer.verdict import Verdict
+
+    Explain = Callable[[Verdict, Case, Tolerance | None], Verdict]
 
 
 class Reference:
@@ -60,17 +64,20 @@ class Parity:
         reference: Reference,
         artefacts: Artefacts,
         tolerance: Tolerance | None,
+        explain: Explain | None = None,
     ) -> None:
+        """Take ``explain``, which adds to a failure what it finds out about it."""
         self._case = case
         self._reference = reference
         self._artefacts = artefacts
         self._tolerance = tolerance
+        self._explain = explain
 
     def __call__(self, outputs: Arrays) -> Verdict:
         """Judge every output by every metric; a detector's queries may come in any order."""
         truth = self._reference.fp64
         is_detector = models.find(self._case.model).spec.task == "detection"
-        return judge_outputs(
+        verdict = judge_outputs(
             in_order(outputs, truth) if is_detector else outputs,
             truth,
             self._reference.eager,
@@ -78,12 +85,13 @@ class Parity:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._explained(verdict)
 
     def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""
         name = next(iter(models.find(self._case.model).spec.outputs))
         noise = noise_floor(self._reference.eager, self._reference.fp64)[name]
-        return judge_top_k(
+        verdict = judge_top_k(
             outputs[name],
             self._reference.fp64[name],
             noise=noise,
@@ -92,12 +100,13 @@ class Parity:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._explained(verdict)
 
     def detections(self, outputs: Arrays) -> Verdict:
         """Judge what the model's own postprocessing detects, independent of query order."""
         truth = self._detected(self._reference.fp64)
         eager = self._detected(self._reference.eager)
-        return judge_detections(
+        verdict = judge_detections(
             self._detected(outputs),
             truth,
             eager=eager,
@@ -106,6 +115,12 @@ class Parity:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._explained(verdict)
+
+    def _explained(self, verdict: Verdict) -> Verdict:
+        if self._explain is None or verdict.status != "fail" or verdict.code == "vacuous":
+            return verdict
+        return self._explain(verdict, self._case, self._tolerance)
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
         return self._artefacts.meaning(self._case.model, outputs)

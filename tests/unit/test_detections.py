@@ -87,7 +87,7 @@ def test_noise_has_a_ceiling():
 def test_eager_s_own_differences_are_told():
     """Where eager at the precision is as wrong, a failure says so; elsewhere it does not."""
     flipped = changed("labels", 1, 17)
-    told = "eager itself has 1 difference in this precision: it is too coarse for the model"
+    told = "eager itself has 1 difference in this precision, which may be too coarse for the model"
     assert told in judge(flipped, eager=flipped).message
     assert "eager itself" not in judge(flipped, eager=REFERENCE).message
 
