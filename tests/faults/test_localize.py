@@ -82,7 +82,17 @@ class Deaf(FakeEngine):
         return super().build(graph, request, folder)
 
 
-register(Deaf("deaf", inner="ort", graph=FAULTS["weights"]))
+def where_it_is(model):
+    # A graph that was cut before the fault's node has no such node.
+    from pytest_infer.errors import ModelError
+
+    try:
+        return FAULTS["weights"](model)
+    except ModelError:
+        return ""
+
+
+register(Deaf("deaf", inner="ort", graph=where_it_is))
 register(FakeEngine("liar", inner="ort", outputs=faults.scale(2.0, "logits")))
 """
 
