@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
-from pytest_infer import engines
+from pytest_infer import engines, fake_quantization
+from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
@@ -15,7 +19,6 @@ from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
@@ -51,6 +54,7 @@ class Artefacts:
         self._hosts = hosts
         self._graphs = Graphs(config, cache, self._model_call)
         self._kept: dict[Any, Any] = {}
+        self._folders: list[TemporaryDirectory[str]] = []
         self.engines = Tally()
 
     def device(self, engine: str, device: str) -> dict[str, Any]:
@@ -120,6 +124,29 @@ class Artefacts:
         """Return the built engine of ``case``, built once per machine, and kept there."""
         return self._once(("built", case), lambda: self._build(case))
 
+    def asked(self, operation: str, file: str, **arguments: Any) -> Any:
+        """Return what the models' host says of an exported file."""
+        return self._model_call(
+            operation, f"look into {file}", error=ExportError, file=file, **arguments
+        )
+
+    def built_from(self, case: Case, graph: Graph, cache: str) -> BuiltEngine:
+        """Return the engine of ``case`` built from another graph, in a cache of its own."""
+        digest = digest_of_file(Path(graph.file))
+        return self._build(case, cache=cache, graph=replace(graph, digest=digest))
+
+    def rebuilt(self, case: Case) -> BuiltEngine:
+        """Return the engine of ``case``, built anew into a folder of its own; the cache stays.
+
+        On this machine the folder goes with this object, on another one it stays in its cache.
+        """
+        place = self._hosts.shared(case.engine).place
+        name = f"rebuilt-{uuid4().hex}"
+        if place.sees_files:
+            self._folders.append(TemporaryDirectory(prefix=name))
+            return self._build(case, cache=self._folders[-1].name)
+        return self._build(case, cache=f"{place.cache}/{name}")
+
     def reference(self, case: Case, precision: Precision) -> Arrays:
         """Return eager mode's outputs for the inputs of ``case``, at ``precision``.
 
@@ -172,6 +199,8 @@ class Artefacts:
             "precision": precision,
             "device": self.device(EAGER, rival.device),
         }
+        if precision == "int8":
+            key["code"] = digest_of_file(Path(fake_quantization.__file__))
 
         def make(folder: Path) -> dict[str, Any]:
             host = self._hosts.shared(EAGER)
@@ -208,9 +237,9 @@ class Artefacts:
             ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
         )
 
-    def _build(self, case: Case) -> BuiltEngine:
+    def _build(self, case: Case, cache: str = "", graph: Graph | None = None) -> BuiltEngine:
         adapter = engines.find(case.engine)
-        graph, request = self.graph(case), self.request(case)
+        graph, request = graph or self.graph(case), self.request(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
         host = self._hosts.shared(case.engine)
@@ -221,7 +250,7 @@ class Artefacts:
             engine=case.engine,
             graph=graph,
             request=request,
-            cache=host.place.cache,
+            cache=cache or host.place.cache,
         )
         self.engines.count(is_new=entry["is_new"], notice=entry["notice"])
         return BuiltEngine(case.engine, graph, request, entry["folder"])

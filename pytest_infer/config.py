@@ -35,3 +35,4 @@ class InferConfig:
     timeout_s: float = 600.0
     reports: tuple[tuple[str, Path], ...] = ()
     strict: bool = False
+    localize: bool = False

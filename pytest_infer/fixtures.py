@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
-    from pytest_infer.judges import Latency, Parity, Reference, Truth
+    from pytest_infer.judges import Consistency, Latency, Parity, Reference, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
     from pytest_infer.spec import Case
     from pytest_infer.timer import GpuTimer
     from pytest_infer.under_test import EngineUnderTest
+    from pytest_infer.variants import Variants
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +102,28 @@ def parity(
     from pytest_infer.tolerance import tolerance_from_keywords
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
-    return Parity(case, reference, infer.artefacts, tolerance)
+    explain = infer.explainer.explained if infer.config.localize else None
+    return Parity(case, reference, infer.artefacts, tolerance, explain)
+
+
+@pytest.fixture(scope="session")
+def variants(case: Case, infer: InferSession) -> Iterator[Variants]:
+    """The case's engine in other ways: permuted, row by row, reopened, rebuilt, beside itself."""
+    from pytest_infer.variants import Variants
+
+    ways = Variants(case, infer.artefacts, infer.hosts)
+    yield ways
+    ways.close()
+
+
+@pytest.fixture
+def consistency(request: pytest.FixtureRequest, case: Case, reference: Reference) -> Consistency:
+    """The judge of outputs that must agree with each other, made by `variants`."""
+    from pytest_infer.judges import Consistency
+    from pytest_infer.marks import mark_of
+    from pytest_infer.tolerance import tolerance_from_keywords
+
+    return Consistency(case, reference, mark_of(request.node, "tolerance", tolerance_from_keywords))
 
 
 @pytest.fixture

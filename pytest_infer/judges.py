@@ -5,10 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_infer import models
+import numpy as np
+
+from pytest_infer import metamorphic, models
 from pytest_infer.detections import detection_noise, judge_detections
 from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
+from pytest_infer.matching import in_order
 from pytest_infer.parity import judge_outputs, noise_floor
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
@@ -19,10 +22,13 @@ if TYPE_CHECKING:
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget, StoredMedian
+    from pytest_infer.metamorphic import Relation
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case
     from pytest_infer.tolerance import Tolerance
     from pytest_infer.verdict import Verdict
+
+    Explain = Callable[[Verdict, Case, Tolerance | None], Verdict]
 
 
 class Reference:
@@ -43,10 +49,8 @@ class Reference:
         return self._artefacts.reference(self._case, "fp32")
 
     @cached_property
-    def eager(self) -> Arrays | None:
-        """Return the outputs at the case's own precision: the noise floor; None for int8."""
-        if self._case.precision == "int8":
-            return None
+    def eager(self) -> Arrays:
+        """Return the outputs at the case's own precision, the noise floor; int8 is simulated."""
         return self._artefacts.reference(self._case, self._case.precision)
 
 
@@ -59,28 +63,34 @@ class Parity:
         reference: Reference,
         artefacts: Artefacts,
         tolerance: Tolerance | None,
+        explain: Explain | None = None,
     ) -> None:
+        """Take ``explain``, which adds to a failure what it finds out about it."""
         self._case = case
         self._reference = reference
         self._artefacts = artefacts
         self._tolerance = tolerance
+        self._explain = explain
 
     def __call__(self, outputs: Arrays) -> Verdict:
-        """Judge every output by MAE, max abs, relative L2 and cosine."""
-        return judge_outputs(
-            outputs,
-            self._reference.fp64,
+        """Judge every output by every metric; a detector's queries may come in any order."""
+        truth = self._reference.fp64
+        is_detector = models.find(self._case.model).spec.task == "detection"
+        verdict = judge_outputs(
+            in_order(outputs, truth) if is_detector else outputs,
+            truth,
             self._reference.eager,
             precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._explained(verdict)
 
     def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""
         name = next(iter(models.find(self._case.model).spec.outputs))
-        noise = noise_floor(self._floor, self._reference.fp64)[name]
-        return judge_top_k(
+        noise = noise_floor(self._reference.eager, self._reference.fp64)[name]
+        verdict = judge_top_k(
             outputs[name],
             self._reference.fp64[name],
             noise=noise,
@@ -89,26 +99,94 @@ class Parity:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._explained(verdict)
 
     def detections(self, outputs: Arrays) -> Verdict:
         """Judge what the model's own postprocessing detects, independent of query order."""
         truth = self._detected(self._reference.fp64)
-        return judge_detections(
+        eager = self._detected(self._reference.eager)
+        verdict = judge_detections(
             self._detected(outputs),
             truth,
-            noise=detection_noise(self._detected(self._floor), truth),
+            eager=eager,
+            noise=detection_noise(eager, truth),
             labels=self._artefacts.labels(self._case.model),
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+        return self._explained(verdict)
+
+    def _explained(self, verdict: Verdict) -> Verdict:
+        if self._explain is None or verdict.status != "fail" or verdict.code == "vacuous":
+            return verdict
+        return self._explain(verdict, self._case, self._tolerance)
+
+    def _detected(self, outputs: Arrays) -> list[Arrays]:
+        return self._artefacts.meaning(self._case.model, outputs)
+
+
+class Consistency:
+    """Judges outputs of a case that must agree: what is to be judged, then what with."""
+
+    def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        self._case = case
+        self._reference = reference
+        self._tolerance = tolerance
+
+    def equal_rows(self, outputs: Arrays) -> Verdict:
+        """Judge a batch of equal rows: each must be the first."""
+        first = {
+            name: np.repeat(values[:1], len(values), axis=0) for name, values in outputs.items()
+        }
+        return self._judge(outputs, first, metamorphic.EQUAL_ROWS)
+
+    def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
+        """Judge the outputs of a reversed batch."""
+        expected = {name: values[::-1] for name, values in outputs.items()}
+        return self._judge(reverse, expected, metamorphic.PERMUTED)
+
+    def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
+        """Judge a batch by its rows, one by one."""
+        return self._judge(outputs, singles, metamorphic.SPLIT)
+
+    def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a second call."""
+        return self._judge(again, outputs, metamorphic.REPEATED)
+
+    def reopened(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was loaded again."""
+        return self._judge(again, outputs, metamorphic.REOPENED)
+
+    def rebuilt(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was built again."""
+        return self._judge(again, outputs, metamorphic.REBUILT)
+
+    def interleaved(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a call after one of another shape."""
+        return self._judge(again, outputs, metamorphic.INTERLEAVED)
+
+    def concurrent(self, outputs: Arrays, alone: Arrays) -> Verdict:
+        """Judge a runner that ran beside another one."""
+        return self._judge(outputs, alone, metamorphic.CONCURRENT)
+
+    def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
+        return metamorphic.judge_relation(
+            actual,
+            expected,
+            relation,
+            noise={} if relation.is_exact else self._noise,
+            precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,
         )
 
     @property
-    def _floor(self) -> Arrays:
-        eager = self._reference.eager
-        return self._reference.fp32 if eager is None else eager
-
-    def _detected(self, outputs: Arrays) -> list[Arrays]:
-        return self._artefacts.meaning(self._case.model, outputs)
+    def _noise(self) -> dict[str, float]:
+        truth = self._reference.fp64
+        return {
+            name: floor / (float(np.max(np.abs(truth[name]))) or 1.0)
+            for name, floor in noise_floor(self._reference.eager, truth).items()
+        }
 
 
 class Truth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,6 +17,9 @@ Detections: TypeAlias = "Mapping[str, Array]"
 
 SAME_OBJECT_IOU = 0.1
 """Boxes that overlap less are two objects, one missing and one extra, not one that moved."""
+
+SURE_IOU = 0.5
+"""Boxes that overlap less may be two objects, of which each side has lost one (COCO's bound)."""
 
 FIELDS = {"boxes": (4,), "labels": (), "scores": ()}
 """What detections are made of, and the shape of one."""
@@ -63,6 +66,63 @@ def matched_images(
     for number, (got, expected) in enumerate(zip(actual, reference, strict=True)):
         left, right = _above(got, threshold), _above(expected, threshold)
         yield MatchedImage(number, left, right, tuple(_pairs(left, right)))
+
+
+def in_order(actual: Mapping[str, Array], reference: Mapping[str, Array]) -> dict[str, Array]:
+    """Return a detector's outputs with their queries, the second axis, as the reference has them.
+
+    Each row's queries are matched one to one by all outputs together, so that the sum of squared
+    distances, in units of each output's size, is least. Outputs without such an axis in common,
+    of other shapes or not finite, stay as they are.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    if not _has_queries(actual, reference):
+        return dict(actual)
+    outputs = {name: values.copy() for name, values in actual.items()}
+    left, right = _queries(actual, reference), _queries(reference, reference)
+    for row, (got, expected) in enumerate(zip(left, right, strict=True)):
+        _, order = linear_sum_assignment(cdist(expected, got, "sqeuclidean"))
+        for values in outputs.values():
+            values[row] = values[row][order]
+    return outputs
+
+
+def _has_queries(actual: Mapping[str, Array], reference: Mapping[str, Array]) -> bool:
+    shapes = {name: values.shape for name, values in reference.items()}
+    return (
+        {name: values.shape for name, values in actual.items()} == shapes
+        and all(len(shape) > 2 for shape in shapes.values())  # noqa: PLR2004 - row, query, values
+        and len({shape[:2] for shape in shapes.values()}) == 1
+        and all(np.isfinite(values).all() for values in (*actual.values(), *reference.values()))
+    )
+
+
+def _queries(outputs: Mapping[str, Array], reference: Mapping[str, Array]) -> Array:
+    """Return (row, query, values) of all outputs side by side, each in units of its size."""
+    parts = []
+    for name in sorted(reference):
+        size = float(np.sqrt(np.mean(np.square(reference[name], dtype=np.float64)))) or 1.0
+        values = outputs[name].astype(np.float64) / size
+        parts.append(values.reshape(*values.shape[:2], -1))
+    return np.concatenate(parts, axis=2)
+
+
+def split_doubtful(image: MatchedImage, doubtful: float) -> MatchedImage:
+    """Return the image without pairs that may be two objects: `SURE_IOU`, both below ``doubtful``.
+
+    Such an object falls below the threshold by the least of roundings, and what is left on either
+    side is matched with what was meant for another.
+    """
+    kept = tuple(
+        pair
+        for pair in image.pairs
+        if pair.iou >= SURE_IOU
+        or float(image.actual["scores"][pair.got]) > doubtful
+        or float(image.reference["scores"][pair.expected]) > doubtful
+    )
+    return replace(image, pairs=kept)
 
 
 def _above(detections: Detections, threshold: float) -> Detections:

@@ -96,6 +96,12 @@ def max_abs(actual: Float64Array, expected: Float64Array) -> Any:
     return np.max(np.abs(actual - expected))
 
 
+@metric(unit="output", better="lower")
+def rmse(actual: Float64Array, expected: Float64Array) -> Any:
+    """Return the root of the mean square error, ``sqrt(mean((a - e)^2))``."""
+    return np.sqrt(np.mean(np.square(actual - expected)))
+
+
 @metric(unit="", better="lower")
 def relative_l2(actual: Float64Array, expected: Float64Array) -> Any:
     """Return ``||a - e|| / ||e||``, the normwise relative error.
@@ -104,6 +110,30 @@ def relative_l2(actual: Float64Array, expected: Float64Array) -> Any:
     """
     error, size = np.linalg.norm(actual - expected), np.linalg.norm(expected)
     return error / size if size else np.where(error, np.inf, 0.0)
+
+
+@metric(unit="dB", better="higher")
+def sqnr_db(actual: Float64Array, expected: Float64Array) -> Any:
+    """Return the signal to quantization noise ratio, ``-20 log10(relative_l2)``.
+
+    Infinite without an error. Source: Jayant and Noll, Digital Coding of Waveforms, section 1.2.
+    """
+    error = relative_l2(actual, expected)
+    return -20 * np.log10(error) if error else np.inf
+
+
+@metric(unit="", better="lower")
+def gain(actual: Float64Array, expected: Float64Array) -> Any:
+    """Return how far the slope of the output over the reference is from 1: ``|<a, e>/<e, e> - 1|``.
+
+    It is the systematic part of the error, a wrong scale, and never above `relative_l2`
+    (Cauchy-Schwarz). Rounding is as often up as down, so that over many rows little of it is left.
+    """
+    size = np.max(np.abs(expected))
+    if not size:
+        return np.where(np.any(actual), np.inf, 0.0)
+    scaled = expected / size  # the squares of small numbers would be denormal
+    return np.abs(np.vdot((actual - expected) / size, scaled)) / np.vdot(scaled, scaled)
 
 
 @metric(unit="", better="higher")

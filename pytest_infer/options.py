@@ -213,6 +213,12 @@ OPTIONS = (
         read_flag,
         "fail on inconclusive verdicts and baselines to renew",
     ),
+    Option(
+        "--infer-localize",
+        "localize",
+        read_flag,
+        "on a failure of parity, find the first wrong layer and pack a bundle that reproduces it",
+    ),
 )
 
 

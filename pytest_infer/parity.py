@@ -16,6 +16,7 @@ from pytest_infer.tolerance import (
     CEILING,
     Tolerance,
     derived_bound,
+    derived_gain,
     mark_from_bounds,
     rounded_bound,
 )
@@ -75,18 +76,48 @@ class _Limits:
     precision: Precision
     given: Tolerance
 
-    def bound(self, metric: str, noise: float, largest: float) -> tuple[float | None, str]:
+    def bound(self, metric: str, noise: _Noise) -> tuple[float | None, str]:
         """Return a metric's bound and where it comes from; None if it is only reported."""
         fixed = self.given.as_dict().get(metric)
         if fixed is not None:
             return fixed, "the tolerance set"
-        scale = {"relative_l2": 1.0, "max_abs": largest}.get(metric)
+        if metric == "gain":
+            if self.given.relative_l2 is not None:
+                return None, ""  # who accepts an error of this size accepts it as a scale, too
+            allowed = derived_gain(
+                noise.of("gain"), noise.of("relative_l2"), noise.rows, self.precision
+            )
+            return allowed, "the derived tolerance"
+        scale = {"relative_l2": 1.0, "max_abs": noise.largest}.get(metric)
         if scale is None:
             return None, ""
-        relative = derived_bound(noise / scale, self.precision)
+        relative = derived_bound(noise.of(metric) / scale, self.precision)
         at_ceiling = relative >= CEILING[self.precision]
         origin = f"the ceiling of {self.precision}" if at_ceiling else "the derived tolerance"
         return relative * scale, origin
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """What eager at the case's precision makes of one output."""
+
+    eager: Array | None
+    reference: Array
+
+    def of(self, metric: str) -> float:
+        """Return a metric of eager; infinite where eager has no such output, or no finite one."""
+        eager, reference = self.eager, self.reference
+        if eager is None or eager.shape != reference.shape or not np.isfinite(eager).all():
+            return math.inf
+        return metrics()[metric](eager, reference)
+
+    @property
+    def rows(self) -> int:
+        return len(self.reference) if self.reference.ndim else 1
+
+    @property
+    def largest(self) -> float:
+        return float(np.max(np.abs(self.reference)))
 
 
 def judge_outputs(
@@ -101,11 +132,12 @@ def judge_outputs(
     """Judge an engine's named outputs against eager's in fp64.
 
     ``eager`` holds eager's outputs at the case's own precision, whose error is the noise floor;
-    None where eager has no such precision (int8): the precision's ceiling judges alone then, and
-    in fp64 too. Relative L2, and max abs over the reference's largest magnitude, are held to
-    `derived_bound`; a tolerance replaces the bounds it names, and adds those of other metrics.
-    Integers and bools must be equal. Pass: ``match``; fail: ``diverged``, ``not-finite``,
-    ``missing-output``, ``extra-output``, ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
+    where it is None the precision's ceiling judges alone, and in fp64 too. Relative L2, and max abs
+    over the reference's largest magnitude, are held to `derived_bound`, the scale (`gain`) to
+    `derived_gain`; a tolerance replaces the bounds it names, and adds those of other metrics; one
+    of relative L2 covers the scale. Integers and bools must be equal. Pass: ``match``; fail:
+    ``diverged``, ``not-finite``, ``missing-output``, ``extra-output``, ``wrong-shape``,
+    ``wrong-dtype``, ``vacuous``.
     """
     fault = (
         vacuous(reference64, precision, subject)
@@ -157,16 +189,11 @@ def _checks(
     if reference.dtype.kind != "f":
         yield _equal(name, actual, reference)
         return
+    noise = _Noise(eager, reference)
     for metric in metrics().values():
-        noise = _noise(metric, eager, reference)
-        bound, origin = limits.bound(metric.name, noise, float(np.max(np.abs(reference))))
-        yield _Check(name, metric, metric(actual, reference), noise, bound, origin)
-
-
-def _noise(metric: Metric, eager: Array | None, reference: Array) -> float:
-    if eager is None or eager.shape != reference.shape or not np.isfinite(eager).all():
-        return math.inf
-    return metric(eager, reference)
+        bound, origin = limits.bound(metric.name, noise)
+        value, floor = metric(actual, reference), noise.of(metric.name)
+        yield _Check(name, metric, value, floor, bound, origin)
 
 
 def _matched(checks: list[_Check], subject: str) -> Verdict:
@@ -185,9 +212,7 @@ def _diverged(
     given: Tolerance,
     subject: str,
 ) -> Verdict:
-    missed = sorted(
-        (check for check in checks if not check.is_passed), key=lambda each: -each.ratio
-    )
+    missed = _missed(checks)
     names = sorted({check.output for check in missed})
     elements = [_worst_element(name, actual[name], reference[name]) for name in names]
     return failed(
@@ -198,6 +223,14 @@ def _diverged(
         mend=_mend(checks, missed, reference, given),
         figures=_figures(checks),
     )
+
+
+def _missed(checks: list[_Check]) -> list[_Check]:
+    """Return the missed bounds, the worst first; a scale only where the error is small enough."""
+    missed = [check for check in checks if not check.is_passed]
+    large = {check.output for check in missed if check.metric.name == "relative_l2"}
+    told = [each for each in missed if each.metric.name != "gain" or each.output not in large]
+    return sorted(told, key=lambda each: -each.ratio)
 
 
 def _worst_element(name: str, actual: Array, reference: Array) -> str:

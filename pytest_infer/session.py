@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.config import InferConfig
     from pytest_infer.coverage import Coverage
+    from pytest_infer.explainer import Explainer
     from pytest_infer.hosts.place import Place
     from pytest_infer.latency import StoredMedian
     from pytest_infer.matrix import Matrix
@@ -98,6 +99,13 @@ class InferSession:
     def artefacts(self) -> Artefacts:
         """Return what is made once and kept."""
         return Artefacts(self.config, self.cache, self.hosts)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Return what finds the layer of a failure, and packs its bundle."""
+        from pytest_infer.explainer import Explainer
+
+        return Explainer(self.artefacts, self.hosts, self.cache.root)
 
     @cached_property
     def timer(self) -> GpuTimer:

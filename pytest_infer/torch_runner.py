@@ -50,10 +50,10 @@ def missing_gpu() -> Missing | None:
 
 
 def torch_dtype(precision: Precision) -> Any:
-    """Return the torch dtype of ``precision``."""
+    """Return the torch dtype of ``precision``; int8 is simulated in float32."""
     import torch
 
-    return getattr(torch, DTYPES[precision])
+    return torch.float32 if precision == "int8" else getattr(torch, DTYPES[precision])
 
 
 def input_dtype(spec: TensorSpec, dtype: Any) -> Any:

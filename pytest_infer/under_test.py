@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from warnings import warn
 
 from pytest_infer.engine import Evidence
@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
     from pytest_infer.engine import Array, Arrays, BuiltEngine
     from pytest_infer.hosts.host import Host
-    from pytest_infer.hosts.pool import HostPool
     from pytest_infer.spec import Case
+
+
+class SharedHosts(Protocol):
+    """Has a host for each engine."""
+
+    def shared(self, engine: str) -> Host:
+        """Return the host of ``engine``, a new one if it died."""
+        ...
 
 
 class EngineUnderTest:
     """What a test gets as ``engine``: ``outputs = engine(feeds)``."""
 
-    def __init__(self, case: Case, built: BuiltEngine, hosts: HostPool) -> None:
+    def __init__(self, case: Case, built: BuiltEngine, hosts: SharedHosts) -> None:
         self.case = case
         self.built = built
         self._hosts = hosts
@@ -34,6 +41,10 @@ class EngineUnderTest:
         """
         outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds)
         return outputs
+
+    def open(self) -> None:
+        """Open the engine now, not at its first call."""
+        self._opened()
 
     def evidence(self) -> Evidence:
         """Return which precision and placement really ran."""
@@ -66,7 +77,7 @@ class EngineUnderTest:
 
 
 @contextmanager
-def under_test(case: Case, built: BuiltEngine, hosts: HostPool) -> Iterator[EngineUnderTest]:
+def under_test(case: Case, built: BuiltEngine, hosts: SharedHosts) -> Iterator[EngineUnderTest]:
     """Give an engine to a test, and close it afterwards.
 
     An engine that cannot be closed is a warning: its own tests are over by then, and an error

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import fingerprint, models
+from pytest_infer import fingerprint, models, onnx_tensors
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import Graph, GraphRequest
@@ -22,7 +22,8 @@ from pytest_infer.weights import load_module, module_from_graph, save_weights
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_infer.engine import Arrays
+    from pytest_infer.engine import Array, Arrays
+    from pytest_infer.onnx_tensors import Layer
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
@@ -85,6 +86,22 @@ class ModelOperations:
     def graph_facts(self, graph: dict[str, Any]) -> GraphFacts:
         """Return what an exported file really is."""
         return graph_facts(Path(as_type(graph, Graph).file))
+
+    def layers(self, file: str) -> list[Layer]:
+        """Return the nodes of an exported file that compute floating tensors."""
+        return onnx_tensors.layers_of(Path(file))
+
+    def mark(self, file: str, tensors: list[str], target: str) -> None:
+        """Write an exported file that puts out ``tensors``, too."""
+        onnx_tensors.write_marked(Path(file), tensors, Path(target))
+
+    def cut(self, file: str, tensor: str, target: str) -> None:
+        """Write the part of an exported file that computes ``tensor``."""
+        onnx_tensors.write_cut(Path(file), tensor, Path(target))
+
+    def computed(self, file: str, feeds: Arrays, tensors: list[str]) -> dict[str, Array]:
+        """Return tensors of an exported file, computed node by node."""
+        return onnx_tensors.computed(Path(file), feeds, tensors)
 
     def calibration_digest(self, model: str, images: str) -> str:
         """Return the digest of what `quantize` calibrates on."""

@@ -61,11 +61,18 @@ class HostPool:
         Each of its calls holds the guard of its place, which a measurement of another process
         excludes.
         """
-        host = self._shared.get(engine)
+        return self._kept(engine, engine)
+
+    def beside(self, engine: str) -> Host:
+        """Return another host of ``engine``, a process beside the shared one."""
+        return self._kept(f"{engine} beside", engine)
+
+    def _kept(self, name: str, engine: str) -> Host:
+        host = self._shared.get(name)
         if host is None or not host.is_alive:
             with self._guard(self.here):
                 host = _GuardedHost(self._start(engine), self._guard)
-            self._shared[engine] = host
+            self._shared[name] = host
         return host
 
     def models(self) -> Host:

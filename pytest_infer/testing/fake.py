@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -12,10 +14,10 @@ from pytest_infer import engines
 from pytest_infer.engine import LimitsPrecisions
 from pytest_infer.spec import Precision
 from pytest_infer.testing.faults import OutputFault, ProcessFault
+from pytest_infer.testing.graph_faults import GraphFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_infer.engine import (
         Array,
@@ -42,6 +44,8 @@ class FakeEngine:
     inner: str = "eager"
     outputs: OutputFault | None = None
     """Changes what the inner engine returns."""
+    graph: GraphFault | None = None
+    """Edits the ONNX graph that the inner engine is built from."""
     process: ProcessFault | None = None
     """Is called at ``stage``, in the engine's host."""
     stage: Stage = "infer"
@@ -90,7 +94,9 @@ class FakeEngine:
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Build the inner engine."""
         self._strike("build")
-        return self._inner.build(graph, self._really(request), folder)
+        with TemporaryDirectory() as place:
+            built_from = graph if self.graph is None else self._edited(graph, Path(place))
+            return self._inner.build(built_from, self._really(request), folder)
 
     @contextmanager
     def open(self, built: BuiltEngine) -> Iterator[_FakeRunner]:
@@ -98,6 +104,15 @@ class FakeEngine:
         self._strike("open")
         with self._inner.open(replace(built, request=self._really(built.request))) as runner:
             yield _FakeRunner(self, runner)
+
+    def _edited(self, graph: Graph, folder: Path) -> Graph:
+        import onnx
+
+        model = onnx.load(graph.file)
+        if self.graph is not None:
+            self.graph(model)
+        onnx.save(model, folder / "faulty.onnx")
+        return replace(graph, file=str(folder / "faulty.onnx"))
 
     @property
     def _inner(self) -> Engine:

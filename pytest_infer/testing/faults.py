@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from time import sleep
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from pytest_infer.engine import Array
 
@@ -37,6 +43,169 @@ def swap(row: int, first: int, second: int, output: str = "") -> OutputFault:
     return _edit(output, exchanged)
 
 
+def shift(amount: float, output: str = "") -> OutputFault:
+    """Add ``amount`` to every element."""
+    return _edit(output, lambda values: values + values.dtype.type(amount))
+
+
+def scale_channel(factor: float, channel: int, output: str = "") -> OutputFault:
+    """Multiply one channel, the last dimension's, of every row."""
+    return _edit(output, lambda values: _put(values, (..., channel), values[..., channel] * factor))
+
+
+def swap_rows(first: int, second: int, output: str = "") -> OutputFault:
+    """Exchange two rows of the batch."""
+    return _edit(output, lambda values: _put(values, [first, second], values[[second, first]]))
+
+
+def copy_row(source: int, target: int, output: str = "") -> OutputFault:
+    """Give a row of the batch the values of another: what a buffer still held."""
+    return _edit(output, lambda values: _put(values, target, values[source]))
+
+
+def fill(value: float, index: Any, output: str = "") -> OutputFault:
+    """Fill a part of an output, such as the last row, which nothing was written to."""
+    return _edit(output, lambda values: _put(values, index, value))
+
+
+def roll(steps: int, output: str = "") -> OutputFault:
+    """Move every class by ``steps``, as a background class that one side lacks does."""
+    return _edit(output, lambda values: np.roll(values, steps, axis=-1))
+
+
+def clip(low: float, high: float, output: str = "") -> OutputFault:
+    """Saturate."""
+    return _edit(output, lambda values: np.clip(values, low, high))
+
+
+def softmax(output: str = "") -> OutputFault:
+    """Put out probabilities where logits are wanted."""
+
+    def normalised(values: Array) -> Array:
+        powers = np.exp(values - values.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True), values.dtype)
+
+    return _edit(output, normalised)
+
+
+def store_as(kind: str, output: str = "") -> OutputFault:
+    """Round every element to ``fp16`` or ``bf16``, and return it in the type it had."""
+
+    def rounded(values: Array) -> Array:
+        if kind == "fp16":
+            return values.astype(np.float16).astype(values.dtype)
+        bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+        even = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
+        return even.astype(np.uint32).view(np.float32).astype(values.dtype)
+
+    return _edit(output, rounded)
+
+
+def permute(order: Sequence[int], output: str = "", *, axis: int = 1) -> OutputFault:
+    """Put one output's queries, or another axis, into another order."""
+    return _edit(output, lambda values: np.take(values, order, axis=axis))
+
+
+def transpose(output: str = "") -> OutputFault:
+    """Exchange the first two axes."""
+    return _edit(output, lambda values: values.swapaxes(0, 1))
+
+
+def after(first: OutputFault, *others: OutputFault) -> OutputFault:
+    """Plant several faults, one after the other."""
+
+    def edited(outputs: dict[str, Array]) -> dict[str, Array]:
+        for fault in (first, *others):
+            outputs = fault(outputs)
+        return outputs
+
+    return edited
+
+
+def change(function: Callable[[Array], Array], output: str = "") -> OutputFault:
+    """Plant whatever ``function`` makes of an output."""
+    return _edit(output, function)
+
+
+def drift(rate: float) -> OutputFault:
+    """Multiply the outputs of each call by more: state that a call leaves behind."""
+    calls = count()
+
+    def drifted(outputs: dict[str, Array]) -> dict[str, Array]:
+        factor = 1 + rate * next(calls)
+        return {name: values * values.dtype.type(factor) for name, values in outputs.items()}
+
+    return drifted
+
+
+def stale() -> OutputFault:
+    """Return what the call before put out, as far as it has the same rows: a late copy."""
+    before: dict[str, Array] = {}
+
+    def late(outputs: dict[str, Array]) -> dict[str, Array]:
+        rows = {name: values.copy() for name, values in outputs.items()}
+        for name, values in before.items():
+            shared = min(len(values), len(rows[name]))
+            rows[name][:shared] = values[:shared]
+        before.update(outputs)
+        return rows
+
+    return late
+
+
+def stale_shape() -> OutputFault:
+    """Leave the rows unwritten by which a batch is larger than the one before: an old binding."""
+    sizes: list[int] = []
+
+    def unwritten(outputs: dict[str, Array]) -> dict[str, Array]:
+        rows = len(next(iter(outputs.values())))
+        bound = sizes[-1] if sizes else rows
+        sizes.append(rows)
+        return {
+            name: _put(values, slice(bound, None), 0) if rows > bound else values
+            for name, values in outputs.items()
+        }
+
+    return unwritten
+
+
+def scale_by_row(rate: float, output: str = "") -> OutputFault:
+    """Multiply each row by more than the one before."""
+
+    def scaled(values: Array) -> Array:
+        factors = 1 + rate * np.arange(len(values), dtype=values.dtype)
+        return values * factors.reshape(-1, *[1] * (values.ndim - 1))
+
+    return _edit(output, scaled)
+
+
+def mix_rows(rate: float, output: str = "") -> OutputFault:
+    """Add a part of the batch's mean to every row."""
+    return _edit(output, lambda values: values + values.dtype.type(rate) * values.mean(axis=0))
+
+
+def scale_by_process(rate: float, output: str = "") -> OutputFault:
+    """Multiply by what only this process has: an uninitialised value."""
+    return _edit(output, lambda values: values * values.dtype.type(1 + rate * (os.getpid() % 97)))
+
+
+def race(path: str, wait_s: float = 1.0) -> OutputFault:
+    """Put out zeros if another process is in the same call: a file that two runners share."""
+    place = Path(path)
+
+    def raced(outputs: dict[str, Array]) -> dict[str, Array]:
+        own = place / str(os.getpid())
+        place.mkdir(exist_ok=True)
+        own.touch()
+        sleep(wait_s)
+        is_alone = len(list(place.iterdir())) == 1
+        sleep(wait_s)
+        own.unlink()
+        return outputs if is_alone else {name: 0 * values for name, values in outputs.items()}
+
+    return raced
+
+
 def segfault() -> None:
     """Read address 0, as a broken native library does."""
     import ctypes
@@ -53,7 +222,6 @@ def hang() -> None:
 
 def leave() -> None:
     """End the process without a word, as the kernel does when memory runs out."""
-    import os
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL)
@@ -67,7 +235,7 @@ def _edit(output: str, change: Callable[[Array], Array]) -> OutputFault:
     return edited
 
 
-def _put(values: Array, index: tuple[int, ...], value: Any) -> Array:
+def _put(values: Array, index: Any, value: Any) -> Array:
     changed = values.copy()
     changed[index] = value
     return changed

@@ -76,11 +76,35 @@ def test_one_box_moved_by_10_px_is_seen():
     ).code == ("match")
 
 
-def test_no_noise_excuses_10_px():
-    """However far off eager is, the ceiling stays below 10 px."""
-    noise = DetectionNoise(box_px=100, score=1)
-    assert judge(changed("boxes", 1, [210, 200, 310, 280]), noise=noise).code == "moved-box"
-    assert judge(changed("scores", 0, 0.75), noise=noise).code == "wrong-score"
+def test_noise_has_a_ceiling():
+    """However far off eager is, a score may not be; a box may be twice as far off as eager's."""
+    moved = changed("boxes", 1, [210, 200, 310, 280])
+    assert judge(moved, noise=DetectionNoise(box_px=4)).code == "moved-box"
+    assert judge(moved, noise=DetectionNoise(box_px=5)).code == "match"
+    assert judge(changed("scores", 0, 0.75), noise=DetectionNoise(score=1)).code == "wrong-score"
+
+
+def test_eager_s_own_differences_are_told():
+    """Where eager at the precision is as wrong, a failure says so; elsewhere it does not."""
+    flipped = changed("labels", 1, 17)
+    told = "eager itself has 1 difference in this precision, which may be too coarse for the model"
+    assert told in judge(flipped, eager=flipped).message
+    assert "eager itself" not in judge(flipped, eager=REFERENCE).message
+
+
+def test_two_objects_near_the_threshold_are_no_pair():
+    """What fell below the threshold and what rose above it, elsewhere, are no box that moved."""
+    low = {"labels": np.array([17]), "scores": np.array([0.503])}
+    sure = {"boxes": np.array([[300.0, 300, 400, 400]]), "labels": np.array([1])}
+    sure["scores"] = np.array([0.9])
+    here, there = np.array([[10.0, 10, 110, 110]]), np.array([[70.0, 10, 170, 110]])
+    actual, expected = (
+        {name: np.concatenate([{**low, "boxes": box}[name], sure[name]]) for name in sure}
+        for box in (here, there)
+    )
+    assert judge_detections([actual], [expected]).code == "match"
+    strong = {**expected, "scores": np.array([0.7, 0.9])}
+    assert judge_detections([actual], [strong]).code == "moved-box"
 
 
 def test_noise_widens_the_bounds():

@@ -14,7 +14,7 @@ from pytest_infer.tolerance import Tolerance
 from pytest_infer.verdict import Verdict
 
 LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
-NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2}
+NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}
 
 
 class FakeArtefacts:
@@ -46,7 +46,7 @@ class FakeArtefacts:
 
 @pytest.fixture(autouse=True)
 def _model(monkeypatch):
-    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}))
+    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}, task="classification"))
     monkeypatch.setattr(judges.models, "find", lambda _: found)
 
 
@@ -75,12 +75,13 @@ def test_noise_is_of_the_same_precision(precision, error, status):
     )
 
 
-def test_int8_has_no_eager():
-    """Eager has no int8: the ceiling judges outputs, and fp32 is the noise of classes."""
+def test_int8_has_the_noise_of_its_simulation():
+    """In int8 the noise floor is eager's with every product rounded to 8 bits."""
     judge, artefacts = parity_of("int8")
-    assert judge(off_by(0.1)).status == "pass"
+    assert judge(off_by(0.05)).status == "pass"
+    assert judge(off_by(0.5)).status == "fail"
     assert judge.top_k(off_by(0.0)).status == "pass"
-    assert set(artefacts.asked) == {"fp64", "fp32"}
+    assert set(artefacts.asked) == {"fp64", "int8"}
 
 
 def test_reference_is_asked_once():

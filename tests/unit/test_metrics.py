@@ -8,8 +8,19 @@ from hypothesis.extra.numpy import arrays
 
 from pytest_infer import metrics as module
 from pytest_infer.errors import InferError, OptionError
-from pytest_infer.metrics import cosine, mae, max_abs, metric, metrics, relative_l2
+from pytest_infer.metrics import (
+    cosine,
+    gain,
+    mae,
+    max_abs,
+    metric,
+    metrics,
+    relative_l2,
+    rmse,
+    sqnr_db,
+)
 
+NUMBERS = np.array([3.0, -4.0, 1.0])
 FINITE = arrays(np.float64, 8, elements=st.floats(-1e6, 1e6))
 
 
@@ -21,7 +32,15 @@ def registry(monkeypatch):
 
 @pytest.mark.parametrize(
     ("judge", "expected"),
-    [(mae, 2.5), (max_abs, 4), (relative_l2, 6 / 5), (cosine, 15 / (5 * 41**0.5))],
+    [
+        (mae, 2.5),
+        (max_abs, 4),
+        (rmse, 3),
+        (relative_l2, 6 / 5),
+        (sqnr_db, -20 * np.log10(6 / 5)),
+        (gain, 1 - 15 / 25),
+        (cosine, 15 / (5 * 41**0.5)),
+    ],
 )
 def test_each_metric_is_its_formula(judge, expected):
     """The figures of (0, 5, 4, 0) against (0, 3, 0, 4) are those worked out by hand."""
@@ -53,6 +72,18 @@ def test_zero_reference():
     assert cosine(zero, zero) == 1
 
 
+@given(FINITE.map(np.rint), FINITE.map(np.rint))
+def test_a_scale_is_never_more_than_the_error(actual, expected):
+    """The gain is at most the relative L2 error, and equal to it where nothing else is wrong."""
+    assert gain(actual, expected) <= relative_l2(actual, expected) * (1 + 1e-9)
+    assert gain(1.01 * NUMBERS, NUMBERS) == pytest.approx(relative_l2(1.01 * NUMBERS, NUMBERS))
+
+
+def test_no_error_has_no_noise():
+    """Equal arrays have an infinite signal to noise ratio."""
+    assert sqnr_db(NUMBERS, NUMBERS) == np.inf
+
+
 @given(FINITE)
 @example(np.full(5, 6.5447066e-161))
 def test_equal_arrays_have_no_error(values):
@@ -70,12 +101,15 @@ def test_cosine_is_blind_to_scale_and_relative_l2_is_not(values, factor):
 
 
 def test_registry_is_sorted_and_readable():
-    """The registry tells name, unit and direction of the four metrics of the suites."""
+    """The registry tells name, unit and direction of the metrics of the suites."""
     assert [(each.name, each.unit, each.better) for each in metrics().values()] == [
         ("cosine", "", "higher"),
+        ("gain", "", "lower"),
         ("mae", "output", "lower"),
         ("max_abs", "output", "lower"),
         ("relative_l2", "", "lower"),
+        ("rmse", "output", "lower"),
+        ("sqnr_db", "dB", "higher"),
     ]
 
 

@@ -64,6 +64,7 @@ def test_names_of_ini_twins():
         "--infer-timeout": "infer_timeout",
         "--infer-report": "infer_report",
         "--infer-strict": "infer_strict",
+        "--infer-localize": "infer_localize",
     }
 
 

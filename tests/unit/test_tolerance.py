@@ -9,6 +9,7 @@ from pytest_infer.tolerance import (
     CEILING,
     Tolerance,
     derived_bound,
+    derived_gain,
     mark_from_bounds,
     rounded_bound,
     tolerance_from_keywords,
@@ -46,10 +47,25 @@ def test_fp32_never_allows_what_tf32_loses():
     assert derived_bound(1e-3, "fp32") == CEILING["fp32"] == 1e-4
 
 
-def test_derived_bound_is_four_times_the_noise_and_four_roundoffs():
+def test_derived_bound_is_a_multiple_of_the_noise_and_four_roundoffs():
     """Below the ceiling the bound is the documented sum."""
-    assert derived_bound(1e-6, "fp32") == pytest.approx(4e-6 + 4 * 2**-24)
+    assert derived_bound(1e-6, "fp32") == pytest.approx(6e-6 + 4 * 2**-24)
+    assert derived_bound(1e-3, "fp16") == pytest.approx(4e-3 + 4 * 2**-11)
     assert derived_bound(0, "fp16") == 4 * 2**-11
+
+
+def test_derived_gain_shrinks_with_the_rows():
+    """A scale is held to half of what one row may be off, over the root of the rows."""
+    allowed = derived_bound(1e-2, "bf16")
+    assert derived_gain(0, 1e-2, 1, "bf16") == pytest.approx(allowed / 2)
+    assert derived_gain(0, 1e-2, 16, "bf16") == pytest.approx(allowed / 8)
+
+
+def test_derived_gain_knows_eager_s_own():
+    """Where eager itself has a wrong scale, four times it is allowed, never more than the error."""
+    assert derived_gain(5e-3, 1e-2, 16, "bf16") == pytest.approx(2e-2)
+    assert derived_gain(1, 1e-2, 16, "bf16") == derived_bound(1e-2, "bf16")
+    assert derived_gain(float("inf"), float("inf"), 16, "int8") == CEILING["int8"]
 
 
 def test_no_noise_to_show_leaves_the_ceiling():
@@ -69,7 +85,8 @@ def test_an_unknown_keyword_names_the_nearest():
         tolerance_from_keywords({"relative_l1": 0.1})
     assert str(caught.value) == (
         "unknown keyword of @pytest.mark.tolerance 'relative_l1'\n"
-        "  why:  valid are: box_px, cosine, mae, max_abs, relative_l2, score, top_k\n"
+        "  why:  valid are: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, score, "
+        "sqnr_db, top_k\n"
         "  mend: did you mean 'relative_l2'?"
     )
 

@@ -1,0 +1,483 @@
+"""Plant numeric faults in real models, and count what the judges of parity catch.
+
+    python benchmarks/parity_faults.py --update            # writes the tables into docs/parity.md
+    python benchmarks/parity_faults.py --model=mobilenet_v2
+
+Output faults are planted in what an engine returns, graph faults in the ONNX file that ONNX Runtime
+is built from. Beside our verdicts stand two fixed checks, by the definitions of their sources: MAE
+up to 0.0059, of a TensorRT article, and a cosine of at least 0.99. Then the engines of this machine
+run without faults: all photographs as one batch, and each alone. It takes some ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_infer import models
+from pytest_infer.config import InferConfig
+from pytest_infer.engine import BuiltEngine
+from pytest_infer.errors import InferError
+from pytest_infer.judges import Parity, Reference
+from pytest_infer.metrics import cosine, mae
+from pytest_infer.session import InferSession
+from pytest_infer.spec import Case, Precision
+from pytest_infer.testing import FakeEngine, faults
+from pytest_infer.testing import graph_faults as graph
+from pytest_infer.testing.faults import OutputFault
+from pytest_infer.testing.graph_faults import GraphFault
+from pytest_infer.under_test import under_test
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_infer.engine import Arrays
+    from pytest_infer.verdict import Verdict
+
+DOCS = Path(__file__).parents[1] / "docs" / "parity.md"
+ARTICLE_MAE = 0.0059
+COSINE = 0.99
+ROWS = {"detr_resnet50": 2}
+CLEAN_ROWS = {"detr_resnet50": 4}
+BATCH = 8
+CLEAN = (
+    ("ort", "fp32"),
+    ("ort", "int8"),
+    ("openvino", "fp32"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+    ("torchscript", "fp32"),
+    ("torchscript", "bf16"),
+    ("torchscript", "fp16"),
+    ("compile", "fp32"),
+    ("tvm", "fp32"),
+)
+TOO_COARSE = {("detr_resnet50", "int8")}
+"""Where eager itself, rounded to 8 bits, has other detections: they are counted apart."""
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A fault, where it is planted, and the code that must tell it."""
+
+    name: str
+    model: str
+    code: str
+    output: OutputFault | None = None
+    graph: GraphFault | None = None
+    engine: str = "ort"
+    precision: Precision = "fp32"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the judges and the two fixed checks said of one fault."""
+
+    plant: Plant
+    codes: tuple[str, ...]
+    passes_mae: bool
+    passes_cosine: bool
+
+    @property
+    def is_caught(self) -> bool:
+        """Return whether the expected code is among the failures."""
+        return self.plant.code in self.codes
+
+
+def swap_classes(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Exchange the classes of the two best boxes of the first image."""
+    logits = outputs["logits"].copy()
+    best = np.sort(logits[0, :, :-1], axis=1)[:, -1] - logits[0, :, -1]
+    classes = logits[0, :, :-1].argmax(1)
+    first = int(best.argmax())
+    second = int(np.where(classes == classes[first], -np.inf, best).argmax())
+    logits[0, [first, second]] = logits[0, [second, first]]
+    return outputs | {"logits": logits}
+
+
+def drop_best(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Make the best query of the first image say that it sees nothing."""
+    logits = outputs["logits"].copy()
+    best = int((logits[0, :, :-1].max(1) - logits[0, :, -1]).argmax())
+    logits[0, best, -1] += 20
+    return outputs | {"logits": logits}
+
+
+def repeat_best(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Let the worst query of the first image repeat the best one: a box without suppression."""
+    logits, boxes = outputs["logits"].copy(), outputs["pred_boxes"].copy()
+    sureness = logits[0, :, :-1].max(1) - logits[0, :, -1]
+    best, worst = int(sureness.argmax()), int(sureness.argmin())
+    logits[0, worst], boxes[0, worst] = logits[0, best], boxes[0, best]
+    return outputs | {"logits": logits, "pred_boxes": boxes}
+
+
+def corners(boxes: Any) -> Any:
+    """Return boxes as corners, where centres and sizes are wanted."""
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return np.concatenate([centre - size / 2, centre + size / 2], axis=-1)
+
+
+def best_swapped(logits: Any) -> Any:
+    """Exchange the two largest logits of the first row."""
+    first, second = np.argsort(-logits[0])[:2]
+    swapped = logits.copy()
+    swapped[0, [first, second]] = logits[0, [second, first]]
+    return swapped
+
+
+def interleaved(weights: Any) -> Any:
+    """Return rows of attention heads in the order (8 per head, head) instead of (head, 8)."""
+    return weights.reshape(8, 32, -1).swapaxes(0, 1).reshape(weights.shape)
+
+
+def in_channel(channel: int, factor: float) -> Any:
+    """Return a change of one output channel's weights."""
+
+    def change(weights: Any) -> Any:
+        changed = weights.copy()
+        changed[channel] *= factor
+        return changed
+
+    return change
+
+
+def on(model: str, **plants: tuple[str, OutputFault | GraphFault]) -> Iterator[Plant]:
+    """Return plants of one model; underscores of names are spaces."""
+    for name, (code, fault) in plants.items():
+        where = "graph" if fault.__module__ == graph.__name__ else "output"
+        yield Plant(name.replace("_", " "), model, code, **{where: fault})  # type: ignore[arg-type]
+
+
+NOISE = np.random.default_rng(0)
+
+PLANTS: tuple[Plant, ...] = (
+    *on(
+        "resnet50",
+        scaled_by_1_per_cent=("diverged", faults.scale(1.01)),
+        scaled_by_1_per_mille=("diverged", faults.scale(1.001)),
+        shifted_by_a_hundredth=("diverged", faults.shift(0.01)),
+        one_channel_5_per_cent_off=("diverged", faults.scale_channel(1.05, 7)),
+        one_element_off_by_a_thousandth=("diverged", faults.add(1e-3, (3, 500))),
+        rows_swapped=("wrong-top-1", faults.swap_rows(0, 1)),
+        rows_rolled=("wrong-top-1", faults.change(lambda values: np.roll(values, 1, axis=0))),
+        best_classes_swapped=("wrong-top-1", faults.change(best_swapped)),
+        classes_off_by_one=("wrong-top-1", faults.roll(1)),
+        softmax_instead_of_logits=("diverged", faults.softmax()),
+        last_row_unwritten=("wrong-top-1", faults.fill(0.0, -1)),
+        last_row_stale=("wrong-top-1", faults.copy_row(0, -1)),
+        NaN_in_one_element=("not-finite", faults.fill_nan((2, 10))),
+        infinity_in_one_element=("not-finite", faults.add(float("inf"), (2, 10))),
+        stored_as_fp16=("diverged", faults.store_as("fp16")),
+        stored_as_bf16=("diverged", faults.store_as("bf16")),
+        saturated=("diverged", faults.clip(-3.0, 3.0)),
+        transposed_output=("wrong-shape", faults.transpose()),
+        constant_output=("wrong-top-1", faults.fill(1.0, ...)),
+        fp16_in_one_layer=("diverged", graph.cast("Conv", 20, "FLOAT16")),
+        bf16_accumulation=("diverged", graph.cast("Conv", 40, "BFLOAT16")),
+        wrong_padding=("diverged", graph.attribute("Conv", 2, "pads", [2, 2, 0, 0])),
+        pool_padded_on_one_side=(
+            "diverged",
+            graph.attribute("MaxPool", 0, "pads", [0, 0, 2, 2]),
+        ),
+        channels_of_the_input_reversed=(
+            "diverged",
+            graph.weight("Conv", 0, lambda weights: weights[:, ::-1]),
+        ),
+        one_filter_scaled=("diverged", graph.weight("Conv", 30, in_channel(3, 1.2))),
+        bias_left_out=("diverged", graph.weight("Conv", 10, np.zeros_like, position=2)),
+        residual_left_out=("diverged", graph.skip("Add", 7)),
+        activation_left_out=("diverged", graph.skip("Relu", 20)),
+        weights_transposed=(
+            "diverged",
+            graph.weight("Conv", 2, lambda weights: weights.swapaxes(2, 3)),
+        ),
+    ),
+    *on(
+        "mobilenet_v2",
+        clipped_at_4_instead_of_6=(
+            "diverged",
+            graph.weight("Clip", 10, lambda high: np.full_like(high, 4), position=2),
+        ),
+        filters_shuffled=("diverged", graph.weight("Conv", 1, lambda weights: weights[::-1])),
+        head_scaled_by_2_per_mille=("diverged", graph.attribute("Gemm", 0, "alpha", 1.002)),
+    ),
+    *on(
+        "efficientnet_b0",
+        mean_over_the_batch_too=(
+            "diverged",
+            graph.weight("ReduceMean", 0, lambda _: np.array([0, 2, 3])),
+        ),
+        sigmoid_approximated=("diverged", graph.replace_node("Sigmoid", 5, "HardSigmoid")),
+        gate_twice=("diverged", graph.append("Sigmoid", 8, "Sigmoid")),
+    ),
+    *on(
+        "detr_resnet50",
+        classes_of_two_best_boxes_swapped=("wrong-class", swap_classes),
+        boxes_permuted=("diverged", faults.permute(np.roll(np.arange(100), 1), "pred_boxes")),
+        boxes_as_corners=("missing-detection", faults.change(corners, "pred_boxes")),
+        x_and_y_exchanged=(
+            "diverged",
+            faults.permute([1, 0, 3, 2], "pred_boxes", axis=2),
+        ),
+        boxes_moved_by_1_per_cent=("moved-box", faults.shift(0.01, "pred_boxes")),
+        best_detection_dropped=("missing-detection", drop_best),
+        detection_repeated=("extra-detection", repeat_best),
+        logits_scaled_by_5_per_cent=("extra-detection", faults.scale(1.05)),
+        epsilon_1e_3_instead_of_1e_5=(
+            "diverged",
+            graph.attribute("LayerNormalization", 3, "epsilon", 1e-3),
+        ),
+        activation_behind_a_norm=("diverged", graph.append("LayerNormalization", 2, "Relu")),
+        softmax_twice=("diverged", graph.append("Softmax", 2, "Softmax", axis=-1)),
+        softmax_over_the_queries=("diverged", graph.attribute("Softmax", 1, "axis", -2)),
+        heads_interleaved=("diverged", graph.weight("MatMul", 5, interleaved)),
+        sigmoid_left_out=("missing-detection", graph.skip("Sigmoid", 0)),
+    ),
+    Plant(
+        "scaled by 5 per cent in bf16",
+        "resnet50",
+        "diverged",
+        faults.scale(1.05),
+        engine="openvino",
+        precision="bf16",
+    ),
+    Plant(
+        "scaled by 2 per cent in bf16",
+        "resnet50",
+        "diverged",
+        faults.scale(1.02),
+        engine="openvino",
+        precision="bf16",
+    ),
+    Plant(
+        "scaled by 1 per cent in fp16",
+        "mobilenet_v2",
+        "diverged",
+        faults.scale(1.01),
+        engine="torchscript",
+        precision="fp16",
+    ),
+    Plant(
+        "classes off by one in bf16",
+        "efficientnet_b0",
+        "wrong-top-1",
+        faults.roll(1),
+        engine="openvino",
+        precision="bf16",
+    ),
+    Plant(
+        "int8 scale off by 2",
+        "resnet50",
+        "diverged",
+        graph=graph.weight("DequantizeLinear", 20, lambda scale: scale * 2),
+        precision="int8",
+    ),
+    Plant(
+        "int8 weights' scale off by 2",
+        "mobilenet_v2",
+        "diverged",
+        graph=graph.weight("DequantizeLinear", 5, lambda scale: scale * 2),
+        precision="int8",
+    ),
+    Plant(
+        "int8 output scaled by 10 per cent",
+        "resnet50",
+        "diverged",
+        faults.scale(1.1),
+        precision="int8",
+    ),
+)
+
+
+class Bench:
+    """Runs models of one session, each engine once."""
+
+    def __init__(self, session: InferSession) -> None:
+        self._session = session
+        self._kept: dict[Case, Arrays] = {}
+
+    def outputs(self, case: Case) -> Arrays:
+        """Return what an engine puts out; raise `InferError` if it cannot run."""
+        if case not in self._kept:
+            artefacts = self._session.artefacts
+            with under_test(case, artefacts.built(case), self._session.hosts) as engine:
+                self._kept[case] = engine(artefacts.feeds(case.model, case.batch))
+        return self._kept[case]
+
+    def faulty(self, plant: Plant, case: Case) -> Arrays:
+        """Return what an engine puts out with a fault."""
+        if plant.output is not None:
+            return plant.output(dict(self.outputs(case)))
+        artefacts = self._session.artefacts
+        fake = FakeEngine("faulty", inner=plant.engine, graph=plant.graph)
+        origin, request = artefacts.graph(case), artefacts.request(case)
+        with TemporaryDirectory() as folder:
+            fake.build(origin, request, Path(folder))
+            with fake.open(BuiltEngine(plant.engine, origin, request, folder)) as runner:
+                return runner.infer(artefacts.feeds(case.model, case.batch))
+
+    def verdicts(self, case: Case, outputs: Arrays, rows: slice = slice(None)) -> list[Verdict]:
+        """Return what the suite of parity says of some rows."""
+        judge = Parity(
+            case, Rows(case, self._session.artefacts, rows), self._session.artefacts, None
+        )
+        part = {name: values[rows] for name, values in outputs.items()}
+        found = [judge(part)]
+        task = models.find(case.model).spec.task
+        if found[0].code not in MALFORMED:
+            found += [judge.top_k(part)] if task == "classification" else []
+            found += [judge.detections(part)] if task == "detection" else []
+        return found
+
+    def reference(self, case: Case) -> Arrays:
+        """Return eager's outputs in fp64."""
+        return self._session.artefacts.reference(case, "fp64")
+
+
+MALFORMED = {"wrong-shape", "wrong-dtype", "missing-output", "extra-output"}
+
+
+class Rows(Reference):
+    """The reference of some rows of a batch."""
+
+    def __init__(self, case: Case, artefacts: Any, rows: slice) -> None:
+        super().__init__(case, artefacts)
+        self._rows = rows
+
+    @property
+    def fp64(self) -> Arrays:  # type: ignore[override]
+        """Return the rows in fp64."""
+        return self._part("fp64")
+
+    @property
+    def eager(self) -> Arrays:  # type: ignore[override]
+        """Return the rows at the case's own precision."""
+        return self._part(self._case.precision)
+
+    def _part(self, precision: Precision) -> Arrays:
+        whole = self._artefacts.reference(self._case, precision)
+        return {name: values[self._rows] for name, values in whole.items()}
+
+
+def passes(check: Any, bound: float, outputs: Arrays, reference: Arrays) -> bool:
+    """Return whether a fixed check, in which NaN is no failure of shapes, lets outputs pass."""
+    return all(
+        outputs[name].shape == expected.shape
+        and check.is_within(check(outputs[name], expected), bound)
+        for name, expected in reference.items()
+    )
+
+
+def judge_plant(bench: Bench, plant: Plant) -> Found:
+    """Run one fault."""
+    case = Case(plant.model, plant.engine, plant.precision, ROWS.get(plant.model, BATCH), "cpu")
+    outputs, reference = bench.faulty(plant, case), bench.reference(case)
+    verdicts = bench.verdicts(case, outputs)
+    with np.errstate(all="ignore"):
+        return Found(
+            plant,
+            tuple(each.code for each in verdicts if each.status == "fail"),
+            passes(mae, ARTICLE_MAE, outputs, reference),
+            passes(cosine, COSINE, outputs, reference),
+        )
+
+
+def clean_rows(bench: Bench, model: str) -> Iterator[tuple[str, ...]]:
+    """Return a table row per engine and precision that can run: judged, failed, worst ratio."""
+    rows = CLEAN_ROWS.get(model, BATCH)
+    for engine, precision in CLEAN:
+        case = Case(model, engine, precision, rows, "cpu")  # type: ignore[arg-type]
+        try:
+            outputs = bench.outputs(case)
+        except InferError as error:
+            print(f"left out: {case.id}: {error.what}: {error.why.splitlines()[0]}")
+            continue
+        parts = [slice(None), *(slice(row, row + 1) for row in range(rows))]
+        verdicts = [each for part in parts for each in bench.verdicts(case, outputs, part)]
+        failed = [each for each in verdicts if each.status != "pass"]
+        for each in failed:
+            print(case.id, each.message)
+        worst = max(each.figures.get("worst_ratio", 0.0) for each in verdicts)
+        known = f"{len(failed)}*" if (model, precision) in TOO_COARSE else str(len(failed))
+        yield model, engine, precision, str(len(verdicts)), known, f"{worst:.2f}"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def fault_table(found: Sequence[Found]) -> str:
+    """Return the ledger and its sums."""
+    rows = [
+        (
+            each.plant.name,
+            "graph" if each.plant.graph else "output",
+            f"{each.plant.model} {each.plant.engine} {each.plant.precision}",
+            ", ".join(f"`{code}`" for code in each.codes) or "**missed**",
+            "passes" if each.passes_mae else "fails",
+            "passes" if each.passes_cosine else "fails",
+        )
+        for each in found
+    ]
+    caught = sum(each.is_caught for each in found)
+    sums = (
+        f"{caught} of {len(found)} faults are caught by the code expected. MAE up to "
+        f"{ARTICLE_MAE} lets {sum(each.passes_mae for each in found)} of them pass, a cosine of at "
+        f"least {COSINE} {sum(each.passes_cosine for each in found)}."
+    )
+    headings = ("fault", "in the", "case", "codes", f"MAE ≤ {ARTICLE_MAE}", f"cosine ≥ {COSINE}")
+    return f"{sums}\n\n{table(headings, rows)}"
+
+
+def write(marker: str, text: str) -> None:
+    """Replace what stands between two marker comments in the page."""
+    page = DOCS.read_text()
+    start, end = f"<!-- {marker} -->", f"<!-- end of {marker} -->"
+    pattern = re.escape(start) + ".*?" + re.escape(end)
+    DOCS.write_text(re.sub(pattern, lambda _: f"{start}\n{text}\n{end}", page, flags=re.DOTALL))
+
+
+def main() -> None:
+    """Run the ledger and the clean engines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="only this model")
+    parser.add_argument("--cache", type=Path, help="as --infer-cache")
+    parser.add_argument("--only", choices=("faults", "clean"), help="one half of it")
+    parser.add_argument("--update", action="store_true", help="write the tables into the page")
+    options = parser.parse_args()
+    names = [options.model] if options.model else list(models.registered())
+    session = InferSession(replace(InferConfig(device="cpu"), cache=options.cache))
+    bench = Bench(session)
+    try:
+        if options.only != "clean":
+            found = []
+            for plant in PLANTS:
+                if plant.model in names:
+                    found.append(judge_plant(bench, plant))
+                    print(found[-1].is_caught, plant.model, plant.name, found[-1].codes, flush=True)
+            text = fault_table(found)
+            print(text)
+            if options.update:
+                write("faults", text)
+        if options.only != "faults":
+            rows = [row for name in names for row in clean_rows(bench, name)]
+            headings = ("model", "engine", "precision", "judged", "failed", "worst ratio")
+            text = table(headings, rows)
+            print(text)
+            if options.update:
+                write("clean", text)
+    finally:
+        session.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What is done about a failure of parity: find the layer, and pack a bundle that reproduces it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_infer import engines, models
+from pytest_infer.bundle import Failure, write_bundle
+from pytest_infer.errors import InferError
+from pytest_infer.localizer import Localizer, attempted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_infer.artefacts import Artefacts
+    from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.spec import Case, Precision
+    from pytest_infer.tolerance import Tolerance
+    from pytest_infer.verdict import Verdict
+
+FOLDER = "bundles"
+
+
+class Explainer:
+    """Adds to a verdict where its engine begins to be wrong, and a bundle's path."""
+
+    def __init__(self, artefacts: Artefacts, hosts: HostPool, folder: Path) -> None:
+        self._artefacts = artefacts
+        self._localizer = Localizer(artefacts, hosts)
+        self._folder = folder / FOLDER
+        self._layers: dict[Case, str] = {}
+
+    def explained(self, verdict: Verdict, case: Case, tolerance: Tolerance | None) -> Verdict:
+        """Return a failed verdict with the first diverging layer and the bundle in its message."""
+        if case not in self._layers:
+            self._layers[case] = attempted(self._localizer, case)
+        layers = self._layers[case]
+        try:
+            test = str(
+                write_bundle(self._folder / case.id, self._failure(verdict, case, tolerance))
+            )
+        except (InferError, OSError) as error:
+            test = f"not written: {error}"
+        told = layers.replace("\n", "\n          ")
+        message = f"{verdict.message}\n  layers: {told}\n  bundle: pytest {test}"
+        return replace(verdict, message=message)
+
+    def _failure(self, verdict: Verdict, case: Case, tolerance: Tolerance | None) -> Failure:
+        artefacts = self._artefacts
+        precisions: tuple[Precision, ...] = ("fp64", case.precision)
+        return Failure(
+            case=case,
+            graph=artefacts.graph(case),
+            feeds=artefacts.feeds(case.model, case.batch),
+            references={name: artefacts.reference(case, name) for name in precisions},
+            labels=artefacts.labels(case.model),
+            tolerance=tolerance,
+            environment={
+                "device": artefacts.device(case.engine, case.device),
+                "runtime": artefacts.runtime(case.engine),
+            },
+            verdict=verdict,
+            layers=self._layers[case],
+            sources=(models.find(case.model).spec.source, engines.source(case.engine)),
+        )

@@ -1,0 +1,34 @@
+"""A part of the ledger of planted faults, on a real model."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "parity_faults.py"
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_fault_of_a_model_is_caught(cache: Path) -> None:
+    """Faults in EfficientNet-B0's graph are caught by the codes expected."""
+    if find_spec("onnxruntime") is None or find_spec("openvino") is None:
+        pytest.skip("onnxruntime or openvino is not installed")
+    done = subprocess.run(  # noqa: S603 - our own interpreter and options
+        [
+            *(sys.executable, str(BENCHMARK), "--model=efficientnet_b0", "--only=faults"),
+            f"--cache={cache}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"(\d+) of (\d+) faults are caught by the code expected", done.stdout)
+    assert found, done.stdout
+    assert found[1] == found[2] == "4"

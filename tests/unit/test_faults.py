@@ -1,0 +1,85 @@
+"""Faults in what an engine puts out: each is caught by its code, on arrays alone."""
+
+import numpy as np
+import pytest
+
+from pytest_infer.parity import judge_outputs, noise_floor
+from pytest_infer.testing import faults
+from pytest_infer.top_k import judge_top_k
+
+DRAW = np.random.default_rng(0)
+REFERENCE = {"logits": 3 * DRAW.standard_normal((4, 20))}
+NOISE = 1e-6 * DRAW.standard_normal((2, 4, 20))
+EAGER = {"logits": REFERENCE["logits"] + NOISE[0]}
+
+
+def engine():
+    """Return the outputs of an engine in fp32 that is as good as eager."""
+    return {"logits": (REFERENCE["logits"] + NOISE[1]).astype(np.float32)}
+
+
+def codes(outputs):
+    """Return what the judges of outputs and of classes say."""
+    whole = judge_outputs(outputs, REFERENCE, EAGER, precision="fp32")
+    noise = noise_floor(EAGER, REFERENCE)["logits"]
+    classes = judge_top_k(outputs["logits"], REFERENCE["logits"], noise=noise)
+    return {whole.code, classes.code}
+
+
+def test_an_honest_engine_matches():
+    """Without a fault nothing fails."""
+    assert codes(engine()) == {"match"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.scale(1.001), "diverged"),
+        (faults.shift(1e-3), "diverged"),
+        (faults.scale_channel(1.01, 7), "diverged"),
+        (faults.add(1e-3, (3, 5)), "diverged"),
+        (faults.swap_rows(0, 1), "wrong-top-1"),
+        (faults.copy_row(0, -1), "wrong-top-1"),
+        (faults.fill(0.0, -1), "diverged"),
+        (faults.roll(1), "wrong-top-1"),
+        (faults.clip(-2.0, 2.0), "diverged"),
+        (faults.softmax(), "diverged"),
+        (faults.store_as("fp16"), "diverged"),
+        (faults.store_as("bf16"), "diverged"),
+        (faults.transpose(), "wrong-shape"),
+        (faults.permute(range(19, -1, -1)), "wrong-top-1"),
+        (faults.fill_nan((2, 10)), "not-finite"),
+        (faults.scale_by_row(1e-3), "diverged"),
+        (faults.mix_rows(1e-3), "diverged"),
+        (faults.change(np.negative), "wrong-top-1"),
+        (faults.after(faults.scale(2.0), faults.shift(1.0)), "diverged"),
+    ],
+)
+def test_a_fault_is_caught(fault, code):
+    """The expected code is among the verdicts, and the outputs given stay as they are."""
+    outputs = engine()
+    before = outputs["logits"].copy()
+    assert code in codes(fault(outputs))
+    np.testing.assert_array_equal(outputs["logits"], before)
+
+
+@pytest.mark.parametrize(("kind", "digits"), [("fp16", 11), ("bf16", 8)])
+def test_storing_rounds_to_the_nearest(kind, digits):
+    """A stored value is off by at most half of its last digit, and sometimes nearly by that."""
+    values = np.float32(1 + DRAW.uniform(0, 1, 1000))
+    stored = faults.store_as(kind)({"a": values})["a"]
+    assert stored.dtype == np.float32
+    worst = np.max(np.abs(stored - values))
+    assert 0.9 * 2.0**-digits < worst <= 2.0**-digits
+
+
+def test_faults_with_a_memory():
+    """A drift grows with each call, a stale output is of the call before, an old binding short."""
+    first, second = ({"a": np.full((rows, 2), float(rows))} for rows in (1, 2))
+    drift, stale, short = faults.drift(0.5), faults.stale(), faults.stale_shape()
+    assert [drift(first)["a"][0, 0] for _ in range(3)] == [1, 1.5, 2]
+    assert stale(first)["a"].tolist() == [[1, 1]]
+    assert stale(second)["a"].tolist() == [[1, 1], [2, 2]]
+    assert short(first)["a"].tolist() == [[1, 1]]
+    assert short(second)["a"].tolist() == [[2, 2], [0, 0]]
+    assert short(second)["a"].tolist() == [[2, 2], [2, 2]]
