@@ -23,6 +23,7 @@ from pytest_infer.gate import (
     verdict_of,
 )
 from pytest_infer.measurer import FEW_CORES
+from pytest_infer.samples import LAUNCH_BOUND as LAUNCH_BOUND_SHARE
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -42,9 +43,6 @@ PROTOCOL = 1
 
 A change to one of them makes stored measurements worthless, and raises this number.
 """
-
-LAUNCH_SHARE = 0.8
-"""A GPU whose host needs this share of a call's time to launch it waits for the host."""
 
 
 class BaselineJudge:
@@ -173,7 +171,7 @@ def terms_of(setting: Setting, measurement: Measurement) -> Terms:
     if setting.clock == "monotonic":
         return SHARED_CPU if setting.cores <= FEW_CORES else CPU
     share = measurement.enqueue_share
-    return LAUNCH_BOUND if share is not None and share >= LAUNCH_SHARE else GPU
+    return LAUNCH_BOUND if share is not None and share >= LAUNCH_BOUND_SHARE else GPU
 
 
 def _unlike(gate: Gate, setting: Setting) -> str:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 FALSE_ALARM = 0.01
 """The chance of a false failure that a run may have, over all its gated cases together."""
 
-PRIOR_WEIGHT = 4
+PRIOR_WEIGHT = 10
 """Degrees of freedom that the spread known from experiments has beside the entry's own."""
+
+CALM_SHARE = 0.8
+"""Of delta: a first look that shows less is the last one."""
 
 STORED_MEASUREMENTS = 5
 LOOKS = 3
@@ -47,7 +50,7 @@ class Terms:
     """The same for the reference net over the calibration kernel: a slower engine altogether."""
 
 
-SHARED_CPU = Terms("CPU of at most 4 cores", delta=0.03, spread=0.01, engine_delta=0.10)
+SHARED_CPU = Terms("CPU of at most 4 cores", delta=0.025, spread=0.012, engine_delta=0.10)
 CPU = Terms("CPU", delta=0.02, spread=0.01, engine_delta=0.10)
 GPU = Terms("GPU", delta=0.007, spread=0.002, engine_delta=0.02)
 LAUNCH_BOUND = Terms("GPU, bound by launches", delta=0.05, spread=0.02, engine_delta=0.10)
@@ -85,7 +88,7 @@ def decide(
 ) -> Decision | None:
     """Return the decision, None if another look is needed.
 
-    One look that shows less than half of ``terms.delta`` either way is the end of it. Otherwise
+    One look that shows less than `CALM_SHARE` of ``terms.delta`` either way ends it. Otherwise
     `LOOKS` usable ones are pooled: it failed if their mean differs from the stored one by more than
     ``terms.delta`` and by more than chance explains (one-sided t, its error shared out among the
     run's gated ``cases``); and if the stored artefact is at hand, only if the engine is slower than
@@ -94,8 +97,8 @@ def decide(
     usable = [each for each in looks if each.is_usable]
     if len(usable) == 1:
         first = _decision(stored, usable, terms, cases)
-        is_calm = abs(_log(first.change)) <= terms.delta / 2
-        if is_calm and _log(first.engine_change) <= terms.engine_delta / 2:
+        is_calm = abs(_log(first.change)) <= terms.delta * CALM_SHARE
+        if is_calm and _log(first.engine_change) <= terms.engine_delta * CALM_SHARE:
             return first
     if len(usable) < LOOKS:
         return None if len(looks) < MOST_TRIES else _undecided(looks, stored, terms, cases)

@@ -49,7 +49,7 @@ class Plan:
     most_s: float = 20.0
     window_s: float = 0.1
     """Two windows of at most `WINDOW_CALLS` calls whose medians differ by `STEADY` are warm."""
-    least_warmup_s: float = 0.3
+    least_warmup_s: float = 0.2
     most_warmup_s: float = 3.0
     """Per arm."""
 
@@ -60,7 +60,7 @@ STEADY = 0.01
 DISCARDED = 2
 """The first calls of a block of several find the caches full of what other arms left there."""
 
-CPU_PLAN = Plan(block_s=0.002, block_calls=1, least_s=2.5)
+CPU_PLAN = Plan(block_s=0.002, block_calls=1, least_s=2.0)
 """A shared CPU changes its speed within a second: arms take turns call by call, many times."""
 
 GPU_PLAN = Plan(block_s=0.02, block_calls=5)

@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Arrays
 
 HERE = Path(__file__).parent
+SLOWER = "_slower"
+"""Stands in the names of `slower`'s nets, after their originals'."""
+
 RIVAL_S = 2.0
 """For so long the engine is called alone: about as long as a measurement's rounds take."""
 
@@ -51,7 +55,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--window", type=int, required=True)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loads", default="quiet,neighbour")
-    parser.add_argument("--duet", default="", help="MODEL: run its engine beside as the stored one")
     parser.add_argument("--no-rivals", action="store_true", help="leave out the other process")
     parser.add_argument("--host", action="append", default=[], help="ENGINE=SPEC")
     parser.add_argument("--cache", type=Path, default=None)
@@ -86,10 +89,9 @@ def neighbour(load: str, device: str) -> Iterator[None]:
 class Collector:
     """Measures cases of one session."""
 
-    def __init__(self, session: InferSession, duet: str, *, has_rivals: bool) -> None:
+    def __init__(self, session: InferSession, *, has_rivals: bool) -> None:
         self._session = session
         self._has_rivals = has_rivals
-        self._duet = duet
         self._built: dict[Case, tuple[EngineUnderTest, Arrays]] = {}
 
     def build(self, case: Case) -> None:
@@ -119,10 +121,11 @@ class Collector:
         }
 
     def _stored(self, case: Case) -> str:
-        if not self._duet or not case.model.startswith(self._duet):
+        """Return the folder of the original of a slower net, which runs beside it."""
+        original, is_slower, _ = case.model.partition(SLOWER)
+        if not is_slower:
             return ""
-        original = Case(self._duet, case.engine, case.precision, 1, case.device, case.options)
-        return self._session.artefacts.built(original).folder
+        return self._session.artefacts.built(replace(case, model=original)).folder
 
     def _alone(self, engine: EngineUnderTest, feeds: Arrays) -> dict[str, float]:
         """Return min, median and mean in ms of the engine's calls in a fresh process."""
@@ -154,7 +157,7 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     present = options.out.read_text().splitlines() if options.out.exists() else []
     done = {tuple(json.loads(line)["key"]) for line in present}
-    collector = Collector(session, options.duet, has_rivals=not options.no_rivals)
+    collector = Collector(session, has_rivals=not options.no_rivals)
     try:
         for case in cases:
             collector.build(case)

@@ -1,0 +1,291 @@
+"""The gate's error rates from collected measurements: a table, and a plot of its power.
+
+    python benchmarks/gate/evaluate.py benchmarks/gate/data/cpu.jsonl --update
+
+Baseline and candidate come from different windows. Whole measurements are drawn, never calls: a
+baseline of 5 from one window, then as many looks of another as the decision asks for. A slowdown is
+a shift of the candidates' ratios, or a net with more layers. The rivals have one process each, the
+same engine called alone for about as long. Inconclusive is counted apart, and is a loss.
+``--update`` writes the table into docs/gate.md and the plot beside it (with matplotlib).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from math import exp, log
+from pathlib import Path
+from random import Random
+from statistics import fmean, median, stdev
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.gate import (
+    GPU,
+    LAUNCH_BOUND,
+    MOST_TRIES,
+    SHARED_CPU,
+    STORED_MEASUREMENTS,
+    Stored,
+    decide,
+)
+from pytest_infer.measurement import Measurement
+from pytest_infer.samples import LAUNCH_BOUND as LAUNCH_SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_infer.gate import Terms
+
+DOCS = Path(__file__).parents[2] / "docs"
+TRIALS = 2000
+SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
+CURVE = tuple(number / 200 for number in range(25))
+RIVALS = {
+    "pytest-benchmark, min:5%": ("min_ms", 0.05),
+    "pytest-benchmark, median:5%": ("median_ms", 0.05),
+    "pytest-benchmark, mean:5%": ("mean_ms", 0.05),
+    "median:25% (pytest-torch)": ("median_ms", 0.25),
+}
+
+Line = dict[str, Any]
+Cells = dict[str, dict[int, list[Line]]]
+
+
+def cells_of(path: Path) -> Cells:
+    """Return the lines by case and window."""
+    cells: Cells = defaultdict(lambda: defaultdict(list))
+    for text in path.read_text().splitlines():
+        line = json.loads(text)
+        window, case, *_ = line["key"]
+        cells[case][window].append(line)
+    return cells
+
+
+def terms_of(line: Line) -> Terms:
+    """Return the terms on which a line's case is gated."""
+    if line["enqueue_share"] is None:
+        return SHARED_CPU
+    return LAUNCH_BOUND if line["enqueue_share"] >= LAUNCH_SHARE else GPU
+
+
+def measured(line: Line, shift: float) -> Measurement:
+    """Return the measurement of a line, its engine slower by ``shift``."""
+    return Measurement(
+        theta=line["theta"] + log(1 + shift),
+        rho=line["rho"],
+        engine_ms=line["engine_ms"] * (1 + shift),
+        kept=line["kept"],
+        dropped=line["dropped"],
+    )
+
+
+def outcome(
+    baseline: Sequence[Line], looks: Sequence[Line], shift: float, cases: int
+) -> tuple[str, int]:
+    """Return what the gate decides on looks in their order, and how many it needed."""
+    usable = [each for each in baseline if measured(each, 0).is_usable][:STORED_MEASUREMENTS]
+    stored = Stored([each["theta"] for each in usable], [each["rho"] for each in usable])
+    taken: list[Measurement] = []
+    for line in looks[:MOST_TRIES]:
+        taken.append(measured(line, shift))
+        decision = decide(stored, taken, terms_of(looks[0]), cases=cases)
+        if decision:
+            return decision.outcome, len(taken)
+    return "noisy", len(taken)
+
+
+def trials(
+    base: dict[int, list[Line]],
+    candidate: dict[int, list[Line]],
+    random: Random,
+    judge: Callable[[Sequence[Line], Sequence[Line]], tuple[str, int]],
+) -> Counter[tuple[str, int]]:
+    """Return how often each outcome came, over draws of two different windows."""
+    pairs = [(old, new) for old in base for new in candidate if old != new]
+    counts: Counter[tuple[str, int]] = Counter()
+    for _ in range(TRIALS):
+        old, new = random.choice(pairs)
+        stored = random.sample(base[old], len(base[old]))
+        counts[judge(stored, random.sample(candidate[new], len(candidate[new])))] += 1
+    return counts
+
+
+def share(counts: Counter[tuple[str, int]], *names: str) -> float:
+    """Return the share of outcomes of these names."""
+    return sum(n for (name, _), n in counts.items() if name in names) / sum(counts.values())
+
+
+def rival(figure: str, limit: float, shift: float) -> Callable[..., tuple[str, int]]:
+    """Return the rule that compares one figure of one process with another's."""
+
+    def judge(stored: Sequence[Line], looks: Sequence[Line]) -> tuple[str, int]:
+        ratio = looks[0]["alone"][figure] * (1 + shift) / stored[0]["alone"][figure]
+        return ("regressed" if ratio > 1 + limit else "unchanged"), 1
+
+    return judge
+
+
+def gate(shift: float, cases: int) -> Callable[..., tuple[str, int]]:
+    """Return our rule."""
+    return lambda stored, looks: outcome(stored, looks, shift, cases)
+
+
+FAILS = ("regressed", "engine-regressed")
+
+
+def power(
+    cells: Cells, judge_at: Callable[[float], Any], slowdowns: Sequence[float]
+) -> list[float]:
+    """Return the share of failures at each slowdown, over all cells alike."""
+    found = []
+    for shift in slowdowns:
+        random = Random(0)
+        each = [
+            share(trials(cells[name], cells[name], random, judge_at(shift)), *FAILS)
+            for name in sorted(cells)
+        ]
+        found.append(fmean(each))
+    return found
+
+
+def originals(cells: Cells) -> Cells:
+    """Return the cells of nets as they are, in windows with enough measurements."""
+    return {
+        name: {
+            window: lines for window, lines in windows.items() if len(lines) >= STORED_MEASUREMENTS
+        }
+        for name, windows in cells.items()
+        if "_slower" not in name
+    }
+
+
+def spread_table(cells: Cells) -> list[str]:
+    """Return a row per cell: how far its measurements spread, and what the gate makes of A/A."""
+    heading = ("case", "measurements", "windows", "sd of theta", "sd of rho", "alone: sd of median")
+    heading += ("false failures", "inconclusive", "looks")
+    rows = [f"| {' | '.join(heading)} |", "|---" * len(heading) + "|"]
+    for name, windows in sorted(cells.items()):
+        lines = [line for window in windows.values() for line in window]
+        usable = [line for line in lines if measured(line, 0).is_usable]
+        alone = [log(line["alone"]["median_ms"]) for line in lines if line["alone"]]
+        counts = trials(windows, windows, Random(0), gate(0.0, 1))
+        looks = sum(n * count for (_, n), count in counts.items()) / TRIALS
+        rows.append(
+            f"| {name} | {len(lines)} | {len(windows)} | "
+            f"{stdev(line['theta'] for line in usable):.2%} | "
+            f"{stdev(line['rho'] for line in usable):.2%} | "
+            f"{f'{stdev(alone):.1%}' if alone else ''} | {share(counts, *FAILS):.2%} | "
+            f"{share(counts, 'noisy', 'throttled'):.2%} | {looks:.2f} |"
+        )
+    return rows
+
+
+def power_table(cells: Cells) -> list[str]:
+    """Return a row per rule: how often it fails at each slowdown."""
+    rows = [
+        "| rule | " + " | ".join(f"+{shift:.0%}" for shift in SLOWDOWNS) + " |",
+        "|---|" + "---|" * len(SLOWDOWNS),
+    ]
+    for label, judge_at in rules(cells).items():
+        found = power(cells, judge_at, SLOWDOWNS)
+        rows.append(f"| {label} | " + " | ".join(f"{each:.1%}" for each in found) + " |")
+    return rows
+
+
+def rules(cells: Cells) -> dict[str, Callable[[float], Any]]:
+    """Return every rule by its label; rivals only where their process was run."""
+    found: dict[str, Callable[[float], Any]] = {
+        "the gate": lambda shift: gate(shift, 1),
+        "the gate, 24 gated cases": lambda shift: gate(shift, 24),
+    }
+    if all(line["alone"] for windows in cells.values() for ls in windows.values() for line in ls):
+        for label, (figure, limit) in RIVALS.items():
+            found[label] = lambda shift, f=figure, m=limit: rival(f, m, shift)  # type: ignore[misc]
+    return found
+
+
+def slower_table(cells: Cells) -> list[str]:
+    """Return a row per net that is really slower, and how often that fails."""
+    rows = ["| net | measurements | slower by | caught |", "|---|---|---|---|"]
+    for name, windows in sorted(cells.items()):
+        base = name.partition("_slower")[0] + name[name.index("-") :]
+        if "_slower" not in name or base not in cells:
+            continue
+        lines = [line for window in windows.values() for line in window]
+        duets = [line["duet"] for line in lines if line["duet"] is not None]
+        truth = f"{exp(median(duets)) - 1:.1%} (beside the original)" if duets else ""
+        if not truth:
+            old = [line["theta"] for window in cells[base].values() for line in window]
+            truth = (
+                f"{exp(median(line['theta'] for line in lines) - median(old)) - 1:.1%} (by theta)"
+            )
+        full = {w: ls for w, ls in cells[base].items() if len(ls) >= STORED_MEASUREMENTS}
+        counts = trials(full, windows, Random(0), gate(0.0, 1))
+        rows.append(f"| {name} | {len(lines)} | {truth} | {share(counts, *FAILS):.1%} |")
+    return rows if len(rows) > 2 else []  # noqa: PLR2004 - the heading
+
+
+def report(path: Path) -> str:
+    """Return the tables of one file."""
+    cells = cells_of(path)
+    clean = originals(cells)
+    lines = [line for windows in cells.values() for ls in windows.values() for line in ls]
+    devices = ", ".join(sorted({line["device"] for line in lines}))
+    dates = sorted({line["when"][:10] for line in lines})
+    costs = [line["elapsed_s"] for line in lines if line["key"][2] == "quiet"]
+    head = (
+        f"{devices}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}: {len(lines)} "
+        f"measurements; a quiet one takes {median(costs):.1f} s (median)."
+    )
+    parts = [[head], spread_table(clean), power_table(clean), slower_table(cells)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def plot(path: Path, target: Path) -> None:
+    """Draw how often each rule fails over the slowdown."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    import matplotlib.pyplot as plt
+
+    cells = originals(cells_of(path))
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for label, judge_at in rules(cells).items():
+        style = "-" if "gate" in label else "--"
+        found = power(cells, judge_at, CURVE)
+        axes.plot(
+            [100 * each for each in CURVE], [100 * each for each in found], style, label=label
+        )
+    axes.set(xlabel="true slowdown, %", ylabel="fails, %", ylim=(-2, 102))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(target, metadata={"Date": None})
+
+
+def update(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the page's marks of ``name``."""
+    content = page.read_text()
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, _, rest = content.partition(begin)
+    _, _, tail = rest.partition(end)
+    page.write_text(f"{head}{begin}\n{text}\n{end}{tail}")
+
+
+def main() -> None:
+    """Print the report of each file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--update", action="store_true")
+    options = parser.parse_args()
+    for path in options.files:
+        text = report(path)
+        print(text)
+        if options.update:
+            update(DOCS / "gate.md", path.stem, text)
+            plot(path, DOCS / f"gate-{path.stem}.svg")
+
+
+if __name__ == "__main__":
+    main()
