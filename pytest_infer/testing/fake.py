@@ -51,6 +51,8 @@ class FakeEngine:
     stage: Stage = "infer"
     delay_s: float = 0.0
     """Is added to every timed call."""
+    delayed_model: str = ""
+    """The model whose calls are delayed; empty: every one's, the gate's reference net's too."""
     runs_as: Precision | None = None
     """The precision that really runs, whatever was asked for."""
     runs_on: str | None = None
@@ -103,7 +105,7 @@ class FakeEngine:
         """Open the inner engine."""
         self._strike("open")
         with self._inner.open(replace(built, request=self._really(built.request))) as runner:
-            yield _FakeRunner(self, runner)
+            yield _FakeRunner(self, runner, self._delay_s(built.graph.spec.name))
 
     def _edited(self, graph: Graph, folder: Path) -> Graph:
         import onnx
@@ -113,6 +115,9 @@ class FakeEngine:
             self.graph(model)
         onnx.save(model, folder / "faulty.onnx")
         return replace(graph, file=str(folder / "faulty.onnx"))
+
+    def _delay_s(self, model: str) -> float:
+        return self.delay_s if self.delayed_model in {"", model} else 0.0
 
     @property
     def _inner(self) -> Engine:
@@ -131,9 +136,10 @@ class FakeEngine:
 
 
 class _FakeRunner:
-    def __init__(self, fake: FakeEngine, inner: Runner) -> None:
+    def __init__(self, fake: FakeEngine, inner: Runner, delay_s: float) -> None:
         self._fake = fake
         self._inner = inner
+        self._delay_s = delay_s
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
@@ -144,7 +150,7 @@ class _FakeRunner:
         call = self._inner.bind(feeds)
 
         def delayed() -> object:
-            sleep(self._fake.delay_s)
+            sleep(self._delay_s)
             return call()
 
         return delayed

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
-SLOW = 'register(FakeEngine("fake", delay_s={delay_s}))'
+SLOW = 'register(FakeEngine("fake", delay_s={delay_s}, delayed_model={model!r}))'
 
 
 def _stored(pytester: pytest.Pytester) -> Path:
@@ -21,10 +21,18 @@ def _stored(pytester: pytest.Pytester) -> Path:
     return folder
 
 
-def test_stored_then_compared(run: Run, pytester: pytest.Pytester) -> None:
-    """What was stored on this device is found again by ``auto``; slower than it fails."""
+def _slow(delay_s: float, model: str = "toy") -> str:
+    return SLOW.format(delay_s=delay_s, model=model)
+
+
+def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
+    """What was stored on this device is found again by ``auto``; slower than it fails.
+
+    Five measurements are stored. A model that is slower regresses; an engine that slows down every
+    model, the reference net too, is told apart; a faster one passes, and fails if that is strict.
+    """
     options = ("--engine=fake", "-k", "latency")
-    stored = run("--update-baselines", *options, conftest=SLOW.format(delay_s=0.1))
+    stored = run("--update-baselines", *options, conftest=_slow(0.1))
     stored.stdout.fnmatch_lines(
         ["stored in */baselines/cpu-*: 1 entries", "  toy-fake-fp32-b1: p50 new, *"]
     )
@@ -35,18 +43,64 @@ def test_stored_then_compared(run: Run, pytester: pytest.Pytester) -> None:
         "--infer-precision=fp32 --infer-batch=1"
     )
     assert entry["figures"]["p50_ms"] > 100
+    assert len(entry["gate"]["measurements"]) == 5
+    assert all(each["engine_ms"] > 100 for each in entry["gate"]["measurements"])
 
-    slower = run(*options, conftest=SLOW.format(delay_s=0.5))
+    slower = run(*options, conftest=_slow(0.2))
     slower.assert_outcomes(failed=1)
-    slower.stdout.fnmatch_lines(["toy-fake-fp32-b1 regressed: * x the stored duration"])
+    slower.stdout.fnmatch_lines(
+        [
+            "toy-fake-fp32-b1 regressed: +* against the reference net",
+            "  why:  +* against the reference net in 3 of * measurements, *% is allowed (*",
+            "        stored: 5 measurements, which spread by *",
+            "        measurement 1: * rounds kept*",
+            "  mend: find what became slow, or accept it: pytest suites --update-baselines *",
+        ]
+    )
 
-    faster = run(*options, conftest=SLOW.format(delay_s=0))
-    faster.assert_outcomes(passed=1)
-    strict = run("--infer-strict", *options, conftest=SLOW.format(delay_s=0))
+    engine = run(*options, conftest=_slow(0.1, model=""))
+    engine.assert_outcomes(failed=1)
+    engine.stdout.fnmatch_lines(["toy-fake-fp32-b1: its whole engine is slower, +*"])
+
+    strict = run("--infer-strict", *options, conftest=_slow(0.05))
     strict.assert_outcomes(failed=1)
+    strict.stdout.fnmatch_lines(["toy-fake-fp32-b1 improved: -*; keep it with pytest suites *"])
 
-    renewed = run("--update-baselines", *options, conftest=SLOW.format(delay_s=0))
+    renewed = run("--update-baselines", *options, conftest=_slow(0.05))
     renewed.stdout.fnmatch_lines(["  toy-fake-fp32-b1: p50 * -> * ms"])
+
+
+def test_an_entry_of_another_protocol_is_never_compared(
+    run: Run, pytester: pytest.Pytester
+) -> None:
+    """Measurements that mean something else are inconclusive, with the command that renews them."""
+    options = ("--engine=fake", "-k", "latency")
+    run("--update-baselines", *options, conftest=_slow(0.0))
+    file = _stored(pytester) / "toy.json"
+    content = json.loads(file.read_text())
+    content["entries"]["toy-fake-fp32-b1"]["gate"]["threads"] = 64
+    file.write_text(json.dumps(content))
+    result = run(*options, conftest=_slow(0.0))
+    result.stdout.fnmatch_lines(
+        ["inconclusive: toy-fake-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
+    )
+
+
+def test_an_entry_without_measurements_is_new(run: Run, pytester: pytest.Pytester) -> None:
+    """Schema 1 is read; what it holds cannot be gated, and is a failure where it was named."""
+    options = ("--engine=fake", "-k", "latency")
+    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(0.0))
+    folder = pytester.path / "baselines" / "mine"
+    for file in folder.glob("*.json"):
+        content = json.loads(file.read_text()) | {"schema": 1}
+        for entry in content.get("entries", {}).values():
+            del entry["gate"]
+        file.write_text(json.dumps(content))
+    new = run(*options, conftest=_slow(0.0))
+    new.stdout.fnmatch_lines(["*new: no-measurements*"])
+    named = run("--gpu-baseline=mine", *options, conftest=_slow(0.0))
+    named.assert_outcomes(failed=1)
+    named.stdout.fnmatch_lines(["toy-fake-fp32-b1 has nothing in mine that the latency gate *"])
 
 
 def test_failed_case_is_not_stored(run: Run, pytester: pytest.Pytester) -> None:

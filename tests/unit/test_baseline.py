@@ -1,10 +1,10 @@
-"""The judge of baselines: regressions on the same device, floors from elsewhere."""
+"""The judge of baselines without the gate: floors, and what is missing."""
 
 from pathlib import Path
 
 import pytest
 
-from pytest_infer.baseline import judge_baseline
+from pytest_infer.baseline import judge_floor
 from pytest_infer.baseline_file import Baselines, Entry, Measured, update
 from pytest_infer.baseline_search import resolve
 from pytest_infer.errors import TimingError
@@ -34,42 +34,16 @@ def stored(tmp_path):
     return Baselines(tmp_path / "h200")
 
 
-@pytest.mark.parametrize(
-    ("p50_ms", "status", "code"),
-    [
-        (2.0, "pass", "unchanged"),
-        (2.5, "pass", "unchanged"),
-        (2.51, "fail", "regressed"),
-        (1.6, "pass", "unchanged"),
-        (1.59, "pass", "improved"),
-        (float("nan"), "fail", "regressed"),
-    ],
-)
-def test_a_quarter_is_the_limit_both_ways(stored, p50_ms, status, code):
-    """Up to 1.25 times either way is unchanged, beyond it is a verdict; NaN never passes."""
-    verdict = judge_baseline(CASE, {"p50_ms": p50_ms}, stored, same_device=True)
-    assert (verdict.judge, verdict.status, verdict.code) == ("baseline", status, code)
-
-
-def test_a_regression_tells_both_figures_and_the_command(stored):
-    """The message has ratio, both durations, provenance and how to accept it."""
-    verdict = judge_baseline(CASE, {"p50_ms": 3.0}, stored, same_device=True)
-    assert verdict.message == (
-        "resnet50-ort-fp32-b1 regressed: 1.5 x the stored duration\n"
-        "  why:  p50_ms 3 against 2 of resnet50-ort-fp32-b1 in h200 "
-        "(measured 2026-01-02 on NVIDIA H200); 1.25 x is allowed\n"
-        f"  mend: find what became slow, or accept it: {COMMAND}"
+@pytest.mark.parametrize(("is_named", "status"), [(True, "fail"), (False, "new")])
+def test_an_entry_without_measurements_is_not_compared(stored, is_named, status):
+    """A median alone is no baseline of the same device; the message says how to renew it."""
+    figures = {"p50_ms": 2.0}
+    verdict = judge_floor(CASE, figures, stored, same_device=True, is_named=is_named)
+    assert (verdict.judge, verdict.status, verdict.code) == ("baseline", status, "no-measurements")
+    assert verdict.message.startswith(
+        "resnet50-ort-fp32-b1 has nothing in h200 that the latency gate could compare with"
     )
-    assert verdict.figures == {"p50_ms": 3.0, "baseline_p50_ms": 2.0, "baseline_ratio": 1.5}
-
-
-def test_an_improvement_advises_to_keep_it(stored):
-    """What became faster passes, with the command that stores it."""
-    verdict = judge_baseline(CASE, {"p50_ms": 1.0}, stored, same_device=True)
-    assert verdict.message == (
-        "resnet50-ort-fp32-b1 improved: p50_ms 1 against 2 of resnet50-ort-fp32-b1 in h200 "
-        f"(measured 2026-01-02 on NVIDIA H200); keep it with {COMMAND}"
-    )
+    assert verdict.message.endswith(COMMAND)
 
 
 @pytest.mark.parametrize(
@@ -78,20 +52,20 @@ def test_an_improvement_advises_to_keep_it(stored):
 def test_another_devices_baseline_is_a_floor(stored, rate, status, code):
     """Measured elsewhere, a figure is only at least to be reached."""
     figures = {"p50_ms": 9.0, "throughput_per_s": rate}
-    verdict = judge_baseline(CASE, figures, stored, same_device=False)
+    verdict = judge_floor(CASE, figures, stored, same_device=False)
     assert (verdict.status, verdict.code) == (status, code)
 
 
 def test_any_engine_must_beat_the_published_eager():
     """DETR under ONNX Runtime in fp16 is judged by the article's eager figure, named as such."""
-    slow = judge_baseline(DETR, {"throughput_per_s": 1.23}, GTX1070, same_device=False)
+    slow = judge_floor(DETR, {"throughput_per_s": 1.23}, GTX1070, same_device=False)
     assert (slow.status, slow.code) == ("fail", "below-floor")
     assert slow.message == (
         "detr_resnet50-ort-fp16-b1 is slower than the floor\n"
         f"  why:  throughput_per_s 1.23 against 11.22 of {ARTICLE}\n"
         "  mend: use a faster engine, precision or device, or choose another --gpu-baseline"
     )
-    fast = judge_baseline(DETR, {"throughput_per_s": 11.22}, GTX1070, same_device=True)
+    fast = judge_floor(DETR, {"throughput_per_s": 11.22}, GTX1070, same_device=True)
     assert (fast.status, fast.code) == ("pass", "above-floor")
     assert fast.message == (
         "detr_resnet50-ort-fp16-b1 is at least as fast as the floor: "
@@ -108,7 +82,7 @@ def test_any_engine_must_beat_the_published_eager():
 )
 def test_what_was_not_published_is_new(case, whose):
     """A model or batch without a published figure is new, and the message lists what there is."""
-    verdict = judge_baseline(case, {"throughput_per_s": 1.0}, GTX1070, same_device=False)
+    verdict = judge_floor(case, {"throughput_per_s": 1.0}, GTX1070, same_device=False)
     assert (verdict.status, verdict.code) == ("new", "not-published")
     assert verdict.message == (
         f"{whose} has no published figure in gtx1070, which has: detr_resnet50-eager-fp32-b1, "
@@ -119,14 +93,14 @@ def test_what_was_not_published_is_new(case, whose):
 def test_a_named_baseline_without_the_entry_fails(stored):
     """What a person asked to compare with, and cannot be, is a failure with its mend."""
     case = Case("resnet50", "ort", "fp32", 8, "cuda")
-    verdict = judge_baseline(case, {"p50_ms": 1.0}, stored, same_device=True)
+    verdict = judge_floor(case, {"p50_ms": 1.0}, stored, same_device=True)
     assert (verdict.status, verdict.code) == ("fail", "no-baseline")
     assert verdict.message == (
         "resnet50-ort-fp32-b8 has no baseline in h200\n"
         "  why:  stored are: resnet50-ort-fp32-b1\n"
         f"  mend: measure and store it: {COMMAND[:-1]}8"
     )
-    elsewhere = judge_baseline(case, {"p50_ms": 1.0}, stored, same_device=False)
+    elsewhere = judge_floor(case, {"p50_ms": 1.0}, stored, same_device=False)
     assert "mend: measure and store it on NVIDIA H200: pytest" in elsewhere.message
 
 
@@ -135,18 +109,18 @@ def test_measured_baselines_never_borrow_eagers_figure(stored):
     eager = Case("resnet50", "eager", "fp32", 1, "cuda")
     update(stored.folder, H200, {eager: stored.read("resnet50")[CASE.id]})
     case = Case("resnet50", "trt", "fp32", 1, "cuda")
-    assert judge_baseline(case, {"p50_ms": 1.0}, stored, same_device=True).code == "no-baseline"
+    assert judge_floor(case, {"p50_ms": 1.0}, stored, same_device=True).code == "no-baseline"
 
 
 def test_auto_without_an_entry_or_a_baseline_is_new(stored):
     """Nothing was asked for, so nothing fails; the message says how to store one."""
     other = Case("resnet50", "ort", "fp32", 8, "cuda")
-    unnamed = judge_baseline(other, {"p50_ms": 1.0}, stored, same_device=True, is_named=False)
+    unnamed = judge_floor(other, {"p50_ms": 1.0}, stored, same_device=True, is_named=False)
     assert (unnamed.status, unnamed.code) == ("new", "no-baseline")
     assert unnamed.message == (
         f"resnet50-ort-fp32-b8 is not in h200 yet: store it with {COMMAND[:-1]}8"
     )
-    none = judge_baseline(CASE, {"p50_ms": 1.0}, None, same_device=False)
+    none = judge_floor(CASE, {"p50_ms": 1.0}, None, same_device=False)
     assert (none.status, none.code) == ("new", "no-baseline")
     assert none.message == (
         "resnet50-ort-fp32-b1 has no baseline: store one with "
@@ -157,7 +131,7 @@ def test_auto_without_an_entry_or_a_baseline_is_new(stored):
 def test_a_figure_that_was_not_measured_is_an_error(stored):
     """A verdict cannot come from a figure that is absent."""
     with pytest.raises(TimingError) as caught:
-        judge_baseline(CASE, {"mae": 0.1}, stored, same_device=True)
+        judge_floor(CASE, {"mae": 0.1}, stored, same_device=True)
     assert str(caught.value) == (
         "cannot compare resnet50-ort-fp32-b1 with h200\n"
         "  why:  p50_ms was not measured; there are: mae\n"
