@@ -39,12 +39,13 @@ class Measurer:
 
     def __call__(self, engine, feeds, stored_folder=""):
         """Return the next measurement."""
-        assert engine is ENGINE
+        assert (engine, feeds) == (ENGINE, {})
         self.beside.append(stored_folder)
         return next(self.looks)
 
     def kept_folder(self, case, artefact):
         """Return where the artefact is."""
+        assert case is CASE
         return f"/kept/{artefact}"
 
 
