@@ -143,9 +143,9 @@ def _load() -> None:
 
 
 def _is_seen(rows: list[dict[str, Any]]) -> bool:
-    """Return whether more foreign processes are known beside the neighbour than without it."""
-    alone, beside = (row["report"]["foreign_processes"] for row in rows[:2])
-    return beside is not None and len(beside) > len(alone or ())
+    """Return whether a foreign process is known while the neighbour lives, and none after it."""
+    known = {row["phase"]: row["report"]["foreign_processes"] for row in rows}
+    return bool(known["neighbour"]) and not known["after"]
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from pytest_infer.clock import LEAD_CYCLES, PROBE_CYCLES, clock_probe, time_on_gpu
+from pytest_infer.clock import PROBE_CYCLES, clock_probe, time_on_gpu
 from pytest_infer.gpu_trace import kernel_durations_ns
 from pytest_infer.gpu_watch import GpuWatch
 from pytest_infer.samples import Samples
@@ -84,14 +84,13 @@ def _alone(us: float, ghz: float) -> dict[str, float]:
         "events_us": median(times["cuda-event"]) / 1000,
         "wall_us": median(times["monotonic"]) / 1000,
         "enqueue_us": median(times["enqueue"]) / 1000,
-        "led_us": median(_led_us(call) for _ in range(CALLS)),
+        "plain_us": median(_plain_us(call) for _ in range(CALLS)),
     }
 
 
-def _led_us(call: partial[object]) -> float:
-    """Return what events span if the GPU is busy while the call is enqueued."""
+def _plain_us(call: partial[object]) -> float:
+    """Return what events span on an idle GPU, the launch of the kernel between them."""
     start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    torch.cuda._sleep(LEAD_CYCLES)
     start.record()
     call()
     stop.record()
@@ -103,8 +102,8 @@ def _traced(us: float, ghz: float, alone: dict[str, float]) -> dict[str, float]:
     """Return a row: the untraced medians beside CUPTI's and the events' while CUPTI looked on."""
     call, times = _spin(us, ghz), {}
     kernels = kernel_durations_ns(lambda: times.update(time_on_gpu(call, CALLS)), SPIN)
-    _check(kernels, CALLS)
-    cupti_us = median(kernels) / 1000
+    _check(kernels, 3 * CALLS)
+    cupti_us = median(_timed(kernels, 1)) / 1000
     return {
         "length_us": us,
         "cycles": call.args[0],
@@ -113,7 +112,7 @@ def _traced(us: float, ghz: float, alone: dict[str, float]) -> dict[str, float]:
         **alone,
         "bias_us": alone["events_us"] - cupti_us,
         "bias_percent": 100 * (alone["events_us"] / cupti_us - 1),
-        "led_bias_us": alone["led_us"] - cupti_us,
+        "plain_bias_us": alone["plain_us"] - cupti_us,
         "traced_events_us": median(times["cuda-event"]) / 1000,
     }
 
@@ -147,8 +146,8 @@ def _traced_sequence(us: float, ghz: float, sequence: dict[str, Any]) -> dict[st
     """Return a row: for which share of the events' time kernels ran."""
     call = _sequence_call(us, ghz)
     kernels = kernel_durations_ns(lambda: time_on_gpu(call, SEQUENCE_CALLS), SPIN)
-    _check(kernels, SEQUENCE * SEQUENCE_CALLS)
-    kernels_us = sum(kernels) / SEQUENCE_CALLS / 1000
+    _check(kernels, (2 * SEQUENCE + 1) * SEQUENCE_CALLS)
+    kernels_us = sum(_timed(kernels, SEQUENCE)) / SEQUENCE_CALLS / 1000
     busy_share = kernels_us / sequence["events_us"]
     return {"kernel_us": us, "kernels_us": kernels_us, "busy_share": busy_share, **sequence}
 
@@ -166,6 +165,16 @@ def _l2() -> dict[str, float]:
     return found
 
 
+def _timed(kernels: list[int], count: int) -> list[int]:
+    """Return the kernels between events: ``count`` by the host's clock come before, and a lead."""
+    step = 2 * count + 1
+    return [
+        each
+        for start in range(0, len(kernels), step)
+        for each in kernels[start + count + 1 : start + step]
+    ]
+
+
 def _check(kernels: list[int], expected: int) -> None:
     if len(kernels) != expected:
         raise SystemExit(f"CUPTI shows {len(kernels)} kernels named {SPIN}, not {expected}")
@@ -178,7 +187,7 @@ def _show(result: dict[str, Any]) -> None:
         f"{result['cupti_mhz']:.1f} MHz, NVML {result['report']['sm_clock_mhz']} MHz"
     )
     print(f"disturbed by: {result['disturbance']}; unknown: {result['report']['unsupported']}")
-    names = ("cupti_us", "cycles_us", "events_us", "bias_us", "bias_percent", "led_bias_us")
+    names = ("cupti_us", "cycles_us", "events_us", "bias_us", "bias_percent", "plain_bias_us")
     names += ("traced_events_us", "wall_us", "enqueue_us")
     print("\none kernel" + "".join(f"{name:>17}" for name in names))
     for row in result["lengths"]:

@@ -76,16 +76,18 @@ class ChosenBaselines:
         """Return whether the stored figures are about to be replaced."""
         return self._config.update_baselines
 
-    def gated(self, case: Case) -> Entry | None:
-        """Return the entry by which the gate judges ``case``, None if there is none.
-
-        It is the case's own, of this very device, with measurements.
-        """
+    def own(self, case: Case) -> Entry | None:
+        """Return what was measured for ``case`` on this very device, unless it is replaced now."""
         chosen = self.baselines
         if chosen is None or self.is_updating or chosen.is_published or not self._is_same_device:
             return None
         found = chosen.find(case)
-        return found.entry if found and found.entry.gate else None
+        return found.entry if found else None
+
+    def gated(self, case: Case) -> Entry | None:
+        """Return the entry by which the gate judges ``case``: its own, with measurements."""
+        entry = self.own(case)
+        return entry if entry and entry.gate else None
 
     def judge_floor(self, case: Case, figures: Mapping[str, float]) -> Verdict:
         """Judge a case that the gate cannot: by a floor, or by what is missing."""

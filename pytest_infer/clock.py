@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from statistics import median
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,10 @@ PROBE_CYCLES = 400_000
 """How long the probe of a GPU's clock spins: about 200 us at 2 GHz."""
 
 LEAD_CYCLES = 100_000
-"""How long the GPU is kept busy before the probe, so that the host gets ahead of it."""
+"""How long the GPU is kept busy before it is timed, so that the host gets ahead: about 50 us."""
+
+EMPTY_PAIRS = 20
+"""How many pairs of events around nothing are timed, to know what a pair itself takes."""
 
 L2_BUFFERS = 2
 """How many times the size of the L2 cache is overwritten to empty it."""
@@ -44,15 +48,16 @@ def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
 
 
 def time_on_gpu(call: Callable[[], object], calls: int, *, cold_l2: bool = False) -> Durations:
-    """Time each call by CUDA events on its stream, and by the host: until it returns, and ends.
+    """Time calls on the GPU by events, and as many others on the host: until it returns, and ends.
 
     A call enqueues its work on torch's current stream, which is one of the clock's own meanwhile:
     on the default stream TensorRT synchronizes more than it has to.
 
-    An event pair spans what the device did and the gaps in which it waited for the host; it
-    has a resolution of about 0.5 us (CUDA runtime API, ``cudaEventElapsedTime``). ``enqueue`` is
-    how long the host took until ``call`` returned. With ``cold_l2`` the L2 cache is overwritten
-    before each call, outside of all three.
+    The GPU spins for some 50 us before the first event, so that the launch of the first kernel is
+    not between the events, and what a pair takes around nothing is subtracted. What is left is what
+    the device did, and the gaps in which it waited for the host later on. The host's clock reads
+    other calls, on an idle GPU: ``monotonic`` until the end, ``enqueue`` until ``call`` returned.
+    With ``cold_l2`` the L2 cache is overwritten before each call, outside of all three.
     """
     import torch
 
@@ -61,20 +66,39 @@ def time_on_gpu(call: Callable[[], object], calls: int, *, cold_l2: bool = False
     stream.wait_stream(torch.cuda.current_stream())  # it may still be making the feeds
     wall, events, enqueue = [], [], []
     with torch.cuda.stream(stream):
+        pair_ns = _pair_ns(device)
         for _ in range(calls):
             if cold_l2:
                 _overwrite_l2(device)
-            start, stop = _event_pair()
             began = perf_counter_ns()
-            start.record()
-            called = perf_counter_ns()
             call()
-            enqueue.append(perf_counter_ns() - called)
-            stop.record()
-            stop.synchronize()
+            enqueue.append(perf_counter_ns() - began)
+            stream.synchronize()
             wall.append(perf_counter_ns() - began)
-            events.append(_elapsed_ns(start, stop))
+            if cold_l2:
+                _overwrite_l2(device)
+            events.append(max(_led_ns(call) - pair_ns, 1))
     return {"cuda-event": events, "monotonic": wall, "enqueue": enqueue}
+
+
+@cache
+def _pair_ns(device: int) -> int:
+    """Return what a pair of events takes around nothing on ``device``, on the current stream."""
+    del device
+    return int(median(_led_ns(lambda: None) for _ in range(EMPTY_PAIRS)))
+
+
+def _led_ns(call: Callable[[], object]) -> int:
+    """Return what a pair of events spans that is enqueued while the GPU is busy."""
+    import torch
+
+    start, stop = _event_pair()
+    torch.cuda._sleep(LEAD_CYCLES)  # noqa: SLF001 - torch has no public spin
+    start.record()
+    call()
+    stop.record()
+    stop.synchronize()
+    return _elapsed_ns(start, stop)
 
 
 def clock_probe(device: str) -> Callable[[], int]:
@@ -85,17 +109,14 @@ def clock_probe(device: str) -> Callable[[], int]:
     """
     import torch
 
+    def spin() -> object:
+        return torch.cuda._sleep(PROBE_CYCLES)  # noqa: SLF001 - torch has no public spin
+
     def probe() -> int:
         with torch.cuda.device(device):
             stream = _stream(torch.cuda.current_device())
             with torch.cuda.stream(stream):
-                start, stop = _event_pair()
-                torch.cuda._sleep(LEAD_CYCLES)  # noqa: SLF001 - torch has no public spin
-                start.record()
-                torch.cuda._sleep(PROBE_CYCLES)  # noqa: SLF001
-                stop.record()
-                stop.synchronize()
-        return _elapsed_ns(start, stop)
+                return _led_ns(spin)
 
     probe()  # the first loads the kernel
     return probe

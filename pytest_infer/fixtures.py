@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,7 +104,8 @@ def parity(
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
-    return Parity(case, reference, infer.artefacts, tolerance, explain)
+    drift = partial(infer.with_drift, case)
+    return Parity(case, reference, infer.artefacts, tolerance, explain=explain, drift=drift)
 
 
 @pytest.fixture(scope="session")

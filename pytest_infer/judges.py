@@ -63,17 +63,26 @@ class Parity:
         reference: Reference,
         artefacts: Artefacts,
         tolerance: Tolerance | None,
+        *,
         explain: Explain | None = None,
+        drift: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
-        """Take ``explain``, which adds to a failure what it finds out about it."""
+        """Take ``explain``, which adds to a failure what it finds out about it.
+
+        ``drift`` compares the errors of what passes with those that are stored.
+        """
         self._case = case
         self._reference = reference
         self._artefacts = artefacts
         self._tolerance = tolerance
         self._explain = explain
+        self._drift = drift
 
     def __call__(self, outputs: Arrays) -> Verdict:
-        """Judge every output by every metric; a detector's queries may come in any order."""
+        """Judge every output by every metric; a detector's queries may come in any order.
+
+        Errors that pass and are far larger than the stored ones are ``parity-drift``.
+        """
         truth = self._reference.fp64
         is_detector = models.find(self._case.model).spec.task == "detection"
         verdict = judge_outputs(
@@ -84,7 +93,7 @@ class Parity:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-        return self._explained(verdict)
+        return self._explained(self._drift(verdict))
 
     def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""

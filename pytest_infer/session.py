@@ -13,6 +13,7 @@ from pytest_infer.cache import Cache, user_cache
 from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, store_by_device
 from pytest_infer.config import AUTO
 from pytest_infer.device_lock import DeviceLock
+from pytest_infer.drift import with_drift
 from pytest_infer.engine import Missing
 from pytest_infer.errors import HostError, InferError, OptionError
 from pytest_infer.fingerprint import device_fingerprint, gpu_count
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_infer.matrix import Matrix
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, Precision, Source
+    from pytest_infer.verdict import Verdict
 
 
 class InferSession:
@@ -140,6 +142,14 @@ class InferSession:
             found = device_fingerprint(device) if is_here else self.artefacts.device(engine, device)
             self._baselines[key] = ChosenBaselines(self.config, found)
         return self._baselines[key]
+
+    def with_drift(self, case: Case, verdict: Verdict) -> Verdict:
+        """Return a verdict of parity, or ``parity-drift`` if it passes far worse than is stored."""
+        baselines = self.baselines(case.engine, case.device)
+        entry = baselines.own(case)
+        stored = entry.figures if entry else None
+        mend = baselines.storing_command(case)
+        return with_drift(verdict, stored, subject=case.id, mend=mend)
 
     def stored_median(self, case: Case) -> StoredMedian:
         """Return the p50 that was stored for ``case`` on its device, or why there is none."""

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_infer import clock
-from pytest_infer.clock import PROBE_CYCLES, clock_for, clock_probe, time_on_cpu, time_on_gpu
+from pytest_infer.clock import (
+    EMPTY_PAIRS,
+    PROBE_CYCLES,
+    clock_for,
+    clock_probe,
+    time_on_cpu,
+    time_on_gpu,
+)
 
 
 def test_each_call_is_timed(monkeypatch):
@@ -97,42 +104,54 @@ def gpu(monkeypatch):
     gpu = Gpu()
     monkeypatch.setitem(sys.modules, "torch", gpu.module())
     monkeypatch.setattr(clock, "perf_counter_ns", lambda: gpu.now_ns)
-    for cached in (clock._stream, clock._l2_buffer):
+    for cached in (clock._stream, clock._l2_buffer, clock._pair_ns):
         cached.cache_clear()
     yield gpu
-    for cached in (clock._stream, clock._l2_buffer):
+    for cached in (clock._stream, clock._l2_buffer, clock._pair_ns):
         cached.cache_clear()
+
+
+LED = ["sleep 100000", "event", "kernel", "event"]
+EMPTY = ["sleep 100000", "event", "event"] * EMPTY_PAIRS
 
 
 def test_busy_device(gpu):
-    """A kernel of 5 us that is enqueued at once: enqueueing is a fiftieth of it."""
+    """A kernel of 5 us is 5 us by events; by the host the launch is added, 0.1 us."""
     times = time_on_gpu(lambda: gpu.enqueue("kernel", 5000), 2)
     assert times["enqueue"] == [100, 100]
-    assert times["cuda-event"] == [5100, 5100]
-    assert times["monotonic"] == [5200, 5200]
-    assert gpu.asked == ["event", "kernel", "event"] * 2
+    assert times["cuda-event"] == [5000, 5000]
+    assert times["monotonic"] == [5100, 5100]
+    assert gpu.asked == [*EMPTY, *["kernel", *LED] * 2]
 
 
 def test_device_that_waits_for_launches(gpu):
-    """Fifty kernels of 10 ns: the host enqueues for as long as the events span."""
+    """A thousand kernels of 10 ns: beyond the lead of 50 us, the device waits for the host."""
 
     def call():
-        for _ in range(50):
+        for _ in range(1000):
             gpu.enqueue("kernel", 10)
 
     times = time_on_gpu(call, 1)
-    assert times["enqueue"] == [5000]
-    assert times["cuda-event"] == [5100]
+    assert times["enqueue"] == [100_000]
+    assert times["cuda-event"] == [100_000 - 50_000 + 200]
+
+
+def test_what_a_pair_takes_is_subtracted(gpu, monkeypatch):
+    """Two microseconds around nothing are two too many around a kernel; never less than 1 ns."""
+    spans = iter([2000] * EMPTY_PAIRS + [7000, 1500])
+    monkeypatch.setattr(clock, "_elapsed_ns", lambda *_: next(spans))
+    assert time_on_gpu(lambda: None, 2)["cuda-event"] == [5000, 1]
+    assert gpu.asked[-1] == "event"
 
 
 def test_cold_l2(gpu):
     """Twice the L2's size is overwritten before each call, and none of it is timed."""
     times = clock_for("cuda:0", cold_l2=True)(lambda: gpu.enqueue("kernel", 5000), 2)
-    assert gpu.asked[0] == "100 uint8 on cuda:0"
-    assert gpu.asked[1:] == ["overwrite", "event", "kernel", "event"] * 2
+    cold = ["overwrite", "kernel", "overwrite", *LED]
+    assert gpu.asked == [*EMPTY, "100 uint8 on cuda:0", *cold * 2]
     assert times == {
-        "cuda-event": [5100, 5100],
-        "monotonic": [5200, 5200],
+        "cuda-event": [5000, 5000],
+        "monotonic": [5100, 5100],
         "enqueue": [100, 100],
     }
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from pytest_infer import judges
-from pytest_infer.judges import BaselineJudge, Latency, Parity, Reference
+from pytest_infer.judges import Latency, Parity, Reference
 from pytest_infer.latency import Budget
 from pytest_infer.samples import Samples
 from pytest_infer.spec import Case
 from pytest_infer.tolerance import Tolerance
-from pytest_infer.verdict import Verdict
 
 LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
 NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}
@@ -130,16 +129,3 @@ def test_latency_has_the_budget_of_its_mark(p50_ms, status):
     assert verdict.status == status
     assert verdict.figures["speedup"] == 2
     assert verdict.message.startswith("toy-ort-fp32-b1")
-
-
-def test_baseline_gets_the_figures():
-    """The stored figures are compared with those of the samples."""
-    seen = []
-
-    def judge(case, figures):
-        seen.append((case.id, figures["p50_ms"]))
-        return Verdict("baseline", "new", "no-baseline", "text")
-
-    case = Case("toy", "ort", "fp32", 1, "cpu")
-    assert BaselineJudge(case, SimpleNamespace(judge=judge))(samples(4)).code == "no-baseline"
-    assert seen == [("toy-ort-fp32-b1", 4.0)]

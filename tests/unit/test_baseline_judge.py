@@ -1,0 +1,159 @@
+"""The judge of baselines: what it measures, with what it compares, and what it stores."""
+
+from math import log
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_infer.baseline_file import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baseline_judge import PROTOCOL, BaselineJudge, terms_of
+from pytest_infer.gate import CPU, GPU, LAUNCH_BOUND, SHARED_CPU
+from pytest_infer.measurement import Measurement
+from pytest_infer.measurer import Setting
+from pytest_infer.samples import Samples
+from pytest_infer.spec import Case
+from pytest_infer.verdict import Verdict
+
+CASE = Case("toy", "ort", "fp32", 1, "cpu")
+SAMPLES = Samples((4_000_000,) * 10, "monotonic", batch=1, warmup_calls=1)
+VERSIONS = {"onnxruntime": "1.31.1"}
+ARTEFACT = "0123456789abcdef0123456789abcdef"
+ENGINE = SimpleNamespace(case=CASE, built=SimpleNamespace(folder=f"/cache/engines/{ARTEFACT}"))
+
+
+def look(change=0.0, kept=12, duet=None):
+    """Return a measurement that is slower than the stored ones by ``change``."""
+    return Measurement(1.0 + log(1 + change), 2.0, 10.0, kept, duet=duet)
+
+
+class Measurer:
+    """Gives what is planted; notes which stored folder it was asked to run beside."""
+
+    def __init__(self, looks, cores=2):
+        self.looks, self.cores, self.beside = iter(looks), cores, []
+
+    def setting(self, case):
+        """Return that of a small CPU."""
+        assert case is CASE
+        return Setting("monotonic", threads=1, cores=self.cores)
+
+    def __call__(self, engine, feeds, stored_folder=""):
+        """Return the next measurement."""
+        assert (engine, feeds) == (ENGINE, {})
+        self.beside.append(stored_folder)
+        return next(self.looks)
+
+    def kept_folder(self, case, artefact):
+        """Return where the artefact is."""
+        assert case is CASE
+        return f"/kept/{artefact}"
+
+
+def entry(**changes):
+    """Return a stored entry whose measurements are all alike."""
+    measurements = [StoredMeasurement(1.0, 2.0, 10.0, 12)] * 5
+    fields = {"protocol": PROTOCOL, "clock": "monotonic", "threads": 1, "artefact": ARTEFACT}
+    gate = Gate(measurements=measurements, **{**fields, **changes})
+    provenance = Measured("CPU", "2026-01-02", "pytest suites", versions=VERSIONS)
+    return Entry({"p50_ms": 10.0}, provenance, gate)
+
+
+def judged(stored, measurer, *, is_updating=False, versions=VERSIONS):
+    """Return the verdict of the judge on planted measurements."""
+    baselines = SimpleNamespace(
+        is_updating=is_updating,
+        gated=lambda _: stored,
+        judge_floor=lambda _, figures: Verdict("baseline", "new", "no-baseline", "", figures),
+        storing_command=lambda _: "pytest suites --update-baselines",
+    )
+    judge = BaselineJudge(
+        CASE, baselines, measurer, gated_cases=lambda: 1, runtime=lambda: versions
+    )
+    return judge(ENGINE, {}, SAMPLES)
+
+
+def test_without_stored_measurements_the_samples_are_judged():
+    """Nothing is measured then."""
+    measurer = Measurer([])
+    verdict = judged(None, measurer)
+    assert (verdict.code, verdict.figures["p50_ms"]) == ("no-baseline", 4.0)
+    assert measurer.beside == []
+
+
+def test_one_calm_measurement_is_enough():
+    """It runs without the stored artefact."""
+    measurer = Measurer([look(0.01)])
+    assert judged(entry(), measurer).code == "unchanged"
+    assert measurer.beside == [""]
+
+
+def test_a_suspect_is_measured_beside_the_stored_artefact():
+    """Two more processes have the old artefact too; if that is as slow, nothing regressed."""
+    measurer = Measurer([look(0.05), look(0.05, duet=0.0), look(0.05, duet=0.001)])
+    assert judged(entry(), measurer).code == "unchanged"
+    assert measurer.beside == ["", f"/kept/{ARTEFACT}", f"/kept/{ARTEFACT}"]
+
+
+def test_another_version_of_the_library_is_no_duet():
+    """The old artefact in a slower library would be as slow; the message names both versions."""
+    measurer = Measurer([look(0.05)] * 3)
+    verdict = judged(entry(), measurer, versions={"onnxruntime": "1.32.0"})
+    assert verdict.code == "regressed"
+    assert measurer.beside == [""] * 3
+    assert "since then: onnxruntime 1.31.1 -> 1.32.0" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"threads": 2}, "its threads was 2, and is 1 now"),
+        ({"clock": "cuda-event"}, "its clock was cuda-event, and is monotonic now"),
+        ({"protocol": 0}, f"its protocol was 0, and is {PROTOCOL} now"),
+    ],
+)
+def test_unlike_measurements_are_never_compared(change, why):
+    """It is inconclusive, with the command that stores anew; nothing is measured."""
+    measurer = Measurer([])
+    verdict = judged(entry(**change), measurer)
+    assert (verdict.status, verdict.code) == ("inconclusive", "unlike-key")
+    assert verdict.message == (
+        f"toy-ort-fp32-b1 cannot be compared with its baseline: {why}; "
+        "store it anew with pytest suites --update-baselines"
+    )
+
+
+def test_what_is_stored():
+    """Five usable measurements, their setting and the artefact's name."""
+    measurer = Measurer([look(), look(kept=4), *[look(0.01)] * 4])
+    verdict = judged(None, measurer, is_updating=True)
+    assert (verdict.status, verdict.code) == ("new", "to-be-stored")
+    gate = verdict.details["gate"]
+    assert [each["theta"] for each in gate["measurements"]] == [1.0, *[1.00995] * 4]
+    assert {name: gate[name] for name in ("protocol", "clock", "threads", "artefact")} == {
+        "protocol": PROTOCOL,
+        "clock": "monotonic",
+        "threads": 1,
+        "artefact": ARTEFACT,
+    }
+
+
+def test_a_noisy_device_stores_nothing():
+    """Twelve tries without five usable ones are inconclusive."""
+    verdict = judged(None, Measurer([look(kept=4)] * 12), is_updating=True)
+    assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
+    assert verdict.details == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "share", "terms"),
+    [
+        (Setting("monotonic", 1, 4), None, SHARED_CPU),
+        (Setting("monotonic", 0, 8), None, CPU),
+        (Setting("cuda-event", 0, 0), 0.1, GPU),
+        (Setting("cuda-event", 0, 0), 0.8, LAUNCH_BOUND),
+    ],
+)
+def test_terms_are_the_devices(setting, share, terms):
+    """A GPU that waits for launches has terms of its own."""
+    measurement = Measurement(1.0, 2.0, 10.0, 12, enqueue_share=share)
+    assert terms_of(setting, measurement) is terms
