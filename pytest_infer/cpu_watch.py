@@ -2,54 +2,89 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
+from time import process_time_ns
 from typing import NamedTuple
 
 DELAY_SHARE = 0.02
 """Of a round's wall time: threads that waited longer for a core were disturbed."""
 
+NEIGHBOUR_SHARE = 0.25
+"""Of the machine: what others may use. On another core they take memory bandwidth and cache."""
+
 TASKS = Path("/proc/self/task")
 PRESSURE = Path("/proc/pressure/cpu")
+STAT = Path("/proc/stat")
+
+IDLE = (3, 4)
+"""Fields of ``/proc/stat`` that are no work: idle, and idle for a disk."""
+
+NS_PER_S = 1_000_000_000
 
 
 class Mark(NamedTuple):
-    """Counters of this process, or of the machine, before a round."""
+    """Counters of this process and of the machine, before a round."""
 
     source: str
-    value: int
+    delay: int
+    """Of ``source``."""
+    busy_ns: int | None
+    """What all processes have used of all cores; None if it is not known."""
+    own_ns: int
+    """What this one has used."""
 
 
 class CpuWatch:
-    """Reads for how long this process' threads were ready to run and had no core.
+    """Reads whether threads waited for a core, and whether others were busy beside them.
 
-    The kernel's own count per thread (``/proc/PID/task/TID/schedstat``, second field, ns) if there
-    is one, else the machine's pressure stall time (``/proc/pressure/cpu``, us), else the number of
-    involuntary context switches.
+    Waiting is the kernel's own count per thread (``/proc/PID/task/TID/schedstat``, second field,
+    ns) if there is one, else the machine's pressure stall time (``/proc/pressure/cpu``, us), else
+    the number of involuntary context switches. Others are all that ``/proc/stat`` has counted as
+    work, or as stolen by the hypervisor, less this process; it counts in hundredths of a second.
     """
 
-    def __init__(self, tasks: Path = TASKS, pressure: Path = PRESSURE) -> None:
+    def __init__(self, tasks: Path = TASKS, pressure: Path = PRESSURE, stat: Path = STAT) -> None:
         self._tasks = tasks
         self._pressure = pressure
+        self._stat = stat
+        self._cores = os.cpu_count() or 1
 
     def mark(self) -> Mark:
         """Return the counters as they are now."""
-        delay = self._run_queue_delay_ns()
-        if delay is not None:
-            return Mark("run-queue", delay)
-        stalled = self._stalled_ns()
-        if stalled is not None:
-            return Mark("pressure", stalled)
-        return Mark("switched", resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw)
+        return Mark(*self._waited(), self._busy_ns(), process_time_ns())
 
     def disturbance(self, since: Mark, wall_ns: int) -> str | None:
-        """Return why the round since a mark is no good: the counter's name; None if it is."""
+        """Return why the round since a mark is no good, None if it is.
+
+        The name of the counter of waiting, or ``neighbour``.
+        """
         now = self.mark()
-        if now.source != since.source:
-            return now.source
-        moved = now.value - since.value
         limit = 0 if now.source == "switched" else wall_ns * DELAY_SHARE
-        return now.source if moved > limit else None
+        if now.source != since.source or now.delay - since.delay > limit:
+            return now.source
+        if now.busy_ns is None or since.busy_ns is None:
+            return None
+        others_ns = now.busy_ns - since.busy_ns - (now.own_ns - since.own_ns)
+        return "neighbour" if others_ns > NEIGHBOUR_SHARE * self._cores * wall_ns else None
+
+    def _waited(self) -> tuple[str, int]:
+        delay = self._run_queue_delay_ns()
+        if delay is not None:
+            return "run-queue", delay
+        stalled = self._stalled_ns()
+        if stalled is not None:
+            return "pressure", stalled
+        return "switched", resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+    def _busy_ns(self) -> int | None:
+        try:
+            fields = self._stat.read_text().splitlines()[0].split()[1:9]
+            busy = sum(int(each) for place, each in enumerate(fields) if place not in IDLE)
+        except (OSError, IndexError, ValueError):
+            return None
+        return busy * NS_PER_S // os.sysconf("SC_CLK_TCK")
 
     def report(self) -> dict[str, float | str]:
         """Return what is known of the machine's state: the load of the last minute."""

@@ -44,8 +44,8 @@ class Plan:
     """... and has so many calls at least, after `DISCARDED` that do not count."""
     clean_rounds: int = 12
     """It is enough after so many rounds that nothing disturbed, ..."""
-    least_s: float = 0.0
-    """... and so long a time."""
+    clean_s: float = 0.0
+    """... which lasted so long together."""
     most_s: float = 20.0
     window_s: float = 0.1
     """Two windows of at most `WINDOW_CALLS` calls whose medians differ by `STEADY` are warm."""
@@ -60,7 +60,7 @@ STEADY = 0.01
 DISCARDED = 2
 """The first calls of a block of several find the caches full of what other arms left there."""
 
-CPU_PLAN = Plan(block_s=0.002, block_calls=1, least_s=2.0)
+CPU_PLAN = Plan(block_s=0.002, block_calls=1, clean_s=1.5)
 """A shared CPU changes its speed within a second: arms take turns call by call, many times."""
 
 GPU_PLAN = Plan(block_s=0.02, block_calls=5)
@@ -100,11 +100,15 @@ def time_rounds(
     calls = {name: block_calls(each.call_ns, plan) for name, each in warmth.items()}
     start = now_ns()
     rounds: list[Round] = []
-    clean, elapsed_s = 0, 0.0
-    while (clean < plan.clean_rounds or elapsed_s < plan.least_s) and elapsed_s < plan.most_s:
+    clean, clean_ns = 0, 0
+    while (clean < plan.clean_rounds or clean_ns < plan.clean_s * NS_PER_S) and (
+        now_ns() - start < plan.most_s * NS_PER_S
+    ):
+        began_ns = now_ns()
         rounds.append(_round(arms, calls, watch, order, now_ns))
-        clean += not rounds[-1].disturbance
-        elapsed_s = (now_ns() - start) / NS_PER_S
+        if not rounds[-1].disturbance:
+            clean += 1
+            clean_ns += now_ns() - began_ns
     return Rounds(
         tuple(rounds),
         {name: each.calls for name, each in warmth.items()},
