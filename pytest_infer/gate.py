@@ -246,7 +246,9 @@ def _reasons(
     ]
     if decision.duet is not None:
         reasons.append(f"against the stored artefact beside it: {decision.duet:+.2%}")
-    return reasons + [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
+    reasons += [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
+    foreign = {str(name) for each in looks for name in each.foreign_processes}
+    return reasons + ([f"others on the GPU: {', '.join(sorted(foreign))}"] if foreign else [])
 
 
 def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, float]:

@@ -54,6 +54,11 @@ class Measurement:
         """Return whether enough rounds count."""
         return self.kept >= LEAST_ROUNDS
 
+    @property
+    def foreign_processes(self) -> Sequence[str]:
+        """Return who else was on the GPU, as far as the driver tells."""
+        return self.environment.get("foreign_processes") or ()
+
     def told(self) -> str:
         """Return how many rounds count, and why others do not."""
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))

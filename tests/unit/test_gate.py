@@ -1,5 +1,6 @@
 """The gate's decision, from plain numbers: when it looks again, fails, passes, cannot tell."""
 
+from dataclasses import replace
 from math import log
 
 import pytest
@@ -186,3 +187,10 @@ def test_every_outcome_has_a_code(looks, status, code):
     """Codes are stable, and each has its status."""
     found = verdict(*looks)
     assert (found.judge, found.status, found.code) == ("baseline", status, code)
+
+
+def test_others_on_the_gpu_are_named():
+    """Who else was there belongs to the message; nobody known is not a line."""
+    beside = replace(look(), environment={"foreign_processes": ["pid 7 (python3), 518 MiB"]})
+    assert "others on the GPU: pid 7 (python3), 518 MiB" in verdict(beside).message
+    assert "others" not in verdict(replace(look(), environment={"foreign_processes": None})).message
