@@ -75,7 +75,7 @@ class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     rounds: int
 
 
-class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the latency gate compares with, and under which conditions it was measured."""
 
     protocol: int
@@ -83,6 +83,8 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: int
     """Of one inference; 0: the engine's own choice."""
     measurements: list[StoredMeasurement]
+    rounds: int = 0
+    """How many ``--infer-calls`` asked for; 0: the device's own plan."""
     artefact: str = ""
     """The built engine's name in the cache, which may keep it; empty if none is built."""
 

@@ -145,6 +145,7 @@ class BaselineJudge:
             protocol=PROTOCOL,
             clock=setting.clock,
             threads=setting.threads,
+            rounds=setting.rounds,
             measurements=[
                 StoredMeasurement(
                     theta=round(each.theta, 6),
@@ -180,6 +181,7 @@ def _unlike(gate: Gate, setting: Setting) -> str:
         ("protocol", gate.protocol, PROTOCOL),
         ("clock", gate.clock, setting.clock),
         ("threads", gate.threads, setting.threads),
+        ("rounds", gate.rounds, setting.rounds),
     )
     return ", ".join(
         f"its {name} was {old}, and is {new} now" for name, old, new in pairs if old != new

@@ -10,7 +10,7 @@ from pytest_infer import engines
 from pytest_infer.engine_option import with_threads
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.measurement import ENGINE, REFERENCE, STORED, Measurement
+from pytest_infer.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED, Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.spec import Case
+    from pytest_infer.timer import Protocol
     from pytest_infer.under_test import EngineUnderTest
 
 REFERENCE_NET = "reference_net"
@@ -40,6 +41,8 @@ class Setting:
     """Of one inference; 0: the engine's own choice."""
     cores: int
     """Of the machine; 0 on a GPU."""
+    rounds: int
+    """That count, without a warm-up, as ``--infer-calls`` asks; 0: the plan of the device."""
 
 
 class Measurer:
@@ -49,18 +52,21 @@ class Measurer:
         self,
         hosts: HostPool,
         artefacts: Artefacts,
+        protocol: Protocol,
         exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
     ) -> None:
         self._hosts = hosts
         self._artefacts = artefacts
+        self._rounds = max(protocol.calls, LEAST_ROUNDS) if protocol.calls else 0
         self._exclusive = exclusive
 
     def setting(self, case: Case) -> Setting:
         """Return how ``case`` is measured on its device."""
         if case.device.startswith("cuda"):
-            return Setting("cuda-event", threads=0, cores=0)
+            return Setting("cuda-event", threads=0, cores=0, rounds=self._rounds)
         cores = int(self._artefacts.device(case.engine, case.device)["cores"])
-        return Setting("monotonic", threads=1 if cores <= FEW_CORES else 0, cores=cores)
+        threads = 1 if cores <= FEW_CORES else 0
+        return Setting("monotonic", threads=threads, cores=cores, rounds=self._rounds)
 
     def __call__(
         self, engine: EngineUnderTest, feeds: Arrays, stored_folder: str = ""
@@ -85,7 +91,11 @@ class Measurer:
         with self._exclusive([case.engine]), fresh as host:
             opened = {name: _opened(host, case, *arms[name], setting) for name in order}
             found = host.call(
-                "engine.measure", error=TimingError, doing=f"measure {case.id}", arms=opened
+                "engine.measure",
+                error=TimingError,
+                doing=f"measure {case.id}",
+                arms=opened,
+                rounds=setting.rounds,
             )
         return as_type(found, Measurement)
 

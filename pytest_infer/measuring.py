@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,33 +17,40 @@ from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, time_rounds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_infer.rounds import Arm
+    from pytest_infer.rounds import Arm, Plan
 
 
-def measure(calls: Mapping[str, Callable[[], object]], device: str) -> Measurement:
+def measure(
+    calls: Mapping[str, Callable[[], object]], device: str, *, rounds: int = 0
+) -> Measurement:
     """Return what bound calls take on ``device``, by arm, beside its calibration kernel.
 
-    A call of the arms is synchronous on a CPU and may be asynchronous on a GPU.
+    A call of the arms is synchronous on a CPU and may be asynchronous on a GPU. ``rounds`` that are
+    clean end it, without a warm-up; 0: the plan of the device.
     """
-    return _on_gpu(calls, device) if device.startswith("cuda") else _on_cpu(calls)
+    is_gpu = device.startswith("cuda")
+    plan = GPU_PLAN if is_gpu else CPU_PLAN
+    if rounds:
+        plan = replace(plan, clean_rounds=rounds, clean_s=0, least_warmup_s=0, most_warmup_s=0)
+    return _on_gpu(calls, device, plan) if is_gpu else _on_cpu(calls, plan)
 
 
-def _on_cpu(calls: Mapping[str, Callable[[], object]]) -> Measurement:
+def _on_cpu(calls: Mapping[str, Callable[[], object]], plan: Plan) -> Measurement:
     arms = {name: _timed_on_cpu(call) for name, call in calls.items()}
     arms[CALIBRATION] = _timed_on_cpu(matrix_product())
     watch = CpuWatch()
-    timed = time_rounds(arms, watch, CPU_PLAN, Random())  # noqa: S311 - an order, not a secret
+    timed = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(timed.rounds, environment=watch.report())
 
 
-def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str) -> Measurement:
+def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str, plan: Plan) -> Measurement:
     shares: list[float] = []
     arms = {
         name: _timed_on_gpu(call, [] if name != ENGINE else shares) for name, call in calls.items()
     }
     probe, watch = clock_probe(device), GpuWatch(device)
     arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
-    timed = time_rounds(arms, watch, GPU_PLAN, Random())  # noqa: S311 - an order, not a secret
+    timed = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(
         timed.rounds,
         checks_clock=True,

@@ -112,13 +112,16 @@ class InferSession:
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
-        protocol = Protocol(self.config.warmup, self.config.calls)
-        return GpuTimer(self.hosts, protocol, self._exclusive)
+        return GpuTimer(self.hosts, self._protocol, self._exclusive)
+
+    @property
+    def _protocol(self) -> Protocol:
+        return Protocol(self.config.warmup, self.config.calls)
 
     @cached_property
     def measurer(self) -> Measurer:
         """Return what measures built engines for the gate."""
-        return Measurer(self.hosts, self.artefacts, self._exclusive)
+        return Measurer(self.hosts, self.artefacts, self._protocol, self._exclusive)
 
     @cached_property
     def gated_cases(self) -> int:

@@ -146,11 +146,12 @@ class EngineOperations:
             parts[name] = clock(copy, calls)["cuda-event"]
         return parts
 
-    def measure(self, arms: dict[str, int]) -> Measurement:
+    def measure(self, arms: dict[str, int], rounds: int) -> Measurement:
         """Return what bound runners of one device, by arm, take in turns."""
         opened = {name: self._opened[number] for name, number in arms.items()}
         device = opened[ENGINE].built.request.device
-        return measure({name: each.bound() for name, each in opened.items()}, device)
+        calls = {name: each.bound() for name, each in opened.items()}
+        return measure(calls, device, rounds=rounds)
 
     def kept(self, cache: str, artefact: str) -> str:
         """Return the folder of a built engine in ``cache``; empty if it is not there, or broken."""

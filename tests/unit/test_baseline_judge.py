@@ -35,7 +35,7 @@ class Measurer:
     def setting(self, case):
         """Return that of a small CPU."""
         assert case is CASE
-        return Setting("monotonic", threads=1, cores=self.cores)
+        return Setting("monotonic", threads=1, cores=self.cores, rounds=0)
 
     def __call__(self, engine, feeds, stored_folder=""):
         """Return the next measurement."""
@@ -108,6 +108,7 @@ def test_another_version_of_the_library_is_no_duet():
     [
         ({"threads": 2}, "its threads was 2, and is 1 now"),
         ({"clock": "cuda-event"}, "its clock was cuda-event, and is monotonic now"),
+        ({"rounds": 100}, "its rounds was 100, and is 0 now"),
         ({"protocol": 0}, f"its protocol was 0, and is {PROTOCOL} now"),
     ],
 )
@@ -147,10 +148,10 @@ def test_a_noisy_device_stores_nothing():
 @pytest.mark.parametrize(
     ("setting", "share", "terms"),
     [
-        (Setting("monotonic", 1, 4), None, SHARED_CPU),
-        (Setting("monotonic", 0, 8), None, CPU),
-        (Setting("cuda-event", 0, 0), 0.1, GPU),
-        (Setting("cuda-event", 0, 0), 0.8, LAUNCH_BOUND),
+        (Setting("monotonic", 1, 4, 0), None, SHARED_CPU),
+        (Setting("monotonic", 0, 8, 0), None, CPU),
+        (Setting("cuda-event", 0, 0, 0), 0.1, GPU),
+        (Setting("cuda-event", 0, 0, 0), 0.8, LAUNCH_BOUND),
     ],
 )
 def test_terms_are_the_devices(setting, share, terms):

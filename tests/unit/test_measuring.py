@@ -1,0 +1,58 @@
+"""One measurement of bound calls: on this CPU, and on a double of a GPU."""
+
+from math import log
+
+import pytest
+
+from pytest_infer import measuring
+from pytest_infer.measuring import measure
+
+
+def test_a_cpu_is_measured_beside_numpy():
+    """As many clean rounds as are asked for, or the time is over; the load is noted."""
+    found = measure({"engine": lambda: sum(range(999)), "reference": int}, "cpu", rounds=5)
+    assert found.kept == 5 or sum(found.dropped.values()) > 0
+    assert found.enqueue_share is None
+    assert found.environment["load"] >= 0
+
+
+class Watch:
+    """Sees nothing on the device."""
+
+    def __init__(self, device):
+        assert device == "cuda:1"
+
+    def mark(self):
+        """Return nothing."""
+
+    def disturbance(self, since, wall_ns):
+        """Return nothing."""
+        assert since is None
+        assert wall_ns >= 0
+
+    def report(self):
+        """Return what was known in the end."""
+        return {"sm_clock_mhz": 1980}
+
+
+@pytest.fixture
+def probes(monkeypatch):
+    """Let engines take as long as they return, in us, and the probe 200 us."""
+
+    def timed(call, calls):
+        event = call() * 1000
+        return {"cuda-event": [event] * calls, "enqueue": [event // 4] * calls}
+
+    monkeypatch.setattr(measuring, "time_on_gpu", timed)
+    monkeypatch.setattr(measuring, "clock_probe", lambda _: lambda: 200_000)
+    monkeypatch.setattr(measuring, "GpuWatch", Watch)
+
+
+@pytest.mark.usefixtures("probes")
+def test_a_gpu_is_measured_beside_its_clock():
+    """The engine's share of launches and the state of the GPU are told."""
+    found = measure({"engine": lambda: 8000, "reference": lambda: 4000}, "cuda:1")
+    assert found.theta == pytest.approx(log(2))
+    assert found.enqueue_share == pytest.approx(0.25)
+    assert found.environment == {"sm_clock_mhz": 1980}
+    assert (found.kept, found.dropped) == (12, {})
