@@ -34,6 +34,17 @@ class Watch(Protocol):
         ...
 
 
+class Unwatched:
+    """Takes everything as it comes."""
+
+    def mark(self) -> None:
+        """Return nothing."""
+
+    def disturbance(self, since: None, wall_ns: int) -> None:
+        """Return nothing."""
+        del since, wall_ns
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much is measured; durations in seconds."""
