@@ -219,7 +219,7 @@ def test_a_key_that_no_case_has_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ({"schema": 2, "model": "resnet50", "entries": {}}, "$.schema: invalid enum value 2"),
+        ({"schema": 3, "model": "resnet50", "entries": {}}, "$.schema: invalid enum value 3"),
         ({"schema": 1, "model": "resnet50"}, "$: object missing required field `entries`"),
         (
             {"schema": 1, "model": "detr", "entries": {}},
@@ -337,3 +337,44 @@ def test_reading_baselines_imports_no_numpy():
         "sys.exit(bool({'numpy', 'scipy', 'filelock', 'torch'} & set(sys.modules)))"
     )
     assert run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own script
+
+
+GATE = {
+    "protocol": 1,
+    "clock": "monotonic",
+    "threads": 1,
+    "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
+    "artefact": "0123456789abcdef0123456789abcdef",
+}
+
+
+def gated(**changes):
+    """Return an entry with measurements, as it stands in a file."""
+    return {"figures": {"p50_ms": 7.5}, "provenance": MEASURED, "gate": GATE | changes}
+
+
+def test_measurements_are_read(tmp_path):
+    """Schema 2 has what the gate compares with."""
+    model_file(tmp_path, gated())
+    found = Baselines(tmp_path).read("resnet50")[KEY].gate
+    assert [each.theta for each in found.measurements] == [0.5]
+    assert (found.threads, found.rounds, found.artefact) == (1, 0, GATE["artefact"])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"measurements": []}, "measurements: is empty"),
+        (
+            {"measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 0.0, "rounds": 9}]},
+            "measurements[0].engine_ms: is 0.0, not a positive, finite number",
+        ),
+        ({"artefact": "../../etc"}, "artefact: is no name of a built engine in a cache"),
+    ],
+)
+def test_measurements_that_cannot_be(tmp_path, change, why):
+    """The message names the field."""
+    model_file(tmp_path, gated(**change))
+    with pytest.raises(BaselineError) as caught:
+        Baselines(tmp_path).read("resnet50")
+    assert caught.value.why == f'$.entries["{KEY}"].gate.{why}'

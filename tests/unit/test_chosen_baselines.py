@@ -50,10 +50,26 @@ def test_stored_and_found_again(tmp_path):
         f"stored in {tmp_path / SLUG}: 1 entries",
         "  toy-ort-fp32-b1: p50 new, 2 ms",
     ]
-    verdict = chosen(tmp_path).judge(CASE, FIGURES)
-    assert (verdict.status, verdict.code) == ("pass", "unchanged")
-    slower = chosen(tmp_path).judge(CASE, FIGURES | {"p50_ms": 3.0})
-    assert (slower.status, slower.code) == ("fail", "regressed")
+    found = chosen(tmp_path)
+    assert found.own(CASE).figures["p50_ms"] == 2.0
+    assert found.gated(CASE) is None
+    assert found.judge_floor(CASE, FIGURES).code == "no-measurements"
+
+
+def test_measurements_are_stored_for_the_gate(tmp_path):
+    """What the baseline's verdict has measured goes into the entry; the gate finds it again."""
+    gate = {
+        "protocol": 1,
+        "clock": "monotonic",
+        "threads": 1,
+        "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
+    }
+    store(
+        tmp_path, measured(), Verdict("baseline", "new", "to-be-stored", "", details={"gate": gate})
+    )
+    (each,) = chosen(tmp_path).gated(CASE).gate.measurements
+    assert (each.theta, each.rho, each.engine_ms, each.rounds) == (0.5, 3.0, 7.5, 100)
+    assert chosen(tmp_path, device=CPU | {"name": "another"}).gated(CASE) is None
 
 
 def test_figures_of_all_judges(tmp_path):
@@ -135,9 +151,9 @@ def test_device_of_another_run(tmp_path):
 def test_no_judgement_of_what_is_replaced(tmp_path):
     """While baselines are updated, nothing is compared with the old ones."""
     store(tmp_path, measured())
-    verdict = chosen(tmp_path, update_baselines=True).judge(CASE, {"p50_ms": 1e9})
-    assert (verdict.status, verdict.code) == ("new", "to-be-stored")
-    assert verdict.message == "toy-ort-fp32-b1 is to be stored"
+    replaced = chosen(tmp_path, update_baselines=True)
+    assert replaced.is_updating
+    assert replaced.own(CASE) is replaced.gated(CASE) is None
 
 
 def test_named_and_new(tmp_path):
@@ -149,7 +165,7 @@ def test_named_and_new(tmp_path):
 
 def test_no_baseline_for_this_device(tmp_path):
     """On a device without baselines every case is new, never passed."""
-    verdict = chosen(tmp_path).judge(CASE, FIGURES)
+    verdict = chosen(tmp_path).judge_floor(CASE, FIGURES)
     assert (verdict.status, verdict.code) == ("new", "no-baseline")
 
 

@@ -27,7 +27,7 @@ def _small_world(monkeypatch):
         for name, each in PRECISIONS.items()
     }
     known = {
-        name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task))
+        name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task), is_listed=True)
         for name, task in sorted(TASKS.items())
     }
     for module, found in ((engines, fakes), (models, known)):
