@@ -67,6 +67,8 @@ def bare_run(
     ``conftest`` is added to the toy's.
     """
     monkeypatch.setenv("COLUMNS", "200")
+    for name in [name for name in environ if name.startswith("PYTEST_XDIST_")]:
+        monkeypatch.delenv(name)  # what runs below is no worker of the run that tests it
     for file in SUITES.glob("test_[!m]*.py"):  # the metamorphic one has tests of its own
         (pytester.path / file.name).write_text(file.read_text())
     pytester.makeini(INI)

@@ -70,32 +70,20 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     renewed.stdout.fnmatch_lines(["  toy-fake-fp32-b1: p50 * -> * ms"])
 
 
-def test_an_entry_of_another_protocol_is_never_compared(
-    run: Run, pytester: pytest.Pytester
-) -> None:
-    """Measurements that mean something else are inconclusive, with the command that renews them."""
+def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:
+    """Other threads are inconclusive; schema 1, without measurements, is new, or fails if named."""
     options = ("--engine=fake", "-k", "latency")
-    run("--update-baselines", *options, conftest=_slow(0.0))
-    file = _stored(pytester) / "toy.json"
+    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(0.0))
+    file = pytester.path / "baselines" / "mine" / "toy.json"
     content = json.loads(file.read_text())
     content["entries"]["toy-fake-fp32-b1"]["gate"]["threads"] = 64
     file.write_text(json.dumps(content))
-    result = run(*options, conftest=_slow(0.0))
-    result.stdout.fnmatch_lines(
+    unlike = run(*options, conftest=_slow(0.0))
+    unlike.stdout.fnmatch_lines(
         ["inconclusive: toy-fake-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
     )
-
-
-def test_an_entry_without_measurements_is_new(run: Run, pytester: pytest.Pytester) -> None:
-    """Schema 1 is read; what it holds cannot be gated, and is a failure where it was named."""
-    options = ("--engine=fake", "-k", "latency")
-    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(0.0))
-    folder = pytester.path / "baselines" / "mine"
-    for file in folder.glob("*.json"):
-        content = json.loads(file.read_text()) | {"schema": 1}
-        for entry in content.get("entries", {}).values():
-            del entry["gate"]
-        file.write_text(json.dumps(content))
+    del content["entries"]["toy-fake-fp32-b1"]["gate"]
+    file.write_text(json.dumps(content | {"schema": 1}))
     new = run(*options, conftest=_slow(0.0))
     new.stdout.fnmatch_lines(["*new: no-measurements*"])
     named = run("--gpu-baseline=mine", *options, conftest=_slow(0.0))

@@ -189,7 +189,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             (
                 "ERROR: @pytest.mark.latency_budget of test_own.py::test_it: unknown keyword of "
                 "@pytest.mark.latency_budget 'p50'\n"
-                "  why:  valid are: p50_ms, p90_ms, p99_ms, speedup, throughput_per_s\n"
+                "  why:  valid are: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, "
+                "throughput_per_s\n"
                 "  mend: did you mean 'p50_ms'?"
             ),
         ),
