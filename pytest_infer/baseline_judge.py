@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from pytest_infer.gate import (
     verdict_of,
 )
 from pytest_infer.measurer import FEW_CORES
-from pytest_infer.samples import LAUNCH_BOUND as LAUNCH_BOUND_SHARE
+from pytest_infer.samples import LAUNCH_BOUND_SHARE
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -90,13 +90,14 @@ class BaselineJudge:
         )
         first = self._measurer(engine, feeds)
         terms = terms_of(setting, first)
-        looks = iter([first])
-        kept = partial(self._kept_folder, gate, entry)
-
-        def look() -> Measurement:
-            return next(looks, None) or self._measurer(engine, feeds, kept())
-
-        decision, taken = measure_until_decided(look, stored, terms, cases=self._gated_cases())
+        kept = cache(lambda: self._kept_folder(gate, entry))
+        decision, taken = measure_until_decided(
+            first,
+            lambda: self._measurer(engine, feeds, kept()),
+            stored,
+            terms,
+            cases=self._gated_cases(),
+        )
         return verdict_of(
             decision,
             taken,

@@ -65,20 +65,13 @@ def _cpu() -> Fingerprint:
     }
 
 
-def gpu_handle(device: str) -> Any:
-    """Return NVML's handle of ``cuda:N``, counted as CUDA counts the devices it may see."""
+def _gpu(device: str) -> Fingerprint:
     import pynvml
 
     pynvml.nvmlInit()
     index = int(device.partition(":")[2] or 0)
     visible = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-    return _handle(visible[index] if index < len(visible) else str(index))
-
-
-def _gpu(device: str) -> Fingerprint:
-    import pynvml
-
-    handle = gpu_handle(device)
+    handle = _handle(visible[index] if index < len(visible) else str(index))
     return {
         "kind": "cuda",
         "name": pynvml.nvmlDeviceGetName(handle),

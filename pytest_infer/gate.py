@@ -7,7 +7,7 @@ turns. ``docs/gate.md`` has the reasons, and the error rates that were measured.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, isfinite, log, sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
@@ -106,14 +106,17 @@ def decide(
 
 
 def measure_until_decided(
-    measure: Callable[[], Measurement], stored: Stored, terms: Terms, *, cases: int
+    first: Measurement,
+    measure: Callable[[], Measurement],
+    stored: Stored,
+    terms: Terms,
+    *,
+    cases: int,
 ) -> tuple[Decision, list[Measurement]]:
-    """Return the decision, and every measurement that was needed."""
-    looks: list[Measurement] = []
-    decision = None
-    while decision is None:
+    """Return the decision, and every measurement that was needed: ``first``, and what follows."""
+    looks = [first]
+    while (decision := decide(stored, looks, terms, cases=cases)) is None:
         looks.append(measure())
-        decision = decide(stored, looks, terms, cases=cases)
     return decision, looks
 
 
@@ -169,14 +172,7 @@ def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases
     known = [each for each in looks if isfinite(each.theta)]
     nothing = Decision("noisy", float("nan"), float("nan"), float("nan"), terms.spread)
     base = _decision(stored, known, terms, cases) if known else nothing
-    return Decision(
-        "throttled" if throttled else "noisy",
-        base.change,
-        base.limit,
-        base.engine_change,
-        base.spread,
-        base.duet,
-    )
+    return replace(base, outcome="throttled" if throttled else "noisy")
 
 
 def _log(share: float) -> float:

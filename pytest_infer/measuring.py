@@ -12,12 +12,12 @@ from pytest_infer.clock import clock_probe, time_on_cpu, time_on_gpu
 from pytest_infer.cpu_watch import CpuWatch
 from pytest_infer.gpu_watch import GpuWatch
 from pytest_infer.measurement import CALIBRATION, ENGINE, Measurement, measurement_from_rounds
-from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, Unwatched, time_rounds
+from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, time_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_infer.rounds import Arm, Plan, Watch
+    from pytest_infer.rounds import Arm, Plan
 
 
 def measure(
@@ -31,7 +31,14 @@ def measure(
     is_gpu = device.startswith("cuda")
     plan = GPU_PLAN if is_gpu else CPU_PLAN
     if rounds:
-        plan = replace(plan, clean_rounds=rounds, clean_s=0, least_warmup_s=0, most_warmup_s=0)
+        plan = replace(
+            plan,
+            clean_rounds=rounds,
+            clean_s=0,
+            least_warmup_s=0,
+            most_warmup_s=0,
+            is_watched=False,
+        )
     return _on_gpu(calls, device, plan) if is_gpu else _on_cpu(calls, plan)
 
 
@@ -39,13 +46,8 @@ def _on_cpu(calls: Mapping[str, Callable[[], object]], plan: Plan) -> Measuremen
     arms = {name: _timed_on_cpu(call) for name, call in calls.items()}
     arms[CALIBRATION] = _timed_on_cpu(matrix_product())
     watch = CpuWatch()
-    timed = time_rounds(arms, _watch(watch, plan), plan, Random())  # noqa: S311 - an order
-    return measurement_from_rounds(timed.rounds, environment=watch.report())
-
-
-def _watch(watch: Watch, plan: Plan) -> Watch:
-    """Return the device's watch for a plan of its own, and none for a number of rounds."""
-    return watch if plan in {CPU_PLAN, GPU_PLAN} else Unwatched()
+    rounds = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
+    return measurement_from_rounds(rounds, environment=watch.report())
 
 
 def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str, plan: Plan) -> Measurement:
@@ -55,10 +57,10 @@ def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str, plan: Plan) 
     }
     probe, watch = clock_probe(device), GpuWatch(device)
     arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
-    timed = time_rounds(arms, _watch(watch, plan), plan, Random())  # noqa: S311 - an order
+    rounds = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(
-        timed.rounds,
-        checks_clock=plan == GPU_PLAN,
+        rounds,
+        checks_clock=plan.is_watched,
         enqueue_share=median(shares),
         environment=watch.report(),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.cache import MANIFEST
-from pytest_infer.fingerprint import gpu_handle
+from pytest_infer.gpu_handle import gpu_handle
 
 if TYPE_CHECKING:
     from pytest_infer.engine import BuiltEngine
@@ -58,8 +58,11 @@ def device_bytes(device: str) -> int | None:
         return None
     import pynvml
 
+    handle = gpu_handle(device)
+    if handle is None:
+        return None
     try:
-        running = pynvml.nvmlDeviceGetComputeRunningProcesses(gpu_handle(device))
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(handle.instance)
     except pynvml.NVMLError:
         return None
     used = [each.usedGpuMemory for each in running if each.pid == os.getpid()]

@@ -7,7 +7,7 @@ arm times as many calls as it is asked for, a watch says what disturbed it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import ceil
 from statistics import median
 from time import perf_counter_ns
@@ -34,17 +34,6 @@ class Watch(Protocol):
         ...
 
 
-class Unwatched:
-    """Takes everything as it comes."""
-
-    def mark(self) -> None:
-        """Return nothing."""
-
-    def disturbance(self, since: None, wall_ns: int) -> None:
-        """Return nothing."""
-        del since, wall_ns
-
-
 @dataclass(frozen=True)
 class Plan:
     """How much is measured; durations in seconds."""
@@ -63,6 +52,8 @@ class Plan:
     least_warmup_s: float = 0.2
     most_warmup_s: float = 3.0
     """Per arm."""
+    is_watched: bool = True
+    """A round that something disturbed does not count; else rounds are taken as they come."""
 
 
 WINDOW_CALLS = 10
@@ -86,29 +77,18 @@ class Round:
     disturbance: str = ""
 
 
-@dataclass(frozen=True)
-class Rounds:
-    """What was timed in one process."""
-
-    rounds: tuple[Round, ...]
-    warmup_calls: Mapping[str, int] = field(default_factory=dict)
-    elapsed_s: float = 0.0
-
-
 def time_rounds(
     arms: Mapping[str, Arm],
     watch: Watch,
     plan: Plan,
     order: Random,
     now_ns: Callable[[], int] = perf_counter_ns,
-) -> Rounds:
+) -> tuple[Round, ...]:
     """Warm up every arm, then time all of them in rounds, each in a random ``order``.
 
     It ends when there are enough rounds that nothing disturbed, or the time is over.
     """
-    began = now_ns()
-    warmth = {name: _warm_up(arm, plan, now_ns) for name, arm in arms.items()}
-    calls = {name: block_calls(each.call_ns, plan) for name, each in warmth.items()}
+    calls = {name: block_calls(_warm_up(arm, plan, now_ns), plan) for name, arm in arms.items()}
     start = now_ns()
     rounds: list[Round] = []
     clean, clean_ns = 0, 0
@@ -116,56 +96,43 @@ def time_rounds(
         now_ns() - start < plan.most_s * NS_PER_S
     ):
         began_ns = now_ns()
-        rounds.append(_round(arms, calls, watch, order, now_ns))
+        rounds.append(_round(arms, calls, watch if plan.is_watched else None, order, now_ns))
         if not rounds[-1].disturbance:
             clean += 1
             clean_ns += now_ns() - began_ns
-    return Rounds(
-        tuple(rounds),
-        {name: each.calls for name, each in warmth.items()},
-        (now_ns() - began) / NS_PER_S,
-    )
+    return tuple(rounds)
 
 
-@dataclass(frozen=True)
-class _Warmth:
-    """How long a warm call takes, and how many were needed."""
-
-    call_ns: float
-    calls: int
-
-
-def _warm_up(arm: Arm, plan: Plan, now_ns: Callable[[], int]) -> _Warmth:
-    """Call until two windows agree, within the time that a plan allows."""
+def _warm_up(arm: Arm, plan: Plan, now_ns: Callable[[], int]) -> float:
+    """Call until two windows agree, within the time that a plan allows; return a call's ns."""
     began = now_ns()
     arm(1)  # loads, allocates, chooses kernels: no measure of anything
-    call_ns, calls, before = float(arm(1)[0]), 2, 0.0
+    call_ns, before = float(arm(1)[0]), 0.0
     while True:
         elapsed_s = (now_ns() - began) / NS_PER_S
         is_steady = before > 0 and abs(call_ns / before - 1) <= STEADY
         if (is_steady and elapsed_s >= plan.least_warmup_s) or elapsed_s >= plan.most_warmup_s:
-            return _Warmth(call_ns, calls)
+            return call_ns
         fitting = ceil(plan.window_s * NS_PER_S / call_ns)
         window = arm(max(1, min(WINDOW_CALLS, fitting)))
         before, call_ns = call_ns, float(median(window))
-        calls += len(window)
 
 
 def _round(
     arms: Mapping[str, Arm],
     calls: Mapping[str, tuple[int, int]],
-    watch: Watch,
+    watch: Watch | None,
     order: Random,
     now_ns: Callable[[], int],
 ) -> Round:
     medians = {}
-    mark, began = watch.mark(), now_ns()
+    mark, began = watch and watch.mark(), now_ns()
     for name in order.sample(list(arms), len(arms)):
         discarded, timed = calls[name]
         if discarded:
             arms[name](discarded)
         medians[name] = float(median(arms[name](timed)))
-    disturbance = watch.disturbance(mark, now_ns() - began)
+    disturbance = watch and watch.disturbance(mark, now_ns() - began)
     return Round({name: medians[name] for name in arms}, disturbance or "")
 
 

@@ -11,7 +11,7 @@ from pytest_infer.errors import TimingError
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
-LAUNCH_BOUND = 0.8
+LAUNCH_BOUND_SHARE = 0.8
 """From this share of its time on the device a call is bound by how fast the host enqueues it."""
 
 
@@ -76,7 +76,7 @@ class Samples:
         thousand), is counted as such too. None where it is not known, on a CPU.
         """
         share = self.launch_share
-        return None if share is None else share >= LAUNCH_BOUND
+        return None if share is None else share >= LAUNCH_BOUND_SHARE
 
     def figures(self) -> dict[str, float]:
         """Return what a report shows and a baseline stores."""

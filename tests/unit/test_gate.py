@@ -123,8 +123,10 @@ def test_a_device_that_slowed_itself_down_is_throttled(reason):
 
 def test_measuring_ends_with_the_decision():
     """As many processes are started as are needed."""
-    looks = iter([look(0.05), look(0.05), look(0.05), look(9.0)])
-    decision, taken = measure_until_decided(lambda: next(looks), STORED, SHARED_CPU, cases=1)
+    looks = iter([look(0.05), look(0.05), look(9.0)])
+    decision, taken = measure_until_decided(
+        look(0.05), lambda: next(looks), STORED, SHARED_CPU, cases=1
+    )
     assert (decision.outcome, len(taken)) == ("regressed", 3)
 
 
