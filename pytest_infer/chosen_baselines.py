@@ -54,6 +54,7 @@ class ChosenBaselines:
     def __init__(self, config: InferConfig, device: Mapping[str, Any]) -> None:
         self._config = config
         self._device = device
+        self._own: dict[str, Mapping[str, Entry]] = {}
 
     @cached_property
     def baselines(self) -> Baselines | None:
@@ -78,11 +79,17 @@ class ChosenBaselines:
 
     def own(self, case: Case) -> Entry | None:
         """Return what was measured for ``case`` on this very device, unless it is replaced now."""
-        chosen = self.baselines
-        if chosen is None or self.is_updating or chosen.is_published or not self._is_same_device:
+        if self.is_updating:
             return None
-        found = chosen.find(case)
-        return found.entry if found else None
+        if case.model not in self._own:
+            self._own[case.model] = self._read_own(case.model)
+        return self._own[case.model].get(case.id)
+
+    def _read_own(self, model: str) -> Mapping[str, Entry]:
+        chosen = self.baselines
+        if chosen is None or chosen.is_published or not self._is_same_device:
+            return {}
+        return chosen.read(model)
 
     def gated(self, case: Case) -> Entry | None:
         """Return the entry by which the gate judges ``case``: its own, with measurements."""

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytest_infer.fixtures"]
 
+SESSION_FIXTURE = "infer"
+"""The fixture of which all others of this package are made."""
+
+BENCHMARK_TABLE = "pytest_infer.benchmark_table"
+"""The name under which the hooks are registered that pytest-benchmark's table needs."""
+
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
@@ -62,12 +68,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
-    benchmarks = session.config.pluginmanager.get_plugin("pytest-benchmark")
-    if benchmarks:
-        from pytest_infer.benchmark_table import BenchmarkTable
-
-        table = BenchmarkTable(state_of(session.config), benchmarks)
-        session.config.pluginmanager.register(table, "pytest_infer.benchmark_table")
     if is_asked(session.config):
         try:
             state_of(session.config).session.check()
@@ -75,8 +75,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             raise pytest.UsageError(str(error)) from None
 
 
+def _show_in_benchmarks(config: pytest.Config) -> None:
+    """Give pytest-benchmark what this run times, if it is there; once."""
+    manager = config.pluginmanager
+    benchmarks = manager.get_plugin("pytest-benchmark")
+    if benchmarks and not manager.has_plugin(BENCHMARK_TABLE):
+        from pytest_infer.benchmark_table import BenchmarkTable
+
+        manager.register(BenchmarkTable(state_of(config), benchmarks), BENCHMARK_TABLE)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``case``, or for a fixture made of it, once per case."""
+    if SESSION_FIXTURE in metafunc.fixturenames:
+        _show_in_benchmarks(metafunc.config)
     if FIXTURE not in metafunc.fixturenames:
         return
     from pytest_infer.collection import NO_CASE, cases_for

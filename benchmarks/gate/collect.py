@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from random import Random
@@ -77,10 +77,13 @@ def neighbour(load: str, device: str) -> Iterator[None]:
     if load == "quiet":
         yield
         return
-    script = "gpu_neighbour.py" if device.startswith("cuda") else "neighbour.py"
-    process = subprocess.Popen([sys.executable, str(HERE / script)])
+    if load != "neighbour" or device != "cpu":
+        raise SystemExit(f"there is no load {load!r} for {device}: quiet, or neighbour on a CPU")
+    process = subprocess.Popen([sys.executable, str(HERE / "neighbour.py")])
     try:
         yield
+        if process.poll() is not None:
+            raise SystemExit("the neighbour ended while it was to work")
     finally:
         process.kill()
         process.wait()
@@ -175,6 +178,7 @@ def main() -> None:
                         "model": case.model,
                         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                         "device": device["name"],
+                        "setting": asdict(session.measurer.setting(case)),
                         "versions": session.artefacts.runtime(case.engine),
                         **taken,
                     }

@@ -20,22 +20,14 @@ from random import Random
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.gate import (
-    GPU,
-    LAUNCH_BOUND,
-    MOST_TRIES,
-    SHARED_CPU,
-    STORED_MEASUREMENTS,
-    Stored,
-    decide,
-)
+from pytest_infer.baseline_judge import terms_of
+from pytest_infer.gate import STORED_MEASUREMENTS, Stored, measure_until_decided
 from pytest_infer.measurement import Measurement
-from pytest_infer.samples import LAUNCH_BOUND as LAUNCH_SHARE
+from pytest_infer.measurer import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_infer.gate import Terms
 
 DOCS = Path(__file__).parents[2] / "docs"
 TRIALS = 2000
@@ -65,13 +57,6 @@ def cells_of(path: Path) -> Cells:
     return cells
 
 
-def terms_of(line: Line) -> Terms:
-    """Return the terms on which a line's case is gated."""
-    if line["enqueue_share"] is None:
-        return SHARED_CPU
-    return LAUNCH_BOUND if line["enqueue_share"] >= LAUNCH_SHARE else GPU
-
-
 def measured(line: Line, shift: float) -> Measurement:
     """Return the measurement of a line, its engine slower by ``shift``."""
     return Measurement(
@@ -80,6 +65,7 @@ def measured(line: Line, shift: float) -> Measurement:
         engine_ms=line["engine_ms"] * (1 + shift),
         kept=line["kept"],
         dropped=line["dropped"],
+        enqueue_share=line["enqueue_share"],
     )
 
 
@@ -89,13 +75,16 @@ def outcome(
     """Return what the gate decides on looks in their order, and how many it needed."""
     usable = [each for each in baseline if measured(each, 0).is_usable][:STORED_MEASUREMENTS]
     stored = Stored([each["theta"] for each in usable], [each["rho"] for each in usable])
-    taken: list[Measurement] = []
-    for line in looks[:MOST_TRIES]:
-        taken.append(measured(line, shift))
-        decision = decide(stored, taken, terms_of(looks[0]), cases=cases)
-        if decision:
-            return decision.outcome, len(taken)
-    return "noisy", len(taken)
+    taken = [measured(line, shift) for line in looks]
+    terms = terms_of(Setting(**looks[0]["setting"]), taken[0])
+    more = iter(taken[1:])
+    try:
+        decision, used = measure_until_decided(
+            taken[0], lambda: next(more), stored, terms, cases=cases
+        )
+    except StopIteration:  # fewer than the decision asks for were measured
+        return "noisy", len(taken)
+    return decision.outcome, len(used)
 
 
 def trials(
