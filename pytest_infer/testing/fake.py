@@ -51,8 +51,10 @@ class FakeEngine:
     stage: Stage = "infer"
     delay_s: float = 0.0
     """Is added to every timed call."""
-    delayed_model: str = ""
-    """The model whose calls are delayed; empty: every one's, the gate's reference net's too."""
+    repeats: int = 1
+    """A timed call is so many of the inner engine's: a slowdown that a busy machine keeps."""
+    slowed_model: str = ""
+    """The model whose calls are slower; empty: every one's, the gate's reference net's too."""
     runs_as: Precision | None = None
     """The precision that really runs, whatever was asked for."""
     runs_on: str | None = None
@@ -105,7 +107,8 @@ class FakeEngine:
         """Open the inner engine."""
         self._strike("open")
         with self._inner.open(replace(built, request=self._really(built.request))) as runner:
-            yield _FakeRunner(self, runner, self._delay_s(built.graph.spec.name))
+            is_slow = self.slowed_model in {"", built.graph.spec.name}
+            yield _FakeRunner(self, runner, is_slow=is_slow)
 
     def _edited(self, graph: Graph, folder: Path) -> Graph:
         import onnx
@@ -115,9 +118,6 @@ class FakeEngine:
             self.graph(model)
         onnx.save(model, folder / "faulty.onnx")
         return replace(graph, file=str(folder / "faulty.onnx"))
-
-    def _delay_s(self, model: str) -> float:
-        return self.delay_s if self.delayed_model in {"", model} else 0.0
 
     @property
     def _inner(self) -> Engine:
@@ -136,10 +136,10 @@ class FakeEngine:
 
 
 class _FakeRunner:
-    def __init__(self, fake: FakeEngine, inner: Runner, delay_s: float) -> None:
+    def __init__(self, fake: FakeEngine, inner: Runner, *, is_slow: bool) -> None:
         self._fake = fake
         self._inner = inner
-        self._delay_s = delay_s
+        self._is_slow = is_slow
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
@@ -148,12 +148,16 @@ class _FakeRunner:
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         call = self._inner.bind(feeds)
+        if not self._is_slow:
+            return call
 
-        def delayed() -> object:
-            sleep(self._delay_s)
+        def slow() -> object:
+            sleep(self._fake.delay_s)
+            for _ in range(self._fake.repeats - 1):
+                call()
             return call()
 
-        return delayed
+        return slow
 
     def evidence(self) -> Evidence:
         return self._inner.evidence()

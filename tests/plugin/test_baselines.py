@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
-SLOW = 'register(FakeEngine("fake", delay_s={delay_s}, delayed_model={model!r}))'
+SLOW = 'register(FakeEngine("fake", inner="ort", repeats={repeats}, slowed_model={model!r}))'
 
 
 def _stored(pytester: pytest.Pytester) -> Path:
@@ -21,8 +21,8 @@ def _stored(pytester: pytest.Pytester) -> Path:
     return folder
 
 
-def _slow(delay_s: float, model: str = "toy") -> str:
-    return SLOW.format(delay_s=delay_s, model=model)
+def _slow(repeats: int, model: str = "toy") -> str:
+    return SLOW.format(repeats=repeats, model=model)
 
 
 def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
@@ -32,7 +32,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     model, the reference net too, is told apart; a faster one passes, and fails if that is strict.
     """
     options = ("--engine=fake", "-k", "latency")
-    stored = run("--update-baselines", *options, conftest=_slow(0.1))
+    stored = run("--update-baselines", *options, conftest=_slow(64))
     stored.stdout.fnmatch_lines(
         ["stored in */baselines/cpu-*: 1 entries", "  toy-fake-fp32-b1: p50 new, *"]
     )
@@ -42,11 +42,9 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
         "pytest suites --update-baselines --engine=fake --infer-model=toy "
         "--infer-precision=fp32 --infer-batch=1"
     )
-    assert entry["figures"]["p50_ms"] > 100
     assert len(entry["gate"]["measurements"]) == 5
-    assert all(each["engine_ms"] > 100 for each in entry["gate"]["measurements"])
 
-    slower = run(*options, conftest=_slow(0.2))
+    slower = run(*options, conftest=_slow(512))
     slower.assert_outcomes(failed=1)
     slower.stdout.fnmatch_lines(
         [
@@ -58,35 +56,35 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
         ]
     )
 
-    engine = run(*options, conftest=_slow(0.1, model=""))
+    engine = run(*options, conftest=_slow(64, model=""))
     engine.assert_outcomes(failed=1)
     engine.stdout.fnmatch_lines(["toy-fake-fp32-b1: its whole engine is slower, +*"])
 
-    strict = run("--infer-strict", *options, conftest=_slow(0.05))
+    strict = run("--infer-strict", *options, conftest=_slow(8))
     strict.assert_outcomes(failed=1)
     strict.stdout.fnmatch_lines(["toy-fake-fp32-b1 improved: -*; keep it with pytest suites *"])
 
-    renewed = run("--update-baselines", *options, conftest=_slow(0.05))
+    renewed = run("--update-baselines", *options, conftest=_slow(1))
     renewed.stdout.fnmatch_lines(["  toy-fake-fp32-b1: p50 * -> * ms"])
 
 
 def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:
     """Other threads are inconclusive; schema 1, without measurements, is new, or fails if named."""
     options = ("--engine=fake", "-k", "latency")
-    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(0.0))
+    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(1))
     file = pytester.path / "baselines" / "mine" / "toy.json"
     content = json.loads(file.read_text())
     content["entries"]["toy-fake-fp32-b1"]["gate"]["threads"] = 64
     file.write_text(json.dumps(content))
-    unlike = run(*options, conftest=_slow(0.0))
+    unlike = run(*options, conftest=_slow(1))
     unlike.stdout.fnmatch_lines(
         ["inconclusive: toy-fake-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
     )
     del content["entries"]["toy-fake-fp32-b1"]["gate"]
     file.write_text(json.dumps(content | {"schema": 1}))
-    new = run(*options, conftest=_slow(0.0))
+    new = run(*options, conftest=_slow(1))
     new.stdout.fnmatch_lines(["*new: no-measurements*"])
-    named = run("--gpu-baseline=mine", *options, conftest=_slow(0.0))
+    named = run("--gpu-baseline=mine", *options, conftest=_slow(1))
     named.assert_outcomes(failed=1)
     named.stdout.fnmatch_lines(["toy-fake-fp32-b1 has nothing in mine that the latency gate *"])
 
@@ -98,7 +96,7 @@ def test_failed_case_is_not_stored(run: Run, pytester: pytest.Pytester) -> None:
         "--engine=fake",
         "-k",
         "outputs or latency",
-        conftest='register(FakeEngine("fake", outputs=scale(1.01)))',
+        conftest='register(FakeEngine("fake", inner="ort", outputs=scale(1.01)))',
     )
     result.stdout.fnmatch_lines(["not stored: toy-fake-fp32-b1 (diverged)"])
     assert not (pytester.path / "baselines").exists()
@@ -106,10 +104,10 @@ def test_failed_case_is_not_stored(run: Run, pytester: pytest.Pytester) -> None:
 
 def test_named_baseline_without_the_case_fails(run: Run) -> None:
     """A measured baseline that a person named must have every case."""
-    run("--update-baselines", "--gpu-baseline=mine", "--engine=eager", "-k", "latency")
-    result = run("--gpu-baseline=mine", "--engine=ort", "-k", "latency")
+    run("--update-baselines", "--gpu-baseline=mine", "--engine=ort", "-k", "latency")
+    result = run("--gpu-baseline=mine", "--engine=eager", "-k", "latency")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*toy*ort*", "  why:*", "  mend:*--update-baselines*"])
+    result.stdout.fnmatch_lines(["*toy*eager*", "  why:*", "  mend:*--update-baselines*"])
 
 
 def test_published_floor_has_no_figure(run: Run) -> None:
