@@ -88,9 +88,10 @@ class BaselineJudge:
         stored = Stored(
             [each.theta for each in gate.measurements], [each.rho for each in gate.measurements]
         )
-        first = self._measurer(engine, feeds)
-        terms = terms_of(setting, first)
         kept = cache(lambda: self._kept_folder(gate, entry))
+        is_stored = Path(engine.built.folder).name == gate.artefact
+        first = self._measurer(engine, feeds, "" if is_stored else kept())
+        terms = terms_of(setting, first)
         decision, taken = measure_until_decided(
             first,
             lambda: self._measurer(engine, feeds, kept()),

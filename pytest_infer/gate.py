@@ -39,21 +39,43 @@ THROTTLED = ("thermal", "sw-thermal", "power-brake", "power-cap", "hw-slowdown",
 
 @dataclass(frozen=True)
 class Terms:
-    """How large a regression is worth stopping for, and how far measurements spread by nature."""
+    """How large a regression is worth stopping for, and how far measurements spread by nature.
+
+    Shares of a duration; a spread is the standard deviation between processes where nothing has
+    changed.
+    """
 
     name: str
     delta: float
-    """The least share of a slowdown that fails."""
+    """The least slowdown against the reference net that fails."""
     spread: float
-    """Standard deviation of theta between processes where nothing has changed."""
+    duet_delta: float
+    """The least slowdown against the stored artefact in the same process that fails."""
+    duet_spread: float
     engine_delta: float
-    """The same for the reference net over the calibration kernel: a slower engine altogether."""
+    """The least slowdown of the reference net against the calibration kernel: a slower engine."""
 
 
-SHARED_CPU = Terms("CPU of at most 4 cores", delta=0.025, spread=0.012, engine_delta=0.10)
-CPU = Terms("CPU", delta=0.02, spread=0.01, engine_delta=0.10)
-GPU = Terms("GPU", delta=0.007, spread=0.002, engine_delta=0.02)
-LAUNCH_BOUND = Terms("GPU, bound by launches", delta=0.05, spread=0.02, engine_delta=0.10)
+SHARED_CPU = Terms(
+    "CPU of at most 4 cores",
+    delta=0.025,
+    spread=0.012,
+    duet_delta=0.015,
+    duet_spread=0.007,
+    engine_delta=0.10,
+)
+CPU = Terms("CPU", delta=0.02, spread=0.01, duet_delta=0.015, duet_spread=0.007, engine_delta=0.10)
+GPU = Terms(
+    "GPU", delta=0.007, spread=0.002, duet_delta=0.007, duet_spread=0.002, engine_delta=0.02
+)
+LAUNCH_BOUND = Terms(
+    "GPU, bound by launches",
+    delta=0.05,
+    spread=0.02,
+    duet_delta=0.05,
+    duet_spread=0.02,
+    engine_delta=0.10,
+)
 
 
 @dataclass(frozen=True)
@@ -68,19 +90,38 @@ Outcome = Literal["unchanged", "regressed", "engine-regressed", "improved", "noi
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What decides: the engine against something beside it, in logarithms of a ratio."""
+
+    beside: str
+    change: float
+    delta: float
+    spread: float
+    """Pooled standard deviation of one measurement."""
+    limit: float
+    """More than delta, and more than chance explains."""
+
+    @property
+    def is_calm(self) -> bool:
+        """Return whether so little shows that no second look is needed."""
+        return abs(self.change) <= self.delta * CALM_SHARE
+
+
+@dataclass(frozen=True)
 class Decision:
     """What the looks say, in shares: 0.05 is 5 % slower."""
 
     outcome: Outcome
+    beside: str
+    """What the engine was compared with."""
     change: float
-    """Of the engine against the reference net."""
     limit: float
-    engine_change: float
-    """Of the reference net against the calibration kernel."""
     spread: float
     """Pooled standard deviation of one measurement."""
-    duet: float | None = None
-    """Of the engine against its stored artefact, measured beside it."""
+    ratio_change: float
+    """Of the engine against the reference net, also where something else decided."""
+    engine_change: float
+    """Of the reference net against the calibration kernel."""
 
 
 def decide(
@@ -88,21 +129,38 @@ def decide(
 ) -> Decision | None:
     """Return the decision, None if another look is needed.
 
-    One look that shows less than `CALM_SHARE` of ``terms.delta`` either way ends it. Otherwise
-    `LOOKS` usable ones are pooled: it failed if their mean differs from the stored one by more than
-    ``terms.delta`` and by more than chance explains (one-sided t, its error shared out among the
-    run's gated ``cases``); and if the stored artefact is at hand, only if the engine is slower than
-    it by at least half as much.
+    Where the stored artefact was measured beside the engine, that decides; elsewhere the stored
+    ratio to the reference net does. One look that shows less than `CALM_SHARE` of delta either way
+    ends it. Otherwise `LOOKS` usable ones are pooled: it failed if their mean is slower by more
+    than delta and by more than chance explains (one-sided t, its error shared out among the run's
+    gated ``cases``).
     """
     usable = [each for each in looks if each.is_usable]
+    is_last = len(usable) >= LOOKS or len(looks) >= MOST_TRIES
+    if len(usable) < LOOKS and is_last:
+        return _undecided(looks, stored, terms, cases)
     if len(usable) == 1:
-        first = _decision(stored, usable, terms, cases)
-        is_calm = abs(_log(first.change)) <= terms.delta * CALM_SHARE
-        if is_calm and _log(first.engine_change) <= terms.engine_delta * CALM_SHARE:
-            return first
-    if len(usable) < LOOKS:
-        return None if len(looks) < MOST_TRIES else _undecided(looks, stored, terms, cases)
-    return _decision(stored, usable, terms, cases)
+        is_calm = compare(stored, usable, terms, cases=cases).is_calm
+        engine_change = fmean(each.rho for each in usable) - fmean(stored.rhos)
+        is_last = is_calm and engine_change <= terms.engine_delta * CALM_SHARE
+    return _decision(stored, usable, terms, cases) if is_last else None
+
+
+def compare(
+    stored: Stored, usable: Sequence[Measurement], terms: Terms, *, cases: int
+) -> Comparison:
+    """Return the comparison that decides on ``usable`` measurements."""
+    duets = [each.duet for each in usable if each.duet is not None]
+    if duets:
+        spread = pooled_spread(duets, terms.duet_spread)
+        change, delta, beside = fmean(duets), log(1 + terms.duet_delta), "its stored artefact"
+        freedom, share = len(duets), 1 / len(duets)
+    else:
+        spread = pooled_spread(stored.thetas, terms.spread)
+        change = fmean(each.theta for each in usable) - fmean(stored.thetas)
+        delta, beside = log(1 + terms.delta), "the reference net"
+        freedom, share = len(stored.thetas), 1 / len(usable) + 1 / len(stored.thetas)
+    return Comparison(beside, change, delta, spread, _limit(delta, spread, freedom, share, cases))
 
 
 def measure_until_decided(
@@ -134,49 +192,47 @@ def quantile(chance: float, freedom: int) -> float:
 
 
 def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int) -> Decision:
-    change = fmean(each.theta for each in usable) - fmean(stored.thetas)
-    spread = pooled_spread(stored.thetas, terms.spread)
+    compared = compare(stored, usable, terms, cases=cases)
     engine_change = fmean(each.rho for each in usable) - fmean(stored.rhos)
-    limit = _limit(terms.delta, spread, len(stored.thetas), len(usable), cases)
-    engine_spread = pooled_spread(stored.rhos, terms.engine_delta / 4)
-    engine_limit = _limit(terms.engine_delta, engine_spread, len(stored.rhos), len(usable), cases)
-    duets = [each.duet for each in usable if each.duet is not None]
-    duet = fmean(duets) if duets else None
     outcome: Outcome = "unchanged"
     if len(usable) >= LOOKS:
-        is_confirmed = duet is None or duet > log(1 + terms.delta) / 2
-        if change > limit and is_confirmed:
+        if compared.change > compared.limit:
             outcome = "regressed"
-        elif engine_change > engine_limit:
+        elif engine_change > _engine_limit(stored, len(usable), terms, cases):
             outcome = "engine-regressed"
-        elif change < -limit:
+        elif compared.change < -compared.limit:
             outcome = "improved"
     return Decision(
         outcome,
-        change=exp(change) - 1,
-        limit=exp(limit) - 1,
+        beside=compared.beside,
+        change=exp(compared.change) - 1,
+        limit=exp(compared.limit) - 1,
+        spread=compared.spread,
+        ratio_change=exp(fmean(each.theta for each in usable) - fmean(stored.thetas)) - 1,
         engine_change=exp(engine_change) - 1,
-        spread=spread,
-        duet=None if duet is None else exp(duet) - 1,
     )
 
 
-def _limit(delta: float, spread: float, stored: int, looks: int, cases: int) -> float:
-    chance = quantile(FALSE_ALARM / cases, PRIOR_WEIGHT + stored - 1)
-    return max(log(1 + delta), chance * spread * sqrt(1 / looks + 1 / stored))
+def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
+    spread = pooled_spread(stored.rhos, terms.engine_delta / 4)
+    count = len(stored.rhos)
+    return _limit(log(1 + terms.engine_delta), spread, count, 1 / looks + 1 / count, cases)
+
+
+def _limit(delta: float, spread: float, values: int, share: float, cases: int) -> float:
+    """Return what chance exceeds too rarely; ``share`` of the variance is that of the mean."""
+    chance = quantile(FALSE_ALARM / cases, PRIOR_WEIGHT + values - 1)
+    return max(delta, chance * spread * sqrt(share))
 
 
 def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases: int) -> Decision:
     dropped = {reason for each in looks for reason in each.dropped}
     throttled = any(reason in THROTTLED for reason in dropped)
     known = [each for each in looks if isfinite(each.theta)]
-    nothing = Decision("noisy", float("nan"), float("nan"), float("nan"), terms.spread)
+    nan = float("nan")
+    nothing = Decision("noisy", "the reference net", nan, nan, terms.spread, nan, nan)
     base = _decision(stored, known, terms, cases) if known else nothing
     return replace(base, outcome="throttled" if throttled else "noisy")
-
-
-def _log(share: float) -> float:
-    return log(1 + share)
 
 
 def verdict_of(
@@ -200,7 +256,7 @@ def verdict_of(
         return failed(
             "baseline",
             "regressed",
-            what=f"{subject} regressed: {decision.change:+.1%} against the reference net",
+            what=f"{subject} regressed: {decision.change:+.1%} against {decision.beside}",
             why=why,
             mend=f"find what became slow, or accept it: {mend}",
             figures=figures,
@@ -235,13 +291,16 @@ def _reasons(
     usable = [each for each in looks if each.is_usable]
     allowed = f"{decision.limit:.2%} is allowed ({terms.name})"
     looked = f"{len(usable)} of {len(looks)} measurements"
-    reasons = [
-        f"{decision.change:+.2%} against the reference net in {looked}, {allowed}",
-        f"stored: {len(stored.thetas)} measurements, which spread by {decision.spread:.2%}",
-        f"the engine itself: {decision.engine_change:+.1%} on the reference net",
-    ]
-    if decision.duet is not None:
-        reasons.append(f"against the stored artefact beside it: {decision.duet:+.2%}")
+    reasons = [f"{decision.change:+.2%} against {decision.beside} in {looked}, {allowed}"]
+    if any(each.duet is not None for each in looks):
+        reasons.append(f"one measurement beside it spreads by {decision.spread:.2%}")
+        reasons.append(
+            f"{decision.ratio_change:+.2%} against the reference net since it was stored"
+        )
+    else:
+        count = len(stored.thetas)
+        reasons.append(f"stored: {count} measurements, which spread by {decision.spread:.2%}")
+    reasons.append(f"the engine itself: {decision.engine_change:+.1%} on the reference net")
     reasons += [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
     foreign = {str(name) for each in looks for name in each.foreign_processes}
     return reasons + ([f"others on the GPU: {', '.join(sorted(foreign))}"] if foreign else [])
@@ -252,12 +311,11 @@ def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, f
         "theta": fmean(each.theta for each in looks),
         "change": decision.change,
         "limit": decision.limit,
+        "ratio_change": decision.ratio_change,
         "engine_change": decision.engine_change,
         "spread": decision.spread,
         "measurements": float(len(looks)),
         "rounds_kept": float(sum(each.kept for each in looks)),
         "rounds_dropped": float(sum(sum(each.dropped.values()) for each in looks)),
     }
-    if decision.duet is not None:
-        figures["duet_change"] = decision.duet
     return {name: value for name, value in figures.items() if isfinite(value)}

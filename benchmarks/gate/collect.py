@@ -124,10 +124,8 @@ class Collector:
         }
 
     def _stored(self, case: Case) -> str:
-        """Return the folder of the original of a slower net, which runs beside it."""
-        original, is_slower, _ = case.model.partition(SLOWER)
-        if not is_slower:
-            return ""
+        """Return the folder of the original net's engine, which runs beside every case."""
+        original, _, _ = case.model.partition(SLOWER)
         return self._session.artefacts.built(replace(case, model=original)).folder
 
     def _alone(self, engine: EngineUnderTest, feeds: Arrays) -> dict[str, float]:

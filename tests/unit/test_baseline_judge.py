@@ -94,6 +94,14 @@ def test_a_suspect_is_measured_beside_the_stored_artefact():
     assert measurer.beside == ["", f"/kept/{ARTEFACT}", f"/kept/{ARTEFACT}"]
 
 
+def test_another_artefact_is_measured_beside_the_stored_one_at_once():
+    """What was built otherwise than before has its predecessor beside it from the first look."""
+    other = "f" * 32
+    measurer = Measurer([look(0.05, duet=0.001)])
+    assert judged(entry(artefact=other), measurer).code == "unchanged"
+    assert measurer.beside == [f"/kept/{other}"]
+
+
 def test_another_version_of_the_library_is_no_duet():
     """The old artefact in a slower library would be as slow; the message names both versions."""
     measurer = Measurer([look(0.05)] * 3)
