@@ -36,3 +36,5 @@ class InferConfig:
     reports: tuple[tuple[str, Path], ...] = ()
     strict: bool = False
     localize: bool = False
+    worker: int | None = None
+    """The number of the xdist worker that this is, None in a process of its own."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import getnode
 
+from pytest_infer.gpu_handle import nvml_handle, visible_gpus
+
 Fingerprint = dict[str, Any]
 
 
@@ -29,17 +31,6 @@ def machine() -> str:
     """Return what tells this machine from others until it boots again: ``jetson-1f2e3d4c``."""
     boot = _text("/proc/sys/kernel/random/boot_id").strip() or f"{getnode():x}"
     return f"{platform.node()}-{boot[:8]}"
-
-
-def gpu_count() -> int:
-    """Return the number of NVIDIA GPUs that the driver shows; 0 without a driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        return int(pynvml.nvmlDeviceGetCount())
-    except pynvml.NVMLError:
-        return 0
 
 
 def device_slug(fingerprint: Fingerprint) -> str:
@@ -68,24 +59,13 @@ def _cpu() -> Fingerprint:
 def _gpu(device: str) -> Fingerprint:
     import pynvml
 
-    pynvml.nvmlInit()
-    index = int(device.partition(":")[2] or 0)
-    visible = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part]
-    handle = _handle(visible[index] if index < len(visible) else str(index))
+    handle = nvml_handle(visible_gpus()[int(device.partition(":")[2] or 0)])
     return {
         "kind": "cuda",
         "name": pynvml.nvmlDeviceGetName(handle),
         "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
         "driver": pynvml.nvmlSystemGetDriverVersion(),
     }
-
-
-def _handle(name: str) -> Any:
-    import pynvml
-
-    if name.isdigit():
-        return pynvml.nvmlDeviceGetHandleByIndex(int(name))
-    return pynvml.nvmlDeviceGetHandleByUUID(name)
 
 
 def _version(distribution: str) -> str | None:

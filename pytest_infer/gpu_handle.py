@@ -1,13 +1,14 @@
-"""Find what NVML calls the GPU that torch calls ``cuda:N``."""
+"""Find what NVML calls the GPU that CUDA calls ``cuda:N``."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MIG = "MIG-"
 GPU = "GPU-"
@@ -37,7 +38,7 @@ def gpu_handle(device: str) -> GpuHandle | None:
     except pynvml.NVMLError:
         return None
     index = int(device.partition(":")[2] or 0)
-    found = next(filter(None, map(_by_name, _names(index))), None)
+    found = next(filter(None, map(nvml_handle, _names(index))), None)
     return None if found is None else GpuHandle(_board(found), found)
 
 
@@ -56,13 +57,84 @@ def _names(index: int) -> Iterator[str]:
         yield visible
 
 
+def visible_gpus() -> tuple[str, ...]:
+    """Return the UUID of each GPU or MIG instance that CUDA shows to this process.
+
+    Of ``CUDA_VISIBLE_DEVICES``, the entries count that come before the first unknown one. A GPU
+    whose driver tells no UUID is named by its index.
+    """
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        present = [_uuid(str(index)) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return ()
+    asked = _asked_for()
+    if asked is None:
+        return tuple(present)
+    return tuple(takewhile(bool, (_resolved(entry, present) for entry in asked)))
+
+
+def gpu_in_turn(number: int) -> str:
+    """Return the UUID of the GPU that falls to the process of that number, of those like the first.
+
+    Empty where there is only one: a process need not be bound to it.
+    """
+    gpus = visible_gpus()
+    alike = [uuid for uuid in gpus if _name(uuid) == _name(gpus[0])]
+    return alike[number % len(alike)] if len(alike) > 1 else ""
+
+
+def nvml_handle(name: str) -> Any:
+    """Return NVML's handle of what a UUID or an index names; None if NVML does not know it."""
+    import pynvml
+
+    try:
+        if name.isdecimal():
+            return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+        return pynvml.nvmlDeviceGetHandleByUUID(name) if name else None
+    except pynvml.NVMLError:
+        return None
+
+
 def _visible(index: int) -> str:
     """Return the entry of ``CUDA_VISIBLE_DEVICES``, or the index if all are visible."""
-    visible = [part.strip() for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
-    visible = [part for part in visible if part]
-    if not visible:
+    asked = _asked_for()
+    if asked is None:
         return str(index)
-    return visible[index] if index < len(visible) else ""
+    return asked[index] if index < len(asked) else ""
+
+
+def _asked_for() -> list[str] | None:
+    """Return the entries of ``CUDA_VISIBLE_DEVICES``, None where it is not set."""
+    value = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if value is None else [entry.strip() for entry in value.split(",")]
+
+
+def _resolved(entry: str, present: Sequence[str]) -> str:
+    """Return the UUID that an index, a UUID or the start of one means; empty if there is none."""
+    if entry.isdecimal():
+        return present[int(entry)] if int(entry) < len(present) else ""
+    begun = [uuid for uuid in present if entry and uuid.startswith(entry)]
+    if begun:
+        return begun[0]
+    return entry if nvml_handle(entry) is not None else ""
+
+
+def _name(uuid: str) -> str:
+    import pynvml
+
+    return str(pynvml.nvmlDeviceGetName(nvml_handle(uuid)))
+
+
+def _uuid(name: str) -> str:
+    import pynvml
+
+    try:
+        return str(pynvml.nvmlDeviceGetUUID(nvml_handle(name)))
+    except pynvml.NVMLError:
+        return name
 
 
 def _torch_uuid(index: int) -> str:
@@ -72,17 +144,6 @@ def _torch_uuid(index: int) -> str:
         return str(torch.cuda.get_device_properties(index).uuid)
     except (ImportError, AttributeError, AssertionError, RuntimeError):
         return ""  # no torch, an older one, or one without CUDA
-
-
-def _by_name(name: str) -> Any:
-    import pynvml
-
-    try:
-        if name.isdecimal():
-            return pynvml.nvmlDeviceGetHandleByIndex(int(name))
-        return pynvml.nvmlDeviceGetHandleByUUID(name) if name else None
-    except pynvml.NVMLError:
-        return None
 
 
 def _board(handle: Any) -> Any:

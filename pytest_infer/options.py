@@ -75,12 +75,19 @@ def read_config(config: pytest.Config) -> InferConfig:
         if name in values:
             values[name] = config.rootpath / values[name]
     values.setdefault("baselines", config.rootpath / InferConfig.baselines)
-    return InferConfig(**values)
+    return InferConfig(**values, worker=_worker(config))
 
 
 def is_asked(config: pytest.Config) -> bool:
     """Return whether any option was given on the command line."""
     return any(config.getoption(option.dest) for option in OPTIONS)
+
+
+def _worker(config: pytest.Config) -> int | None:
+    """Return the number in the name that xdist gives a worker, such as gw1."""
+    name = getattr(config, "workerinput", {}).get("workerid", "")
+    digits = name.removeprefix("gw")
+    return int(digits) if digits.isdecimal() else None
 
 
 def _value(option: Option, config: pytest.Config) -> Any:

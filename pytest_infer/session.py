@@ -16,7 +16,8 @@ from pytest_infer.device_lock import DeviceLock
 from pytest_infer.drift import with_drift
 from pytest_infer.engine import Missing
 from pytest_infer.errors import HostError, InferError, OptionError
-from pytest_infer.fingerprint import device_fingerprint, gpu_count
+from pytest_infer.fingerprint import device_fingerprint
+from pytest_infer.gpu_handle import gpu_in_turn, visible_gpus
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
@@ -71,7 +72,17 @@ class InferSession:
 
     def _lock_name(self, place: Place) -> str:
         device = self._device_at(place)
+        kind, _, index = device.partition(":")
+        if kind == "cuda" and int(index) < len(place.gpus):
+            device = place.gpus[int(index)]  # CUDA counts from 0 whatever it is shown
         return device if place.machine == self.hosts.here.machine else f"{place.machine}-{device}"
+
+    @cached_property
+    def _own_gpu(self) -> str:
+        """Return the GPU to which hosts on this machine are bound: workers have theirs in turn."""
+        if self.config.worker is None or self.config.device != AUTO:
+            return ""
+        return gpu_in_turn(self.config.worker)
 
     def _shared(self, place: Place) -> AbstractContextManager[None]:
         """Hold the device at ``place`` together with other work that is not timed."""
@@ -95,6 +106,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._shared,
+            gpu=self._own_gpu,
         )
 
     @cached_property
@@ -174,7 +186,7 @@ class InferSession:
             self.baselines(engine, device).check()
 
     def _check_gpu(self, device: str) -> None:
-        lack, present = missing_gpu(), gpu_count()
+        lack, present = missing_gpu(), len(visible_gpus())
         if lack:
             raise OptionError(f"cannot use device {device}", why=lack.why, mend=lack.mend)
         if int(device.partition(":")[2]) >= present:

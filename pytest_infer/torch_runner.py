@@ -39,9 +39,9 @@ def missing_torch(device: str) -> Missing | None:
 
 def missing_gpu() -> Missing | None:
     """Return why there is no NVIDIA GPU here, if there is none."""
-    from pytest_infer.fingerprint import gpu_count
+    from pytest_infer.gpu_handle import visible_gpus
 
-    if gpu_count():
+    if visible_gpus():
         return None
     return Missing(
         "no NVIDIA GPU: the driver (libnvidia-ml) is absent or shows no device",

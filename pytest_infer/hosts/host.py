@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pytest_infer.errors import HostError, InferError
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SendingHost
-from pytest_infer.hosts.wire import packed, unpacked
+from pytest_infer.hosts.wire import as_type, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host
     except InferError:
         host.close()
         raise
-    host.place = Place(**place)
+    host.place = as_type(place, Place)
     return host if host.place.sees_files else SendingHost(host, sent)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_infer.fingerprint import gpu_count, machine
+from pytest_infer.fingerprint import machine
+from pytest_infer.gpu_handle import visible_gpus
 
 
 @dataclass(frozen=True)
@@ -12,8 +13,8 @@ class Place:
     """A host's machine, and what it has of its caller's."""
 
     machine: str
-    gpus: int
-    """NVIDIA GPUs that its driver shows."""
+    gpus: tuple[str, ...]
+    """UUIDs of the NVIDIA GPUs that CUDA shows there."""
     cache: str
     """The folder in which it keeps what it builds: the caller's if it sees that, else its own."""
     sees_files: bool
@@ -22,4 +23,4 @@ class Place:
 
 def place_here(cache: str, *, sees_files: bool) -> Place:
     """Return where this process runs."""
-    return Place(machine(), gpu_count(), cache, sees_files)
+    return Place(machine(), visible_gpus(), cache, sees_files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ THREADS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "TVM_N
 The limit is for compiled code that has a number of threads of its own in it.
 """
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""The environment of a host that sees these GPUs only."""
+
 
 class HostPool:
     """Starts hosts when they are first needed, and new ones for those that died."""
@@ -46,12 +50,15 @@ class HostPool:
         sources: Callable[[], Sequence[Source]],
         cache: Cache,
         guard: Guard,
+        gpu: str = "",
     ) -> None:
         self._specs = specs
         self._timeout_s = timeout_s
         self._sources = sources
         self._cache = cache
         self._guard = guard
+        self._gpu = gpu
+        """The UUID of the only GPU that hosts on this machine see; empty: what there is."""
         self._shared: dict[str, _GuardedHost] = {}
         self._sent = SentFiles(cache.root)
 
@@ -88,7 +95,8 @@ class HostPool:
     @cached_property
     def here(self) -> Place:
         """Return where this process runs."""
-        return place_here(str(self._cache.root), sees_files=True)
+        place = place_here(str(self._cache.root), sees_files=True)
+        return replace(place, gpus=(self._gpu,)) if self._gpu else place
 
     @property
     def sent_bytes(self) -> dict[str, int]:
@@ -115,8 +123,11 @@ class HostPool:
 
     def _start(self, engine: str, threads: int = 0) -> Host:
         spec = self._specs.get(engine, DEFAULT)
-        if threads and spec != INLINE:
-            spec += "".join(f"//env:{name}={threads}" for name in THREADS)
+        if spec != INLINE:
+            named = dict.fromkeys(THREADS, str(threads)) if threads else {}
+            if self._gpu and spec.startswith(DEFAULT) and VISIBLE not in spec:
+                named[VISIBLE] = self._gpu
+            spec += "".join(f"//env:{name}={value}" for name, value in named.items())
         return start_host(
             spec,
             timeout_s=self._timeout_s,

@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from pytest_infer.gpu_handle import GpuHandle, gpu_handle
+from pytest_infer.gpu_handle import GpuHandle, gpu_handle, gpu_in_turn, visible_gpus
 
 A, B, MIG = "GPU-aaaa-1", "GPU-bbbb-2", "MIG-cccc-3"
 
@@ -34,6 +34,19 @@ class FakeNvml(ModuleType):
         """Return the instance's GPU."""
         assert handle == MIG
         return A
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        """Return how many GPUs there are."""
+        return 2
+
+    def nvmlDeviceGetUUID(self, handle):  # noqa: N802
+        """Return a GPU's name for all."""
+        return handle
+
+    def nvmlDeviceGetName(self, handle):  # noqa: N802
+        """Return what it is: both are of one kind."""
+        assert handle in {A, B, MIG}
+        return "NVIDIA H200"
 
     def _refused(self):
         raise RuntimeError("Not Found")
@@ -118,3 +131,83 @@ def test_older_driver(find):
             raise AttributeError(handle)
 
     assert find("cuda:0", ["aaaa-1"], nvml=Old("pynvml")) == GpuHandle(A, A)
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Plant NVML and the variable."""
+
+    def plant(visible=None, nvml=None):
+        monkeypatch.setitem(sys.modules, "pynvml", nvml or FakeNvml("pynvml"))
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return plant
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"),
+    [
+        (None, (A, B)),
+        ("1", (B,)),
+        ("1,0", (B, A)),
+        (f"{B}, {A}", (B, A)),
+        ("GPU-bb", (B,)),
+        (MIG, (MIG,)),
+        ("", ()),
+        ("-1", ()),
+        ("1,-1,0", (B,)),
+        ("0,7", (A,)),
+    ],
+)
+def test_visible_gpus(gpus, visible, found):
+    """What CUDA shows: all, or what the variable names up to the first unknown entry."""
+    gpus(visible)
+    assert visible_gpus() == found
+
+
+def test_no_driver(gpus):
+    """Without a driver there is no GPU, and nothing falls to anybody."""
+
+    class Absent(FakeNvml):
+        def nvmlInit(self):  # noqa: N802
+            self._refused()
+
+    gpus(nvml=Absent("pynvml"))
+    assert visible_gpus() == ()
+    assert gpu_in_turn(1) == ""
+
+
+def test_a_gpu_without_uuid(gpus):
+    """It is named by its index."""
+
+    class Silent(FakeNvml):
+        def nvmlDeviceGetUUID(self, _):  # noqa: N802
+            self._refused()
+
+    gpus(nvml=Silent("pynvml"))
+    assert visible_gpus() == ("0", "1")
+
+
+def test_gpus_in_turn(gpus):
+    """Processes get them one after the other, and begin anew."""
+    gpus()
+    assert [gpu_in_turn(number) for number in range(5)] == [A, B, A, B, A]
+
+
+def test_one_gpu_is_for_all(gpus):
+    """Nobody is bound to the only one."""
+    gpus("1")
+    assert [gpu_in_turn(number) for number in range(2)] == ["", ""]
+
+
+def test_a_gpu_of_another_kind_has_no_turn(gpus):
+    """Workers would measure on unlike devices, and collect unlike cases."""
+
+    class Mixed(FakeNvml):
+        def nvmlDeviceGetName(self, handle):  # noqa: N802
+            return {A: "NVIDIA H200", B: "NVIDIA T4"}[handle]
+
+    gpus(nvml=Mixed("pynvml"))
+    assert gpu_in_turn(1) == ""

@@ -19,7 +19,7 @@ class Elsewhere:
     is_alive = True
 
     def __init__(self, cache, machine="jetson-1f2e3d4c"):
-        self.place = Place(machine, 0, str(cache), sees_files=False)
+        self.place = Place(machine, (), str(cache), sees_files=False)
         self.asked, self.got = [], {}
         self._files = FileOperations()
 

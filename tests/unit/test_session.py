@@ -7,8 +7,8 @@ from pytest_infer.config import InferConfig
 from pytest_infer.hosts.place import Place
 from pytest_infer.session import InferSession
 
-HERE = Place("laptop-00000000", 0, "/cache", sees_files=True)
-THERE = Place("jetson-1f2e3d4c", 1, "/cache/there", sees_files=False)
+HERE = Place("laptop-00000000", (), "/cache", sees_files=True)
+THERE = Place("jetson-1f2e3d4c", ("GPU-1",), "/cache/there", sees_files=False)
 GPU = {"kind": "cuda", "name": "Orin", "driver": "540.4"}
 CPU = {"kind": "cpu", "name": "Laptop CPU", "cores": 2}
 
@@ -74,9 +74,9 @@ def test_locks(run, monkeypatch):
     monkeypatch.setattr(session, "DeviceLock", Lock)
     made = run()
     with made._exclusive(["trt", "ort", "eager"]):
-        assert held == ["cpu", "jetson-1f2e3d4c-cuda:0"]
+        assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
     with made._shared(THERE):
-        assert held[2:] == ["jetson-1f2e3d4c-cuda:0"]
+        assert held[2:] == ["jetson-1f2e3d4c-GPU-1"]
 
 
 def test_baselines_of_each_device(run):
@@ -85,3 +85,11 @@ def test_baselines_of_each_device(run):
     there, here = made.baselines("trt", "cuda:0"), made.baselines("ort", "cpu")
     assert (there._device, here._device) == (GPU, CPU)
     assert made.baselines("eager", "cpu") is here
+
+
+def test_workers_have_gpus_in_turn(run, monkeypatch):
+    """Only workers are bound to one, and only where no device was named."""
+    monkeypatch.setattr(session, "gpu_in_turn", ["GPU-a", "GPU-b"].__getitem__)
+    assert run(worker=1)._own_gpu == "GPU-b"
+    assert run()._own_gpu == ""
+    assert run(worker=1, device="cuda:0")._own_gpu == ""
