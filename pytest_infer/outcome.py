@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_infer import engines
 from pytest_infer.errors import InferError
 from pytest_infer.known_failures import known_failure
+from pytest_infer.plain_text import plain_text
 from pytest_infer.record import record_from_error, record_from_news
 from pytest_infer.stash import records_of
 
@@ -45,7 +46,7 @@ def _settle_error(
     if known and settled == "changed":
         _fail(report, item, case, known.news(settled, error))
         return
-    report.longrepr = str(error)
+    report.longrepr = plain_text(str(error))
     if known:
         report.outcome = "skipped"  # with wasxfail, pytest's own way to say: failed as expected
         report.wasxfail = known.because
@@ -54,7 +55,7 @@ def _settle_error(
 
 def _fail(report: pytest.TestReport, item: pytest.Item, case: Case, news: str) -> None:
     report.outcome = "failed"
-    report.longrepr = news
+    report.longrepr = plain_text(news)
     records_of(item).append(record_from_news(news, case, item.nodeid))
 
 

@@ -75,6 +75,7 @@ class Reporter:
         """Show the table, the counts and what was stored."""
         if not (self._state.records or self._state.coverage.expected):
             return
+        from pytest_infer.plain_text import plain_text
         from pytest_infer.terminal import coverage_lines, rendered, tables_of
 
         terminalreporter.section("inference engines")
@@ -83,4 +84,4 @@ class Reporter:
             color = terminalreporter.hasmarkup
             terminalreporter.write_line(rendered(table, color=color))
         for line in coverage_lines(self._state.coverage, self._state.records) + self._lines:
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(plain_text(line))

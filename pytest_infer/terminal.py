@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import sweep
+from pytest_infer.plain_text import plain_text
 from pytest_infer.summary import (
     BYTES_PER_MB,
     HEADINGS,
@@ -46,7 +47,8 @@ def table_of(records: Sequence[dict[str, Any]]) -> Table:
 
     table = _empty(HEADINGS)
     for row in rows_from_records(records):
-        *cells, verdict = row.cells()  # as Text, since brackets in a str would be markup
+        *cells, verdict = map(plain_text, row.cells())
+        # as Text, since brackets in a str would be markup
         table.add_row(*map(Text, cells), Text(verdict, style=COLORS[row.status]))
     return table
 
@@ -69,7 +71,7 @@ def _filled(headings: Sequence[str], sections: Iterable[Sequence[Sequence[str]]]
     table = _empty(headings)
     for rows in sections:
         for cells in rows:
-            table.add_row(*map(Text, cells))
+            table.add_row(*map(Text, map(plain_text, cells)))
         table.add_section()
     return table
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from signal import SIGKILL
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryFile
 from threading import Timer
+from time import monotonic
 from types import SimpleNamespace
 from typing import IO, Any
 
@@ -25,6 +27,8 @@ FATAL = "Fatal Python error"
 """How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
 ENDS_WITHIN_S = 2.0
 """How long the carrier of a gateway that is gone may take to tell why."""
+LOOK_EVERY_S = 1.0
+"""How often a process that does not answer is looked at: what it forked may hold its pipe open."""
 
 
 class NoGatewayError(Exception):
@@ -88,13 +92,19 @@ class Gateway:
 
     def receive(self, timeout_s: float) -> Any:
         """Return what comes; raise `LateError` or `GoneError`."""
-        try:
-            return self._channel.receive(timeout_s)
-        except execnet.TimeoutError as error:
-            raise LateError from error
-        except (EOFError, OSError, execnet.RemoteError) as error:
-            self._processes.wait(ENDS_WITHIN_S)
-            raise GoneError(_text(error)) from error
+        end_s = monotonic() + timeout_s
+        while True:
+            has_ended = self._processes.have_ended  # before the look at what it sent last
+            try:
+                return self._channel.receive(min(LOOK_EVERY_S, max(0.0, end_s - monotonic())))
+            except execnet.TimeoutError as error:
+                if has_ended:
+                    raise GoneError("the process has ended") from error
+                if monotonic() >= end_s:
+                    raise LateError from error
+            except (EOFError, OSError, execnet.RemoteError) as error:
+                self._processes.wait(ENDS_WITHIN_S)
+                raise GoneError(_text(error)) from error
 
     def printed(self) -> str:
         """Return the end of what was printed since the latest message was sent."""
@@ -127,9 +137,16 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         return SimpleNamespace(PIPE=PIPE, Popen=self._start)
 
     def _start(self, arguments: list[str], **pipes: Any) -> Popen[bytes]:
-        process = Popen(arguments, stderr=self._log, **pipes)  # noqa: S603 - the user's
+        process = Popen(  # noqa: S603 - the user's
+            arguments, stderr=self._log, start_new_session=True, **pipes
+        )
         self._started.append(process)
         return process
+
+    @property
+    def have_ended(self) -> bool:
+        """Return whether none of them runs any more."""
+        return all(process.poll() is not None for process in self._started)
 
     def wait(self, timeout_s: float) -> None:
         for process in self._started:
@@ -141,8 +158,10 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         self.kill()
 
     def kill(self) -> None:
+        """End each process, and what it has started and left: that is in a session of its own."""
         for process in self._started:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, SIGKILL)
             process.wait()
 
 

@@ -220,6 +220,18 @@ def hang() -> None:
     Event().wait()
 
 
+def fork_and_crash() -> None:
+    """Leave a child behind that holds every pipe of this process open, and crash."""
+    if os.fork() == 0:
+        hang()
+    segfault()
+
+
+def exhaust_memory() -> None:
+    """Ask for more memory than any machine has."""
+    np.empty(1 << 60, dtype=np.uint8)
+
+
 def leave() -> None:
     """End the process without a word, as the kernel does when memory runs out."""
     import signal

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from filelock import FileLock
 
 from tests.faults.conftest import INI, MARKER, SUITES, _alive
 
@@ -41,7 +42,7 @@ def eventually(is_so: Callable[[], bool]) -> bool:
     return is_so()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_hosts_end_with_a_run_that_is_killed(
     tmp_path: Path, toy: str, number: int, workers: tuple[str, ...]
@@ -66,3 +67,5 @@ def test_hosts_end_with_a_run_that_is_killed(
     run.send_signal(number)
     run.wait()
     assert eventually(lambda: not _alive(marker)), _alive(marker)
+    for lock in (tmp_path / "cache").rglob("*.lock"):
+        FileLock(lock, timeout=0).acquire()

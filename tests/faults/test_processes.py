@@ -13,6 +13,8 @@ import os
 import sys
 from contextlib import contextmanager
 
+from pytest_infer.testing.faults import exhaust_memory, fork_and_crash
+
 
 def raise_error():
     raise ValueError("no kernel for this shape")
@@ -45,6 +47,9 @@ for name, fault, stage in [
     ("raise-build", raise_error, "build"),
     ("raise-infer", raise_error, "infer"),
     ("exit-infer", sys.exit, "infer"),
+    ("abort-infer", os.abort, "infer"),
+    ("fork-infer", fork_and_crash, "infer"),
+    ("memory-infer", exhaust_memory, "infer"),
     ("prints", say_something, "infer"),
 ]:
     register(FakeEngine(name, "ort", process=fault, stage=stage))
@@ -57,7 +62,8 @@ for name, fault in [("scaled", scale(1.01)), ("nan", fill_nan((0, 3))), ("flippe
 
 FAULTY = (
     *("crash-build", "crash-open", "crash-infer", "hang-infer", "killed-infer", "raise-build"),
-    *("raise-infer", "exit-infer", "scaled", "nan", "flipped"),
+    *("raise-infer", "exit-infer", "abort-infer", "fork-infer", "memory-infer"),
+    *("scaled", "nan", "flipped"),
 )
 DEBUG = "rerun this case with --infer-host=ENGINE=inline under a debugger"
 HEALTHY = ("crash-close", "eager", "ort", "prints", "torchscript")
@@ -93,7 +99,7 @@ def test_counts_are_true(faulty):
     """Every check ran, and each failed case is counted once."""
     assert faulty.code == 1
     assert faulty.lines("checks ran") == [
-        "17 of 17 checks ran, 18 narrowed away by marks; verdicts: 12 fail, 5 pass"
+        "20 of 20 checks ran, 21 narrowed away by marks; verdicts: 15 fail, 5 pass"
     ]
 
 
@@ -129,6 +135,29 @@ def test_segfault(faulty, engine, code, doing):
     assert "Fatal Python error: Segmentation fault" in message
     assert re.search(r'File ".*faults\.py", line \d+ in segfault', message)
     assert message.endswith(f"\n  mend: {DEBUG}")
+
+
+def test_abort(faulty):
+    """A library that gives up by itself is told with the signal and the place as well."""
+    message = message_of(faulty, "abort-infer")
+    assert message.startswith("cannot run toy-abort-infer-fp32-b1\n  why:  its engine host died\n")
+    assert "Fatal Python error: Aborted" in message
+
+
+def test_child_that_is_left(faulty):
+    """A crash is seen though a child of the host holds its pipes open, and the child is ended."""
+    message = message_of(faulty, "fork-infer")
+    assert message.startswith("cannot run toy-fork-infer-fp32-b1\n  why:  its engine host died\n")
+    assert "Fatal Python error: Segmentation fault" in message
+
+
+def test_memory(faulty):
+    """More memory than there is ends the case, with what was asked for."""
+    message = message_of(faulty, "memory-infer")
+    assert re.match(
+        r"cannot run toy-memory-infer-fp32-b1\n  why:  .*MemoryError: Unable to allocate 1\.00 EiB",
+        message,
+    )
 
 
 def test_crash_when_closed(faulty):

@@ -156,11 +156,13 @@ def test_strict(run: Run, pytester: pytest.Pytester) -> None:
 
 
 def test_hostile_texts(run: Run, pytester: pytest.Pytester) -> None:
-    """Markup, control characters and HTML in messages reach every report as text."""
+    """Markup, control characters, HTML and commands of a CI reach every report as text."""
     name = _write(
         pytester,
         r"""
-@pytest.mark.parametrize("text", ["[red]x[/red]", "[/]", "<script>", "a|b"])
+@pytest.mark.parametrize("text", [
+    "[red]x[/red]", "[/]", "<script>", "a|b", "x\n  ::error file=a::b\n##vso[task.complete]"
+], ids=range(5))
 def test_it(case, enforce, text):
     enforce(Verdict("parity", "fail", "code", f"{text} \x1b[31m \x00 \ud800 end", {}))
 """,
@@ -169,10 +171,13 @@ def test_it(case, enforce, text):
         *(name, "--engine=ort", "--junitxml=junit.xml"),
         "--infer-report=html:r.html,md:r.md,json:r.json",
     )
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=5)
     assert "INTERNALERROR" not in result.stdout.str()
+    result.stdout.fnmatch_lines(["  : :error file=a::b", r"# #vso[[]task.complete]*x1b[[]31m*"])
+    assert not [line for line in result.outlines if line.lstrip().startswith("::")]
+    assert "##vso" not in result.stdout.str()
     assert "<script>" not in (pytester.path / "r.html").read_text()
-    assert len(list(_junit(pytester).iter("failure"))) == 4
+    assert len(list(_junit(pytester).iter("failure"))) == 5
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
@@ -251,6 +256,42 @@ def test_it(case, enforce):
     result = run(name, "--engine=ort", "--infer-batch=1,2,3,4", "-n", "2")
     result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(["3 of 4 checks ran, 0 narrowed away by marks; verdicts: 3 pass"])
+
+
+@pytest.mark.parametrize(
+    ("mode", "runs"),
+    [
+        (("-n", "2", "--dist", "worksteal"), 1),
+        (("-n", "2", "--dist", "each"), 2),
+        (("-p", "no:xdist"), 1),
+    ],
+)
+def test_counts_under_every_distribution(
+    run: Run, pytester: pytest.Pytester, mode: tuple[str, ...], runs: int
+) -> None:
+    """A check counts once, however often it ran; a failure is one in every count."""
+    name = _write(
+        pytester,
+        "def test_it(case, enforce):\n    enforce(verdict('fail' if case.batch == 2 else 'pass'))",
+    )
+    result = run(name, "--engine=ort", "--infer-batch=1,2,3,4", *mode)
+    result.assert_outcomes(passed=3 * runs, failed=runs)
+    result.stdout.fnmatch_lines(
+        [f"4 of 4 checks ran, 0 narrowed away by marks; verdicts: {runs} fail, {3 * runs} pass"]
+    )
+
+
+def test_counts_of_the_last_failures(run: Run, pytester: pytest.Pytester) -> None:
+    """``--lf`` expects what it runs."""
+    name = _write(
+        pytester,
+        "def test_it(case, enforce):\n    enforce(verdict('fail' if case.batch == 2 else 'pass'))",
+    )
+    cached = (name, "--engine=ort", "--infer-batch=1,2,3,4", "-o", "addopts=")
+    run(*cached)
+    result = run(*cached, "--lf")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["1 of 1 checks ran, 0 narrowed away by marks; verdicts: 1 fail"])
 
 
 def test_own_fixtures(pytester: pytest.Pytester) -> None:
