@@ -32,7 +32,10 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True)
 class Measurement:
-    """Ratios of the arms' 20th percentiles over the rounds that nothing disturbed."""
+    """Ratios of the arms over the rounds that nothing disturbed: of their 20th percentiles.
+
+    A duet is the median of the rounds' own ratios.
+    """
 
     theta: float
     """ln(engine / reference net)."""
@@ -85,13 +88,18 @@ def measurement_from_rounds(
         engine_ms=_fast(clean, ENGINE) / NS_PER_MS,
         kept=len(clean),
         dropped=dict(dropped),
-        duet=_log_ratio(clean, ENGINE, STORED) if has_stored else None,
+        duet=_paired(clean, ENGINE, STORED) if has_stored else None,
         **about,
     )
 
 
 def _log_ratio(rounds: Sequence[Mapping[str, float]], over: str, under: str) -> float:
     return log(_fast(rounds, over) / _fast(rounds, under)) if rounds else float("nan")
+
+
+def _paired(rounds: Sequence[Mapping[str, float]], over: str, under: str) -> float:
+    """Return the median of the rounds' own logarithms: two builds of a net suffer alike."""
+    return median(log(each[over] / each[under]) for each in rounds)
 
 
 def _fast(rounds: Sequence[Mapping[str, float]], arm: str) -> float:

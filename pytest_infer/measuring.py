@@ -11,8 +11,14 @@ from pytest_infer.calibration import matrix_product
 from pytest_infer.clock import clock_probe, time_on_cpu, time_on_gpu
 from pytest_infer.cpu_watch import CpuWatch
 from pytest_infer.gpu_watch import GpuWatch
-from pytest_infer.measurement import CALIBRATION, ENGINE, Measurement, measurement_from_rounds
-from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, time_rounds
+from pytest_infer.measurement import (
+    CALIBRATION,
+    ENGINE,
+    STORED,
+    Measurement,
+    measurement_from_rounds,
+)
+from pytest_infer.rounds import CPU_DUET_S, CPU_PLAN, GPU_PLAN, time_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +36,8 @@ def measure(
     """
     is_gpu = device.startswith("cuda")
     plan = GPU_PLAN if is_gpu else CPU_PLAN
+    if STORED in calls and not is_gpu:
+        plan = replace(plan, clean_s=CPU_DUET_S)
     if rounds:
         plan = replace(
             plan,

@@ -47,8 +47,13 @@ def test_nothing_clean_has_no_figures():
 
 
 def test_the_stored_artefact_is_a_duet():
-    """With the old artefact beside it the engine has a ratio to that one."""
-    assert measurement_from_rounds([a_round(stored=16.0)] * 5).duet == pytest.approx(log(20 / 16))
+    """Beside the old artefact it is each round's own ratio that counts, in the median.
+
+    The machine changes its speed from round to round, for both alike.
+    """
+    speeds = [a_round(engine=20.0 * pace, stored=16.0 * pace) for pace in (1, 3, 0.5, 2)]
+    wild = [a_round(engine=20.0, stored=200.0)]
+    assert measurement_from_rounds(speeds + wild).duet == pytest.approx(log(20 / 16))
 
 
 @pytest.mark.parametrize(("probe", "kept"), [(5.14, 6), (5.16, 5), (4.86, 6), (4.84, 5)])

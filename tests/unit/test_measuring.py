@@ -16,6 +16,25 @@ def test_a_cpu_is_measured_beside_numpy():
     assert found.environment["load"] >= 0
 
 
+def test_a_duet_on_a_cpu_is_longer(monkeypatch):
+    """With the stored artefact beside it, twice as many clean seconds count."""
+    plans = []
+
+    def timed(arms, watch, plan, order):
+        plans.append((sorted(arms), plan.clean_s))
+        return ()
+
+    monkeypatch.setattr(measuring, "time_rounds", timed)
+    for names in (["engine", "reference"], ["engine", "reference", "stored"]):
+        measure(dict.fromkeys(names, int), "cpu")
+    measure(dict.fromkeys(names, int), "cpu", rounds=5)
+    assert plans == [
+        (["calibration", "engine", "reference"], 1.5),
+        (["calibration", "engine", "reference", "stored"], 3.0),
+        (["calibration", "engine", "reference", "stored"], 0),
+    ]
+
+
 class Watch:
     """Sees nothing on the device."""
 
