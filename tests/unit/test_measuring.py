@@ -20,7 +20,7 @@ def test_a_duet_on_a_cpu_is_longer(monkeypatch):
     """With the stored artefact beside it, twice as many clean seconds count."""
     plans = []
 
-    def timed(arms, watch, plan, order):
+    def timed(arms, _watch, plan, _order):
         plans.append((sorted(arms), plan.clean_s))
         return ()
 
