@@ -136,6 +136,22 @@ def gain(actual: Float64Array, expected: Float64Array) -> Any:
     return np.abs(np.vdot((actual - expected) / size, scaled)) / np.vdot(scaled, scaled)
 
 
+@metric(unit="nat", better="lower")
+def softmax_kl(actual: Float64Array, expected: Float64Array) -> Any:
+    """Return how far the classes' probabilities are: ``sum(p (ln p - ln q))``, the mean over rows.
+
+    p is the softmax over the last axis of what is expected, q of what came: of outputs that are
+    logits; of others it means nothing. Blind to what is added to a whole row. Source: Kullback and
+    Leibler, On Information and Sufficiency, 1951.
+    """
+    from scipy.special import log_softmax
+
+    came, wanted = (log_softmax(np.atleast_1d(each), axis=-1) for each in (actual, expected))
+    chances = np.exp(wanted)
+    apart = np.subtract(wanted, came, where=chances > 0, out=np.zeros_like(chances))
+    return np.maximum(np.mean(np.sum(chances * apart, axis=-1)), 0.0)
+
+
 @metric(unit="", better="higher")
 def cosine(actual: Float64Array, expected: Float64Array) -> Any:
     """Return the cosine of the angle, ``<a, e> / (||a|| ||e||)``: blind to a scale error.

@@ -17,6 +17,7 @@ from pytest_infer.metrics import (
     metrics,
     relative_l2,
     rmse,
+    softmax_kl,
     sqnr_db,
 )
 
@@ -45,6 +46,22 @@ def registry(monkeypatch):
 def test_each_metric_is_its_formula(judge, expected):
     """The figures of (0, 5, 4, 0) against (0, 3, 0, 4) are those worked out by hand."""
     assert judge([0, 5, 4, 0], [0, 3, 0, 4]) == pytest.approx(expected)
+
+
+def test_softmax_kl_is_its_formula():
+    """Chances of 1/2, 1/2 against 1/4, 3/4: a half of ln 2 and one of ln(2/3), meant over rows."""
+    even, odd = [0.0, 0.0], [0.0, np.log(3)]
+    expected = 0.5 * np.log(2) + 0.5 * np.log(2 / 3)
+    assert softmax_kl([odd], [even]) == pytest.approx(expected)
+    assert softmax_kl([odd, even], [even, even]) == pytest.approx(expected / 2)
+    assert softmax_kl(np.add([odd], 1000.0), [odd]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_softmax_kl_of_a_class_that_cannot_be():
+    """A class of no chance at all counts nothing, unless the output rules out what may be."""
+    certain = [[0.0, -np.inf]]
+    assert softmax_kl([[0.0, -5.0]], certain) == pytest.approx(np.log1p(np.exp(-5)))
+    assert softmax_kl(certain, [[0.0, 0.0]]) == np.inf
 
 
 def test_comparison_is_in_float64():
@@ -109,6 +126,7 @@ def test_registry_is_sorted_and_readable():
         ("max_abs", "output", "lower"),
         ("relative_l2", "", "lower"),
         ("rmse", "output", "lower"),
+        ("softmax_kl", "nat", "lower"),
         ("sqnr_db", "dB", "higher"),
     ]
 

@@ -86,7 +86,7 @@ def test_an_unknown_keyword_names_the_nearest():
     assert str(caught.value) == (
         "unknown keyword of @pytest.mark.tolerance 'relative_l1'\n"
         "  why:  valid are: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, score, "
-        "sqnr_db, top_k\n"
+        "softmax_kl, sqnr_db, top_k\n"
         "  mend: did you mean 'relative_l2'?"
     )
 
