@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,13 +87,16 @@ class BaselineJudge:
         stored = Stored(
             [each.theta for each in gate.measurements], [each.rho for each in gate.measurements]
         )
-        kept = cache(lambda: self._kept_folder(gate, entry))
-        is_stored = Path(engine.built.folder).name == gate.artefact
-        first = self._measurer(engine, feeds, "" if is_stored else kept())
+        is_same_runtime = _versions(entry) == self._runtime()
+        is_stored = bool(gate.artefact) and Path(engine.built.folder).name == gate.artefact
+        # Run by another version of the library, the old artefact would be as slow as the new one.
+        has_rival = bool(gate.artefact) and is_same_runtime and not is_stored
+        beside = self._measurer.kept_folder(self._case, gate.artefact) if has_rival else ""
+        first = self._measurer(engine, feeds, beside)
         terms = terms_of(setting, first)
         decision, taken = measure_until_decided(
             first,
-            lambda: self._measurer(engine, feeds, kept()),
+            lambda: self._measurer(engine, feeds, beside),
             stored,
             terms,
             cases=self._gated_cases(),
@@ -107,16 +109,8 @@ class BaselineJudge:
             subject=self._case.id,
             mend=mend,
             since=self._since(entry),
+            is_same=is_same_runtime and is_stored,
         )
-
-    def _kept_folder(self, gate: Gate, entry: Entry) -> str:
-        """Return where the stored artefact is kept, if comparing with it tells anything.
-
-        Run by another version of the library, the old artefact would be as slow as the new one.
-        """
-        if not gate.artefact or _versions(entry) != self._runtime():
-            return ""
-        return self._measurer.kept_folder(self._case, gate.artefact)
 
     def _since(self, entry: Entry) -> str:
         """Return which versions are others than those of the baseline."""

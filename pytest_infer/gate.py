@@ -244,14 +244,23 @@ def verdict_of(
     subject: str,
     mend: str,
     since: str = "",
+    is_same: bool = False,
 ) -> Verdict:
     """Return the verdict; ``since`` says what is known to have changed, ``mend`` stores anew.
 
-    Pass: ``unchanged``, ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive:
+    ``is_same``: the very artefact that was stored, run by the same libraries. Pass: ``unchanged``,
+    ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive: ``unexplained``,
     ``inconclusive-noisy``, ``inconclusive-throttled``.
     """
     figures = _figures(decision, looks)
     why = "\n".join(_reasons(decision, looks, stored, terms)) + (f"\n{since}" if since else "")
+    if decision.outcome == "regressed" and is_same:
+        message = (
+            f"{subject} is slower by {decision.change:.1%} against {decision.beside}, and nothing "
+            "that is known of it has changed: the artefact and the libraries are those that were "
+            f"stored. Look for what changed on the machine, or accept it with {mend}: {why}"
+        )
+        return Verdict("baseline", "inconclusive", "unexplained", message, figures)
     if decision.outcome == "regressed":
         return failed(
             "baseline",

@@ -32,6 +32,8 @@ from pytest_infer.models import model
 from pytest_infer.spec import TensorSpec
 from pytest_infer.testing import FakeEngine, add, fill_nan, hang, leave, scale, segfault, swap
 
+LAYERS = 0  # a test that appends another number has a slower net of the same name
+
 
 @model(
     task="classification",
@@ -43,6 +45,7 @@ def toy():
 
     torch.manual_seed(0)
     return torch.nn.Sequential(
+        *(torch.nn.Conv2d(3, 3, 5, padding=2) for _ in range(LAYERS)),
         torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(7200, 10)
     ).eval()
 """

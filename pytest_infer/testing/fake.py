@@ -53,8 +53,6 @@ class FakeEngine:
     """Is added to every timed call."""
     repeats: int = 1
     """A timed call is so many of the inner engine's: a slowdown that a busy machine keeps."""
-    slowed_model: str = ""
-    """The model whose calls are slower; empty: every one's, the gate's reference net's too."""
     runs_as: Precision | None = None
     """The precision that really runs, whatever was asked for."""
     runs_on: str | None = None
@@ -107,8 +105,7 @@ class FakeEngine:
         """Open the inner engine."""
         self._strike("open")
         with self._inner.open(replace(built, request=self._really(built.request))) as runner:
-            is_slow = self.slowed_model in {"", built.graph.spec.name}
-            yield _FakeRunner(self, runner, is_slow=is_slow)
+            yield _FakeRunner(self, runner)
 
     def _edited(self, graph: Graph, folder: Path) -> Graph:
         import onnx
@@ -136,10 +133,9 @@ class FakeEngine:
 
 
 class _FakeRunner:
-    def __init__(self, fake: FakeEngine, inner: Runner, *, is_slow: bool) -> None:
+    def __init__(self, fake: FakeEngine, inner: Runner) -> None:
         self._fake = fake
         self._inner = inner
-        self._is_slow = is_slow
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
@@ -148,8 +144,6 @@ class _FakeRunner:
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         call = self._inner.bind(feeds)
-        if not self._is_slow:
-            return call
 
         def slow() -> object:
             sleep(self._fake.delay_s)

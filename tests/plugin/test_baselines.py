@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     Run = Callable[..., pytest.RunResult]
 
-SLOW = 'register(FakeEngine("fake", inner="ort", repeats={repeats}, slowed_model={model!r}))'
+FAKE = """
+LAYERS = {layers}
+register(FakeEngine("fake", inner="ort", repeats={repeats}))
+"""
 
 
 def _stored(pytester: pytest.Pytester) -> Path:
@@ -21,18 +24,20 @@ def _stored(pytester: pytest.Pytester) -> Path:
     return folder
 
 
-def _slow(repeats: int, model: str = "toy") -> str:
-    return SLOW.format(repeats=repeats, model=model)
+def _fake(layers: int = 0, repeats: int = 1) -> str:
+    """Return a net of so many more layers, and an engine that calls every net so often."""
+    return FAKE.format(layers=layers, repeats=repeats)
 
 
 def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     """What was stored on this device is found again by ``auto``; slower than it fails.
 
-    Five measurements are stored. A model that is slower regresses; an engine that slows down every
-    model, the reference net too, is told apart; a faster one passes, and fails if that is strict.
+    Five measurements are stored. A net that became slower regresses beside the engine that was
+    stored; an engine that slows down every net, the reference net too, is told apart; a faster one
+    passes, and fails if that is strict.
     """
     options = ("--engine=fake", "-k", "latency")
-    stored = run("--update-baselines", *options, conftest=_slow(64))
+    stored = run("--update-baselines", *options, conftest=_fake(layers=20))
     stored.stdout.fnmatch_lines(
         ["stored in */baselines/cpu-*: 1 entries", "  toy-fake-fp32-b1: p50 new, *"]
     )
@@ -44,47 +49,47 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     )
     assert len(entry["gate"]["measurements"]) == 5
 
-    slower = run(*options, conftest=_slow(512))
+    slower = run(*options, conftest=_fake(layers=100))
     slower.assert_outcomes(failed=1)
     slower.stdout.fnmatch_lines(
         [
-            "toy-fake-fp32-b1 regressed: +* against the reference net",
-            "  why:  +* against the reference net in 3 of * measurements, *% is allowed (*",
-            "        stored: 5 measurements, which spread by *",
+            "toy-fake-fp32-b1 regressed: +* against its stored artefact",
+            "  why:  +* against its stored artefact in 3 of * measurements, *% is allowed (*",
+            "        one measurement beside it spreads by *",
             "        measurement 1: * rounds kept*",
             "  mend: find what became slow, or accept it: pytest suites --update-baselines *",
         ]
     )
 
-    engine = run(*options, conftest=_slow(64, model=""))
+    engine = run(*options, conftest=_fake(layers=20, repeats=8))
     engine.assert_outcomes(failed=1)
     engine.stdout.fnmatch_lines(["toy-fake-fp32-b1: its whole engine is slower, +*"])
 
-    strict = run("--infer-strict", *options, conftest=_slow(8))
+    strict = run("--infer-strict", *options, conftest=_fake(layers=1))
     strict.assert_outcomes(failed=1)
     strict.stdout.fnmatch_lines(["toy-fake-fp32-b1 improved: -*; keep it with pytest suites *"])
 
-    renewed = run("--update-baselines", *options, conftest=_slow(1))
+    renewed = run("--update-baselines", *options, conftest=_fake(layers=1))
     renewed.stdout.fnmatch_lines(["  toy-fake-fp32-b1: p50 * -> * ms"])
 
 
 def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:
     """Other threads are inconclusive; schema 1, without measurements, is new, or fails if named."""
     options = ("--engine=fake", "-k", "latency")
-    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_slow(1))
+    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_fake())
     file = pytester.path / "baselines" / "mine" / "toy.json"
     content = json.loads(file.read_text())
     content["entries"]["toy-fake-fp32-b1"]["gate"]["threads"] = 64
     file.write_text(json.dumps(content))
-    unlike = run(*options, conftest=_slow(1))
+    unlike = run(*options, conftest=_fake())
     unlike.stdout.fnmatch_lines(
         ["inconclusive: toy-fake-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
     )
     del content["entries"]["toy-fake-fp32-b1"]["gate"]
     file.write_text(json.dumps(content | {"schema": 1}))
-    new = run(*options, conftest=_slow(1))
+    new = run(*options, conftest=_fake())
     new.stdout.fnmatch_lines(["*new: no-measurements*"])
-    named = run("--gpu-baseline=mine", *options, conftest=_slow(1))
+    named = run("--gpu-baseline=mine", *options, conftest=_fake())
     named.assert_outcomes(failed=1)
     named.stdout.fnmatch_lines(["toy-fake-fp32-b1 has nothing in mine that the latency gate *"])
 
