@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from pytest_infer.chosen_baselines import identity_of
+from pytest_infer.fingerprint import device_fingerprint
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -75,42 +78,59 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
 
 def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:
     """Other threads are inconclusive; schema 1, without measurements, is new, or fails if named."""
-    options = ("--engine=fake", "-k", "latency")
-    run("--update-baselines", "--gpu-baseline=mine", *options, conftest=_fake())
     file = pytester.path / "baselines" / "mine" / "toy.json"
-    content = json.loads(file.read_text())
-    content["entries"]["toy-fake-fp32-b1"]["gate"]["threads"] = 64
-    file.write_text(json.dumps(content))
-    unlike = run(*options, conftest=_fake())
+    file.parent.mkdir(parents=True)
+    device = {"fingerprint": identity_of(device_fingerprint("cpu")), "holds": "measured"}
+    (file.parent / "device.json").write_text(json.dumps(device | {"schema": 2}))
+    measurements = [{"theta": 0.1, "rho": 2.0, "engine_ms": 1.0, "rounds": 5}] * 5
+    gate = {"protocol": 1, "clock": "monotonic", "threads": 64, "measurements": measurements}
+    origin = {"kind": "measured", "device": "CPU", "date": "2026-01-02", "command": "pytest suites"}
+    entry = {"figures": {"p50_ms": 1.0}, "provenance": origin}
+
+    def store(**content: object) -> None:
+        content |= {"model": "toy", "entries": {"toy-ort-fp32-b1": entry | content.pop("more", {})}}
+        file.write_text(json.dumps(content))
+
+    options = ("--engine=ort", "-k", "latency")
+    store(schema=2, more={"gate": gate})
+    unlike = run(*options)
     unlike.stdout.fnmatch_lines(
-        ["inconclusive: toy-fake-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
+        ["inconclusive: toy-ort-fp32-b1 cannot be compared with its baseline: its threads was 64*"]
     )
-    del content["entries"]["toy-fake-fp32-b1"]["gate"]
-    file.write_text(json.dumps(content | {"schema": 1}))
-    new = run(*options, conftest=_fake())
+    store(schema=1)
+    new = run(*options)
     new.stdout.fnmatch_lines(["*new: no-measurements*"])
-    named = run("--gpu-baseline=mine", *options, conftest=_fake())
+    named = run("--gpu-baseline=mine", *options)
     named.assert_outcomes(failed=1)
-    named.stdout.fnmatch_lines(["toy-fake-fp32-b1 has nothing in mine that the latency gate *"])
+    named.stdout.fnmatch_lines(["toy-ort-fp32-b1 has nothing in mine that the latency gate *"])
+
+
+def _judged(pytester: pytest.Pytester, *verdicts: str) -> str:
+    """Write a test that enforces verdicts without running an engine; return the file's name."""
+    lines = [f"    enforce(Verdict({each}))" for each in verdicts]
+    (pytester.path / "test_own.py").write_text(
+        "from pytest_infer.verdict import Verdict\n\ndef test_it(case, enforce):\n"
+        + "\n".join(lines)
+    )
+    return "test_own.py"
+
+
+MEASURED = "'latency', 'pass', 'measured', '', {'p50_ms': 1.0}"
 
 
 def test_failed_case_is_not_stored(run: Run, pytester: pytest.Pytester) -> None:
     """The speed of a wrong engine is no baseline."""
-    result = run(
-        "--update-baselines",
-        "--engine=fake",
-        "-k",
-        "outputs or latency",
-        conftest='register(FakeEngine("fake", inner="ort", outputs=scale(1.01)))',
-    )
-    result.stdout.fnmatch_lines(["not stored: toy-fake-fp32-b1 (diverged)"])
+    name = _judged(pytester, MEASURED, "'parity', 'fail', 'diverged', 'it is wrong', {}")
+    result = run("--update-baselines", "--engine=ort", name)
+    result.stdout.fnmatch_lines(["not stored: toy-ort-fp32-b1 (diverged)"])
     assert not (pytester.path / "baselines").exists()
 
 
-def test_named_baseline_without_the_case_fails(run: Run) -> None:
+def test_named_baseline_without_the_case_fails(run: Run, pytester: pytest.Pytester) -> None:
     """A measured baseline that a person named must have every case."""
-    run("--update-baselines", "--gpu-baseline=mine", "--engine=ort", "-k", "latency")
-    result = run("--gpu-baseline=mine", "--engine=eager", "-k", "latency")
+    name = _judged(pytester, MEASURED)
+    run("--update-baselines", "--gpu-baseline=mine", "--engine=ort", name)
+    result = run("--gpu-baseline=mine", "--engine=eager", "-k", "latency", "test_latency.py")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*toy*eager*", "  why:*", "  mend:*--update-baselines*"])
 
