@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from pytest_infer import engines, fake_quantization
-from pytest_infer.cache import digest_of_file
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer import engines, fake_quantization, models
+from pytest_infer.cache import digest_of, digest_of_file
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
@@ -18,14 +18,14 @@ from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
     from pytest_infer.engine import Arrays
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.spec import Case, Precision
+    from pytest_infer.spec import Case, ModelSpec, Precision
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class Artefacts:
 
     def graph_request(self, case: Case) -> GraphRequest:
         """Return what graph the engine of ``case`` wants."""
-        return self._once(("wanted", case), lambda: self._graph_request(case))
+        return self._once(("wanted", case), lambda: self._wanted(case, self.request(case)))
 
     def request(self, case: Case) -> BuildRequest:
         """Return what the built engine of ``case`` must be able to do."""
@@ -129,6 +129,27 @@ class Artefacts:
         return self._model_call(
             operation, f"look into {file}", error=ExportError, file=file, **arguments
         )
+
+    def profiled(self, case: Case) -> BuiltEngine | Missing:
+        """Return one engine for every shape of the model's profile, or why there is none."""
+        request = engines.profile_request(case)
+        if isinstance(request, Missing):
+            return request
+        return self._once(("profiled", case), lambda: self._built_wide(case, request))
+
+    def profiled_eager(self, case: Case, precision: Precision) -> BuiltEngine:
+        """Return eager mode for every shape of the model's profile, pruned if ``case`` is."""
+        rival = self.rival(case, precision)
+        spec = models.find(case.model).spec.widened()
+        module = self.module(case.model, is_pruned=self.graph_request(case).is_pruned)
+        request = self.request(rival)
+        return BuiltEngine(EAGER, _with_dims(module, spec), request, folder="")
+
+    def shaped(self, case: Case, sizes: Mapping[str, int]) -> BuiltEngine:
+        """Return the engine of one shape of the model's profile."""
+        key = ("shaped", case, tuple(sizes.items()))
+        request = engines.shape_request(case, sizes)
+        return self._once(key, lambda: self._built_wide(case, request))
 
     def built_from(self, case: Case, graph: Graph, cache: str) -> BuiltEngine:
         """Return the engine of ``case`` built from another graph, in a cache of its own."""
@@ -215,13 +236,13 @@ class Artefacts:
 
         return read_arrays(self._cache.entry("references", key, make).folder)
 
-    def _graph_request(self, case: Case) -> GraphRequest:
+    def _wanted(self, case: Case, request: BuildRequest) -> GraphRequest:
         found: dict[str, Any] = self._hosts.shared(case.engine).call(
             "engine.graph_request",
             error=HostError,
             doing=f"ask {case.engine} what it is built from",
             engine=case.engine,
-            request=self.request(case),
+            request=request,
         )
         return GraphRequest(**found)
 
@@ -237,9 +258,25 @@ class Artefacts:
             ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
         )
 
-    def _build(self, case: Case, cache: str = "", graph: Graph | None = None) -> BuiltEngine:
+    def _built_wide(self, case: Case, request: BuildRequest) -> BuiltEngine:
+        """Build from a graph of its own: the others keep the dimensions of the model's spec."""
+        wanted = self._wanted(case, request)
+        spec = models.find(case.model).spec.widened()
+        module = _with_dims(self.module(case.model, is_pruned=wanted.is_pruned), spec)
+        if wanted.format == "module":
+            return self._build(case, graph=module, request=request)
+        graph = self._graphs.exported(module, wanted, request.shapes)
+        return self._build(case, graph=_with_dims(graph, spec), request=request)
+
+    def _build(
+        self,
+        case: Case,
+        cache: str = "",
+        graph: Graph | None = None,
+        request: BuildRequest | None = None,
+    ) -> BuiltEngine:
         adapter = engines.find(case.engine)
-        graph, request = graph or self.graph(case), self.request(case)
+        graph, request = graph or self.graph(case), request or self.request(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
         host = self._hosts.shared(case.engine)
@@ -270,3 +307,11 @@ class Artefacts:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
+
+
+def _with_dims(graph: Graph, spec: ModelSpec) -> Graph:
+    """Return the graph as one of ``spec``, whose bounds are in no file and decide what is built."""
+    dims = {name: asdict(dim) for name, dim in spec.dims.items()}
+    shapes = {name: list(tensor.shape) for name, tensor in spec.inputs.items()}
+    key = {"graph": graph.digest, "dims": dims, "shapes": shapes}
+    return replace(graph, spec=spec, digest=digest_of(key))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from pytest_infer.errors import InferError
+from pytest_infer.errors import InferError, OptionError
 from pytest_infer.marks import mark_of, narrowing_of
 from pytest_infer.stash import FIXTURE
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pytest_infer.stash import State
 
 NO_CASE = "no-case"
+FUZZ = "fuzz"
+"""The mark of tests that search shapes, and their fixture."""
 
 
 def cases_for(definition: pytest.Item, state: State) -> list[Case]:
@@ -43,11 +46,26 @@ def is_without_case(item: pytest.Item) -> bool:
     return callspec is not None and callspec.params.get(FIXTURE, item) is None
 
 
+def is_unasked(item: pytest.Item) -> bool:
+    """Return whether a test searches shapes, and ``-m`` does not speak of such tests.
+
+    A mark of that name on any other test is none of ours.
+    """
+    is_ours = FUZZ in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
+    return bool(is_ours) and FUZZ not in re.findall(r"\w+", item.config.getoption("markexpr"))
+
+
 def _narrowing(definition: pytest.Item) -> Narrowing:
     """Return what a test wants, once every mark of it has been read."""
     from pytest_infer.latency import budget_from_keywords
     from pytest_infer.tolerance import tolerance_from_keywords
 
     mark_of(definition, "latency_budget", budget_from_keywords)
-    mark_of(definition, "tolerance", tolerance_from_keywords)
+    tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)
+    if tolerance and FUZZ in getattr(definition, "fixturenames", ()):
+        raise OptionError(
+            f"@pytest.mark.tolerance of {definition.nodeid} has no effect",
+            why="the fixture fuzz is older than its test, and knows nothing of its marks",
+            mend="write fuzz.shapes(tolerance=Tolerance(...))",
+        )
     return narrowing_of(definition)

@@ -36,5 +36,7 @@ class InferConfig:
     reports: tuple[tuple[str, Path], ...] = ()
     strict: bool = False
     localize: bool = False
+    fuzz_examples: int | None = None
+    fuzz_replay: str = ""
     worker: int | None = None
     """The number of the xdist worker that this is, None in a process of its own."""

@@ -15,6 +15,8 @@ class Coverage:
     ran: int = 0
     narrowed: int = 0
     """Checks that a test's own ``infer`` mark leaves out."""
+    unasked: int = 0
+    """Checks that search shapes, which only ``-m fuzz`` runs."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
     built: int = 0
@@ -31,6 +33,7 @@ class Coverage:
         """Take what a worker counted: all workers collect the same checks, and share the builds."""
         self.expected = max(self.expected, counts["expected"])
         self.narrowed = max(self.narrowed, counts["narrowed"])
+        self.unasked = max(self.unasked, counts["unasked"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
         self.built += counts["built"]
         self.reused += counts["reused"]

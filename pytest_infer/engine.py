@@ -133,6 +133,20 @@ class LimitsPrecisions(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesShapes(Protocol):
+    """What an `Engine` has besides if one built engine takes every shape of a profile."""
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings with which it does, made of ``options``, or why these exclude it.
+
+        Built with them from a spec's graph, it takes all that the spec's dimensions allow.
+        """
+        ...
+
+
 class Engine(Protocol):
     """One inference library, wrapped by one adapter file."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import OPSET
 from pytest_infer.errors import ExportError
-from pytest_infer.exported_program import TRACE_BATCH
+from pytest_infer.exported_program import TRACE_BATCH, dynamic_axes, torch_dim
 from pytest_infer.graph_facts import opset_of
 from pytest_infer.torch_runner import input_dtype, torch_dtype
 
@@ -150,10 +150,7 @@ def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
 
 
 def _dynamic_shapes(spec: ModelSpec) -> tuple[dict[int, Any], ...]:
-    from torch.export import Dim
-
-    dims = {name: Dim(name, min=dim.min, max=dim.max) for name, dim in spec.dims.items()}
+    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
     return tuple(
-        {axis: dims[dim] for axis, dim in enumerate(tensor.shape) if isinstance(dim, str)}
-        for tensor in spec.inputs.values()
+        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
     )

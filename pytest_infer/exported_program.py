@@ -27,7 +27,8 @@ TRACE_BATCH = 2
 def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> Any:
     """Return the exported program, traced strictly: what cannot be one graph is an error.
 
-    Its batch is free within the spec's bounds if the option ``dynamic_batch`` is set.
+    Its dynamic dimensions, the batch above all, are free within the spec's bounds if the option
+    ``dynamic_batch`` is set.
     """
     import torch
 
@@ -56,7 +57,7 @@ def refuse_breaks(graph: Graph, breaks: Mapping[str, int]) -> None:
 
 
 def trace_request(spec: ModelSpec, request: BuildRequest) -> BuildRequest:
-    """Return the request in whose shapes to trace: the same, unless the batch is to be free."""
+    """Return the request in whose shapes to trace: the same, unless dimensions are to be free."""
     if not request.options[DYNAMIC_BATCH]:
         return request
     bounds = batch_bounds(spec)
@@ -89,6 +90,24 @@ def batch_axes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     }
 
 
+def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
+    """Return the name of each dynamic axis of each input."""
+    return {
+        name: {axis: dim for axis, dim in enumerate(tensor.shape) if isinstance(dim, str)}
+        for name, tensor in spec.inputs.items()
+    }
+
+
+def torch_dim(name: str, dim: Dim) -> Any:
+    """Return torch.export's dimension of a spec's."""
+    import torch
+
+    if dim.multiple == 1:
+        return torch.export.Dim(name, min=dim.min, max=dim.max)
+    part = torch.export.Dim(f"_{name}", min=dim.min // dim.multiple, max=dim.max // dim.multiple)
+    return dim.multiple * part
+
+
 def batch_bounds(spec: ModelSpec) -> Dim:
     """Return the batches that the spec allows."""
     return spec.dims.get(BATCH, Dim())
@@ -96,10 +115,9 @@ def batch_bounds(spec: ModelSpec) -> Dim:
 
 def _dynamic_dims(spec: ModelSpec, request: BuildRequest) -> Any:
     """Return the dynamic dimensions of each input; None without any."""
-    import torch
-
     if not request.options[DYNAMIC_BATCH]:
         return None
-    bounds = batch_bounds(spec)
-    dim = torch.export.Dim(BATCH, min=bounds.min, max=bounds.max)
-    return tuple(dict.fromkeys(axes, dim) for axes in batch_axes(spec).values())
+    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
+    return tuple(
+        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
+    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
+    from pytest_infer.fuzz import Fuzz
     from pytest_infer.judges import Consistency, Latency, Parity, Reference, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
@@ -116,6 +117,19 @@ def variants(case: Case, infer: InferSession) -> Iterator[Variants]:
     ways = Variants(case, infer.artefacts, infer.hosts)
     yield ways
     ways.close()
+
+
+@pytest.fixture(scope="session")
+def fuzz(case: Case, infer: InferSession) -> Iterator[Fuzz]:
+    """The case's engine, built once for every shape of its model: ``.shapes()``, ``.sequences()``.
+
+    Also ``fuzz.judge(recipe)``, for a ``@given`` of your own.
+    """
+    from pytest_infer.fuzz import Fuzz
+
+    found = Fuzz(case, infer.artefacts, infer.hosts, infer.oracle(case), infer.config)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.seeding import BRANCH_GAIN, Fit, seed_network
-from pytest_infer.spec import TensorSpec
+from pytest_infer.spec import Dim, Profile, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 INPUTS = {"image": TensorSpec(("batch", 3, 224, 224))}
 OUTPUTS = {"logits": TensorSpec(("batch", 1000))}
+
+PROFILE = Profile(
+    {"image": TensorSpec(("batch", 3, "height", "width"))},
+    # Up to 32 pixels the last features are one pixel high, which torch.export takes for a case
+    # apart: it refuses to trace both as one graph.
+    {"batch": Dim(1, 1, 8), "height": Dim(33, 224, 320), "width": Dim(33, 224, 320)},
+)
+"""What convolutions with a mean over the image at their end take."""
 
 # A spread that makes some photograph's best class likely, as trained classifiers are.
 _LOGITS = Fit(std=5.0, ridge=0.1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.errors import RunError
 from pytest_infer.exported_program import (
     DYNAMIC_BATCH,
-    batch_axes,
+    dynamic_axes,
     trace_request,
 )
 from pytest_infer.inductor_runner import Compiled, compilation_facts, mode_options
@@ -132,7 +132,7 @@ def _called(
     with arithmetic(request.precision):  # tensors from outside of it have other guards
         inputs = examples(graph, trace_request(graph.spec, request))
         if is_dynamic:
-            _mark_batch(graph, inputs)
+            _mark_dynamic(graph, inputs)
         call(*inputs)
         facts = compilation_facts()
     found = counters["inductor"]
@@ -143,11 +143,11 @@ def _called(
     }
 
 
-def _mark_batch(graph: Graph, inputs: Sequence[Tensor]) -> None:
-    """Tell Dynamo which axes are the batch: to fix one of them is an error from then on."""
+def _mark_dynamic(graph: Graph, inputs: Sequence[Tensor]) -> None:
+    """Tell Dynamo which axes are dynamic: to fix one of them is an error from then on."""
     import torch
 
-    for value, axes in zip(inputs, batch_axes(graph.spec).values(), strict=True):
+    for value, axes in zip(inputs, dynamic_axes(graph.spec).values(), strict=True):
         for axis in axes:
             torch._dynamo.mark_dynamic(value, axis)  # noqa: SLF001 - its documented name
 

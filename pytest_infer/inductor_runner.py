@@ -112,12 +112,9 @@ class CompileRunner(TorchRunner):
     def _inputs(self, feeds: Arrays) -> list[Tensor]:
         """Refuse feeds of other shapes: neither artefact would look at each of them."""
         spec, request = self._built.graph.spec, self._built.request
-        low = high = request.shapes
-        if request.options[DYNAMIC_BATCH]:
-            bounds = batch_bounds(spec)
-            low, high = spec.input_shapes(bounds.min), spec.input_shapes(bounds.max)
+        bounds = spec.bounds() if request.options[DYNAMIC_BATCH] else {}
         for name in spec.inputs:
-            check_feed(name, feeds, tuple(low[name]), tuple(high[name]))
+            check_feed(name, feeds, *bounds.get(name, (tuple(request.shapes[name]),)))
         sizes = {
             feeds[name].shape[axis] for name, axes in batch_axes(spec).items() for axis in axes
         }
@@ -127,7 +124,8 @@ class CompileRunner(TorchRunner):
                 why=f"its inputs have batches of {', '.join(map(str, sorted(sizes)))}",
                 mend="feed the same batch to every input",
             )
-        return super()._inputs(feeds)
+        # A package reads memory as if it were laid out like the example it was compiled with.
+        return [value.contiguous() for value in super()._inputs(feeds)]
 
     def _dynamic_batch(self) -> dict[str, OptionValue]:
         """Return whether one row more in gives one row more out.

@@ -226,6 +226,20 @@ OPTIONS = (
         read_flag,
         "on a failure of parity, find the first wrong layer and pack a bundle that reproduces it",
     ),
+    Option(
+        "--infer-fuzz-examples",
+        "fuzz_examples",
+        read_calls,
+        "shapes to try per engine with -m fuzz; default: those of hypothesis's profile",
+        "N",
+    ),
+    Option(
+        "--infer-fuzz-replay",
+        "fuzz_replay",
+        read_one,
+        "try nothing but this, which a failure of -m fuzz has printed",
+        "RECIPE",
+    ),
 )
 
 

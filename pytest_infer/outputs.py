@@ -119,13 +119,13 @@ def _flaw(output: Array, precision: Precision) -> str:
     flaws = {
         "is not finite": not np.isfinite(output).all(),
         "is all zero": size == 0,
-        f"has only denormal values (the largest is {size:.3g})": size < _tiny(precision),
+        f"has only denormal values (the largest is {size:.3g})": size < tiny(precision),
         f"is constant ({float(output.flat[0]):.9g})": output.size > 1 and spread == 0,
     }
     return next((flaw for flaw, is_found in flaws.items() if is_found), "")
 
 
-def _tiny(precision: Precision) -> float:
+def tiny(precision: Precision) -> float:
     """Return the smallest normal number; the range of all but fp64 and fp16 is fp32's."""
     tiny: dict[str, Any] = {"fp64": np.finfo(np.float64).tiny, "fp16": np.finfo(np.float16).tiny}
     return float(tiny.get(precision, np.finfo(np.float32).tiny))

@@ -26,9 +26,12 @@ SESSION_FIXTURE = "infer"
 BENCHMARK_TABLE = "pytest_infer.benchmark_table"
 """The name under which the hooks are registered that pytest-benchmark's table needs."""
 
+HYPOTHESIS_PROFILES = ("dev", "ci", "deep")
+
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
+    "fuzz: of the tests that ask for the fixture fuzz, too: run it only if -m names this mark",
     "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
 )
 
@@ -51,8 +54,13 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return 0
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks, and watch the run."""
+    if config.getoption("--hypothesis-profile", None) in HYPOTHESIS_PROFILES:
+        from pytest_infer.strategies import register_profiles
+
+        register_profiles()  # before hypothesis's own plugin loads it
     for mark in MARKS:
         config.addinivalue_line("markers", mark)
     state = config.stash[STATE] = State(config)
@@ -111,12 +119,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError("\n".join(str(error) for error in state.errors))
     if not state.is_used:
         return
-    from pytest_infer.collection import is_without_case
+    from pytest_infer.collection import is_unasked, is_without_case
 
     empty = [item for item in items if is_without_case(item)]
-    if empty:
-        config.hook.pytest_deselected(items=empty)
-        items[:] = [item for item in items if item not in empty]
+    unasked = [item for item in items if item not in empty and is_unasked(item)]
+    state.coverage.unasked = len(unasked)
+    if left := empty + unasked:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.place import Place
     from pytest_infer.latency import StoredMedian
     from pytest_infer.matrix import Matrix
+    from pytest_infer.oracle import Oracle
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, Precision, Source
     from pytest_infer.verdict import Verdict
@@ -50,6 +51,7 @@ class InferSession:
     def __init__(self, config: InferConfig) -> None:
         self.config = config
         self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
+        self._oracles: dict[tuple[str, ...], Oracle] = {}
 
     def device_of(self, engine: str) -> str:
         """Return the device on which an engine's cases run, chosen where its host is."""
@@ -120,6 +122,19 @@ class InferSession:
         from pytest_infer.explainer import Explainer
 
         return Explainer(self.artefacts, self.hosts, self.cache.root)
+
+    def oracle(self, case: Case) -> Oracle:
+        """Return eager mode for every shape of a model, which cases of several engines share."""
+        from pytest_infer.oracle import Oracle
+
+        is_pruned = self.artefacts.graph_request(case).is_pruned
+        rival = self.artefacts.rival(case, case.precision)
+        key = (case.model, case.precision, rival.device, str(is_pruned))
+        if key not in self._oracles:
+            for old in list(self._oracles):  # cases come model by model
+                self._oracles.pop(old).close()
+            self._oracles[key] = Oracle(case, self.artefacts, self.hosts)
+        return self._oracles[key]
 
     @cached_property
     def timer(self) -> GpuTimer:

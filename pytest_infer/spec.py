@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
+
+from pytest_infer.errors import ModelError
 
 Precision: TypeAlias = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8")
@@ -24,6 +26,20 @@ class Dim:
     min: int = 1
     opt: int = 1
     max: int = 64
+    multiple: int = 1
+    """Every size is one of this number, the bounds and the optimum too."""
+
+    def __post_init__(self) -> None:
+        ends = (self.min, self.opt, self.max)
+        if self.multiple < 1 or any(size % self.multiple for size in ends):
+            raise _unusable(self, f"{ends} are not all multiples of {self.multiple}")
+        if not 0 <= self.min <= self.opt <= self.max:
+            raise _unusable(self, f"{ends} do not rise from 0 or more")
+
+    @property
+    def sizes(self) -> range:
+        """Return every size that it may have."""
+        return range(self.min, self.max + 1, self.multiple)
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,19 @@ class TensorSpec:
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
         return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in self.shape)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The shapes that a network takes, where the model's cases keep to one of them.
+
+    One engine is built for all of them where shapes are fuzzed, and nowhere else.
+    """
+
+    inputs: Mapping[str, TensorSpec]
+    dims: Mapping[str, Dim]
+    outputs: Mapping[str, TensorSpec] = field(default_factory=dict)
+    """Those whose shapes follow the inputs'; others stay as the model's spec has them."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +94,33 @@ class ModelSpec:
     labels: tuple[str, ...] = ()
     brings_weights: bool = False
     """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
+    profile: Profile | None = None
+    """What the network takes besides; None: the dynamic dimensions above are all."""
+
+    def widened(self) -> ModelSpec:
+        """Return the spec with every dimension dynamic that its network allows to be."""
+        if self.profile is None:
+            return self
+        return replace(
+            self,
+            inputs={**self.inputs, **self.profile.inputs},
+            outputs={**self.outputs, **self.profile.outputs},
+            dims=self.profile.dims,
+            profile=None,
+        )
 
     def input_shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
         """Return each input's shape at ``batch``, other dynamic dimensions at their optimum."""
         sizes = {name: dim.opt for name, dim in self.dims.items()} | {"batch": batch}
         return {name: spec.resolved(sizes) for name, spec in self.inputs.items()}
+
+    def bounds(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Return each input's least and greatest shape."""
+        least = {name: dim.min for name, dim in self.dims.items()}
+        most = {name: dim.max for name, dim in self.dims.items()}
+        return {
+            name: (spec.resolved(least), spec.resolved(most)) for name, spec in self.inputs.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -115,3 +166,11 @@ def settings_text(settings: Mapping[str, OptionValue]) -> str:
 
 def _setting(name: str, value: OptionValue) -> str:
     return name if value is True else f"{name}={str(value).lower()}"
+
+
+def _unusable(dim: Dim, why: str) -> ModelError:
+    return ModelError(
+        f"cannot use Dim(min={dim.min}, opt={dim.opt}, max={dim.max}, multiple={dim.multiple})",
+        why=why,
+        mend="give sizes with min <= opt <= max, each a multiple of `multiple`",
+    )

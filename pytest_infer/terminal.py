@@ -109,6 +109,8 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
     ]
+    if coverage.unasked:
+        lines.append(f"searches of shapes not asked for: {coverage.unasked}; -m fuzz runs them")
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
         for machine, size_bytes in sorted(coverage.sent_bytes.items())

@@ -8,6 +8,7 @@ from warnings import warn
 
 from pytest_infer.engine import Evidence
 from pytest_infer.errors import InferError, LoadError, RunError
+from pytest_infer.layout import CONTIGUOUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +35,13 @@ class EngineUnderTest:
         self._hosts = hosts
         self._open: tuple[Host, int] | None = None
 
-    def __call__(self, feeds: Arrays) -> dict[str, Array]:
+    def __call__(self, feeds: Arrays, *, layout: str = CONTIGUOUS) -> dict[str, Array]:
         """Return the named outputs of host arrays; raise `RunError` if the host dies or hangs.
 
-        The next call opens the engine again, in a new host.
+        The next call opens the engine again, in a new host. ``layout`` is how the arrays lie in
+        memory when the engine gets them, one of `pytest_infer.layout.LAYOUTS`.
         """
-        outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds)
+        outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds, layout=layout)
         return outputs
 
     def open(self) -> None:

@@ -23,8 +23,8 @@ infer_engine = eager,ort,torchscript
 """
 
 SUITES = Path(__file__).parents[1] / "suites"
-METAMORPHIC = SUITES / "test_metamorphic.py"
-"""Eight slow tests of each case, which tests/faults/test_metamorphic.py runs on its own."""
+OWN = {SUITES / "test_metamorphic.py", SUITES / "test_shapes.py"}
+"""Slow suites, which the tests of their names in tests/faults run on their own."""
 
 TOY = """
 from pytest_infer.engines import register
@@ -74,7 +74,7 @@ def bare_run(
     monkeypatch.setenv("COLUMNS", "200")
     for name in [name for name in environ if name.startswith("PYTEST_XDIST_")]:
         monkeypatch.delenv(name)  # what runs below is no worker of the run that tests it
-    for file in sorted(set(SUITES.glob("test_*.py")) - {METAMORPHIC}):
+    for file in sorted(set(SUITES.glob("test_*.py")) - OWN):
         (pytester.path / file.name).write_text(file.read_text())
     pytester.makeini(INI)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer import inductor_package, inductor_program
 from pytest_infer.compilers import missing_cuda_headers, missing_cxx, missing_triton
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION, refuse_cpu
-from pytest_infer.engine import GraphRequest
+from pytest_infer.engine import GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.exported_program import DYNAMIC_BATCH, exported_program, refuse_breaks
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph
     from pytest_infer.inductor_runner import Compiled
-    from pytest_infer.spec import Precision
+    from pytest_infer.spec import OptionValue, Precision
 
 
 class Compile:
@@ -43,7 +43,9 @@ class Compile:
             "auto", "what is built; auto: a package on a CPU, a program on a GPU", ARTEFACTS
         ),
         "mode": EngineOption("default", "how long Inductor searches for kernels", tuple(MODES)),
-        DYNAMIC_BATCH: EngineOption(default=False, help="compile for every batch of the spec"),
+        DYNAMIC_BATCH: EngineOption(
+            default=False, help="compile for every size in the model's bounds"
+        ),
         OPTION: CUDA_GRAPH,
     }
     precisions: Mapping[str, tuple[Precision, ...]] = {
@@ -54,6 +56,14 @@ class Compile:
     def missing(self, device: str) -> Missing | None:
         """Return why torch cannot run or compile here what is built by default."""
         return missing_torch(device) or _missing_tools(device, default_artefact(device))
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings with dynamic dimensions."""
+        if options["cuda_graph"]:
+            return Missing("a CUDA graph has one shape", f"leave {self.name}.cuda_graph out")
+        return {**options, DYNAMIC_BATCH: True}
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module: exporting runs the model's code."""

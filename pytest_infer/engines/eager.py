@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
     from pytest_infer.engine_option import EngineOption
-    from pytest_infer.spec import Precision
+    from pytest_infer.spec import OptionValue, Precision
 
 
 class Eager:
@@ -34,6 +34,12 @@ class Eager:
     def missing(self, device: str) -> Missing | None:
         """Return why torch cannot run here."""
         return missing_torch(device)
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings as they are: a module takes what its code does."""
+        return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module: eager mode is the model's code."""

@@ -84,6 +84,12 @@ class OpenVino:
             "run on a CPU that has one, or leave out --infer-precision=bf16",
         )
 
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings with dynamic dimensions."""
+        return {**options, "dynamic_batch": True}
+
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file with the model's dynamic dimensions; for int8 a quantized one."""
         return GraphRequest("onnx", precision="int8" if request.precision == "int8" else "fp32")
@@ -124,15 +130,17 @@ class OpenVino:
                 why=f"{type(error).__name__}: {error}",
                 mend="remove the folder, and it is built again",
             ) from error
-        yield OpenVinoRunner(compiled, built.request)
+        yield OpenVinoRunner(compiled, built)
 
 
 class OpenVinoRunner:
     """A compiled model, called with named arrays."""
 
-    def __init__(self, compiled: Any, request: BuildRequest) -> None:
+    def __init__(self, compiled: Any, built: BuiltEngine) -> None:
+        request = built.request
         self._compiled = compiled
         self._shapes = request.shapes
+        self._bounds = built.graph.spec.bounds() if request.options["dynamic_batch"] else {}
         self._chooses_threads = request.options["threads"] == 0
         self._outputs = [output.get_any_name() for output in compiled.outputs]
 
@@ -183,7 +191,7 @@ class OpenVinoRunner:
         request = self._compiled.create_infer_request()
         for value in self._compiled.inputs:
             name = value.get_any_name()
-            check_feed(name, feeds, tuple(self._shapes[name]))
+            check_feed(name, feeds, *self._bounds.get(name, (tuple(self._shapes[name]),)))
             feed = feeds[name]
             tensor = openvino.Tensor(value.get_element_type(), list(feed.shape))
             np.copyto(tensor.data, feed, casting="same_kind")

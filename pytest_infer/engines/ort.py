@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.engine import Array, Arrays, BuildRequest, BuiltEngine, Engine, Graph, Runner
     from pytest_infer.node_precisions import NodePrecisions
-    from pytest_infer.spec import Precision
+    from pytest_infer.spec import OptionValue, Precision
 
 FILE = "optimized.onnx"
 
@@ -82,6 +82,16 @@ class OnnxRuntime:
             extra = "gpu" if device.startswith("cuda") else "cpu"
             return Missing("onnxruntime is not installed", f"pip install 'pytest-infer[{extra}]'")
         return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings as they are: an exported graph keeps its dynamic dimensions."""
+        if options["provider"] == "tensorrt":
+            return Missing("its TensorRT provider builds for one shape", "leave ort.provider out")
+        if options["cuda_graph"]:
+            return Missing("a CUDA graph has one shape", f"leave {self.name}.cuda_graph out")
+        return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file in the precision; TensorRT's provider wants fixed shapes."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION, refuse_cpu
-from pytest_infer.engine import GraphRequest
+from pytest_infer.engine import GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.torch_runner import TorchRunner, arithmetic, examples, missing_torch, torch_dtype
 from pytest_infer.weights import module_from_graph
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph
     from pytest_infer.engine_option import EngineOption
-    from pytest_infer.spec import Precision
+    from pytest_infer.spec import OptionValue, Precision
 
 FILE = "module.pt"
 
@@ -37,6 +37,14 @@ class TorchScript:
     def missing(self, device: str) -> Missing | None:
         """Return why torch cannot run here."""
         return missing_torch(device)
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings as they are: a traced module computes the sizes of what it is fed."""
+        if options["cuda_graph"]:
+            return Missing("a CUDA graph has one shape", f"leave {self.name}.cuda_graph out")
+        return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module: tracing runs the model's code."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph
-    from pytest_infer.spec import ModelSpec, Precision
+    from pytest_infer.spec import ModelSpec, OptionValue, Precision
 
 PLAN = "engine.plan"
 FLAGS_FILE = "flags.json"
@@ -108,6 +108,12 @@ class TensorRt:
         """Return why the installed version cannot build ``precision``."""
         del device
         return lacking(precision, installed_version())
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings with an optimisation profile over the model's bounds."""
+        return {**options, "dynamic_batch": True}
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file at an opset that the installed TensorRT reads right.

@@ -15,7 +15,9 @@ from pytest_infer import engines, fingerprint
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
+from pytest_infer.feed_shape import check_feeds
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.layout import CONTIGUOUS, arranged
 from pytest_infer.measurement import ENGINE
 from pytest_infer.measuring import measure
 from pytest_infer.resources import BUILD_S, resources_of
@@ -109,9 +111,10 @@ class EngineOperations:
         self._opened[number] = _Opened(runner, engine, perf_counter() - began, stack.close)
         return number
 
-    def infer(self, runner: int, feeds: Arrays) -> dict[str, Array]:
-        """Return the named outputs."""
-        return self._opened[runner].runner.infer(feeds)
+    def infer(self, runner: int, feeds: Arrays, layout: str = CONTIGUOUS) -> dict[str, Array]:
+        """Return the named outputs; feeds are arranged here, since strides do not travel."""
+        opened = self._checked(runner, feeds)
+        return opened.runner.infer(arranged(feeds, layout))
 
     def evidence(self, runner: int) -> Evidence:
         """Return what really ran."""
@@ -119,7 +122,7 @@ class EngineOperations:
 
     def bind(self, runner: int, feeds: Arrays) -> None:
         """Make feeds resident on the device, for `time`."""
-        opened = self._opened[runner]
+        opened = self._checked(runner, feeds)
         opened.call = opened.runner.bind(feeds)
 
     def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
@@ -166,3 +169,12 @@ class EngineOperations:
     def close(self, runner: int) -> None:
         """Close a runner and free its memory."""
         self._opened.pop(runner).close()
+
+    def _checked(self, runner: int, feeds: Arrays) -> _Opened:
+        """Return an opened engine; raise `RunError` for feeds that it cannot have been built for.
+
+        What a library makes of such feeds is its own affair: an error, a crash or garbage.
+        """
+        opened = self._opened[runner]
+        check_feeds(opened.built.graph.spec, opened.built.request, feeds)
+        return opened

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
 from pytest_infer.source import source_of
-from pytest_infer.spec import Dim, ModelSpec, Task, TensorSpec
+from pytest_infer.spec import Dim, ModelSpec, Profile, Task, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,7 @@ def model(
     outputs: Mapping[str, TensorSpec],
     task: Task = "tensor",
     dims: Mapping[str, Dim] | None = None,
+    profile: Profile | None = None,
     preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None,
     postprocess: Callable[[Arrays], list[Arrays]] | None = None,
     labels: Callable[[], Sequence[str]] | None = None,
@@ -60,7 +61,8 @@ def model(
 
     A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
     brings weights of its own. ``outputs`` are in the order in which the module returns them. A
-    model that is not listed is no part of the matrix, and no option or mark can name it.
+    ``profile`` names the dimensions that are dynamic where shapes are fuzzed. A model that is not
+    listed is no part of the matrix, and no option or mark can name it.
     """
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
@@ -72,6 +74,7 @@ def model(
             source=source_of(create),
             dims=dims or {"batch": Dim()},
             brings_weights="pretrained" not in signature(create).parameters,
+            profile=profile,
         )
         _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
         return create

@@ -9,7 +9,7 @@ import numpy as np
 from pytest_infer import coco
 from pytest_infer.models import model
 from pytest_infer.seeding import BRANCH_GAIN, Fit, coarse, seed_network
-from pytest_infer.spec import Dim, TensorSpec
+from pytest_infer.spec import Dim, Profile, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,16 @@ def _set_no_object(module: nn.Module, logits: npt.NDArray[Any]) -> None:
     bias[-1] = float(coarse(float(bias[-1]) + shift))
 
 
+_PROFILE = Profile(
+    {"pixel_values": TensorSpec(("batch", 3, "height", "width"))},
+    {
+        "batch": Dim(1, 1, 4),
+        "height": Dim(64, coco.HEIGHT, 1333),  # the longest side that its processor gives
+        "width": Dim(64, coco.WIDTH, 1333),
+    },
+)
+
+
 @model(
     task="detection",
     inputs={"pixel_values": TensorSpec(("batch", 3, coco.HEIGHT, coco.WIDTH))},
@@ -71,6 +81,7 @@ def _set_no_object(module: nn.Module, logits: npt.NDArray[Any]) -> None:
         "pred_boxes": TensorSpec(("batch", 100, 4)),
     },
     dims={"batch": Dim(max=16)},
+    profile=_PROFILE,
     preprocess=coco.preprocess,
     postprocess=coco.postprocess,
     labels=coco.labels,

@@ -27,6 +27,7 @@ def _branch_ends(network: nn.Module) -> Iterable[str]:
     task="classification",
     inputs=imagenet.INPUTS,
     outputs=imagenet.OUTPUTS,
+    profile=imagenet.PROFILE,
     preprocess=partial(imagenet.preprocess, "efficientnet_b0"),
     postprocess=imagenet.postprocess,
     labels=partial(imagenet.labels, "efficientnet_b0"),

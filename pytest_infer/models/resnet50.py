@@ -22,6 +22,7 @@ def _branch_ends(network: nn.Module) -> Iterable[str]:
     task="classification",
     inputs=imagenet.INPUTS,
     outputs=imagenet.OUTPUTS,
+    profile=imagenet.PROFILE,
     preprocess=partial(imagenet.preprocess, "resnet50"),
     postprocess=imagenet.postprocess,
     labels=partial(imagenet.labels, "resnet50"),

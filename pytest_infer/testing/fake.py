@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,13 +11,13 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_infer import engines
-from pytest_infer.engine import LimitsPrecisions
-from pytest_infer.spec import Precision
-from pytest_infer.testing.faults import OutputFault, ProcessFault
+from pytest_infer.engine import LimitsPrecisions, Missing, TakesShapes
+from pytest_infer.spec import OptionValue, Precision
+from pytest_infer.testing.faults import FeedFault, OutputFault, ProcessFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_infer.engine import (
         Array,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
         Evidence,
         Graph,
         GraphRequest,
-        Missing,
         Runner,
     )
     from pytest_infer.engine_option import EngineOption
@@ -44,6 +43,12 @@ class FakeEngine:
     inner: str = "eager"
     outputs: OutputFault | None = None
     """Changes what the inner engine returns."""
+    feeds: FeedFault | None = None
+    """Changes what the inner engine is fed."""
+    shapes: ShapeFault | None = None
+    """Changes what it returns, by what it was fed."""
+    memory: Callable[[], ShapeFault] | None = None
+    """Makes such a fault for each runner, which may remember its calls."""
     graph: GraphFault | None = None
     """Edits the ONNX graph that the inner engine is built from."""
     process: ProcessFault | None = None
@@ -88,6 +93,15 @@ class FakeEngine:
         """Return why the inner engine cannot run ``precision``."""
         inner = self._inner
         return inner.lack(precision, device) if isinstance(inner, LimitsPrecisions) else None
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the inner engine's settings for every shape."""
+        inner = self._inner
+        if isinstance(inner, TakesShapes):
+            return inner.profile_options(options)
+        return Missing(f"{self.inner} builds for one shape", "choose another inner engine")
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return what the inner engine takes for what really runs."""
@@ -136,11 +150,15 @@ class _FakeRunner:
     def __init__(self, fake: FakeEngine, inner: Runner) -> None:
         self._fake = fake
         self._inner = inner
+        self._memory = fake.memory() if fake.memory else None
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
-        outputs = self._inner.infer(feeds)
-        return self._fake.outputs(outputs) if self._fake.outputs else outputs
+        outputs = self._inner.infer(self._fake.feeds(feeds) if self._fake.feeds else feeds)
+        outputs = self._fake.outputs(outputs) if self._fake.outputs else outputs
+        for fault in (self._fake.shapes, self._memory):
+            outputs = fault(feeds, outputs) if fault else outputs
+        return outputs
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         call = self._inner.bind(feeds)

@@ -11,9 +11,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pytest_infer.engine import Array
+from pytest_infer.engine import Array, Arrays
 
 OutputFault: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
+FeedFault: TypeAlias = Callable[[Arrays], Arrays]
+ShapeFault: TypeAlias = Callable[[Arrays, dict[str, Array]], dict[str, Array]]
 ProcessFault: TypeAlias = Callable[[], object]
 
 
@@ -204,6 +206,95 @@ def race(path: str, wait_s: float = 1.0) -> OutputFault:
         return outputs if is_alone else {name: 0 * values for name, values in outputs.items()}
 
     return raced
+
+
+def where(condition: Callable[[Arrays], bool], fault: OutputFault) -> ShapeFault:
+    """Plant a fault for the feeds of which ``condition`` is true."""
+
+    def edited(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+        return fault(outputs) if condition(feeds) else outputs
+
+    return edited
+
+
+def size(axis: int, is_bad: Callable[[int], bool]) -> Callable[[Arrays], bool]:
+    """Return the condition that the first input's size along an axis is bad."""
+    return lambda feeds: is_bad(next(iter(feeds.values())).shape[axis])
+
+
+def kept(is_smaller: Callable[[tuple[int, ...], tuple[int, ...]], bool]) -> ShapeFault:
+    """Return the first row of the call before if it ``is_smaller`` than this one: a late copy."""
+    before: list[tuple[tuple[int, ...], dict[str, Array]]] = []
+
+    def late(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+        shape = next(iter(feeds.values())).shape
+        last = before[-1] if before else (shape, outputs)
+        before[:] = [(shape, outputs)]
+        if not is_smaller(last[0], shape):
+            return outputs
+        return {name: _put(values, 0, last[1][name][0]) for name, values in outputs.items()}
+
+    return late
+
+
+def shared_buffer() -> Callable[[], ShapeFault]:
+    """Return what makes, for each runner, the fault of one output buffer that all of them share.
+
+    After a call of another runner, the first row is that one's still.
+    """
+    latest: list[tuple[object, dict[str, Array]]] = []
+
+    def make() -> ShapeFault:
+        runner = object()
+
+        def mixed(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+            del feeds
+            last, before = latest[-1] if latest else (runner, outputs)
+            latest[:] = [(runner, outputs)]
+            if last is runner:
+                return outputs
+            return {name: _put(values, 0, before[name][0]) for name, values in outputs.items()}
+
+        return mixed
+
+    return make
+
+
+def ignore_strides(feeds: Arrays) -> Arrays:
+    """Read each feed's memory from its first element on, as if it were contiguous."""
+    return {name: _from_memory(feed) for name, feed in feeds.items()}
+
+
+def _from_memory(feed: Array) -> Array:
+    owner = feed
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    # what lies beyond the owner's memory is not read, but repeated
+    return np.resize(owner.ravel(order="K"), feed.shape).astype(feed.dtype)
+
+
+def saturate(limit: float) -> FeedFault:
+    """Overflow in the first layer: what is larger than ``limit`` becomes infinite."""
+
+    def overflowed(feeds: Arrays) -> Arrays:
+        return {
+            name: np.where(np.abs(feed) > limit, np.copysign(np.inf, feed), feed).astype(feed.dtype)
+            for name, feed in feeds.items()
+        }
+
+    return overflowed
+
+
+def flush(limit: float) -> FeedFault:
+    """Take what is smaller than ``limit`` for zero, as a kernel without denormals does."""
+
+    def flushed(feeds: Arrays) -> Arrays:
+        return {
+            name: np.where(np.abs(feed) < limit, 0, feed).astype(feed.dtype)
+            for name, feed in feeds.items()
+        }
+
+    return flushed
 
 
 def segfault() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from pytest_infer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -116,6 +118,61 @@ def cast(operator: str, index: int, kind: str) -> GraphFault:
         )
         up = helper.make_node("Cast", ["low"], ["out"], f"{node.name}.up", to=TensorProto.FLOAT)
         return _insert(model, node, [down, up])
+
+    return plant
+
+
+def same_padding(operator: str, index: int) -> GraphFault:
+    """Let a node pad as TensorFlow does: another side where strides do not fit the size."""
+
+    def plant(model: Model) -> str:
+        from onnx import helper
+
+        node = _node(model, operator, index)
+        others = [each for each in node.attribute if each.name not in {"pads", "auto_pad"}]
+        del node.attribute[:]
+        node.attribute.extend([*others, helper.make_attribute("auto_pad", "SAME_UPPER")])
+        return str(node.output[0])
+
+    return plant
+
+
+def scale_sizes(
+    operator: str, index: int, axis: int, *, factor: float, above: int = 0, odd_of: int = 0
+) -> GraphFault:
+    """Multiply what a node puts out by ``factor`` where its size along ``axis`` is wrong.
+
+    It is wrong ``above`` a number, or where it is no multiple of ``odd_of``.
+    """
+
+    def plant(model: Model) -> str:
+        from onnx import TensorProto, helper, numpy_helper
+
+        node = _node(model, operator, index)
+        name = str(node.output[0])
+        constants = {
+            "axis": np.array(axis, np.int64),
+            "number": np.array(odd_of or above, np.int64),
+            "more": np.array(factor - 1, np.float32),
+            "none": np.array(0, np.int64),
+            "one": np.array(1, np.float32),
+        }
+        for each, value in constants.items():
+            model.graph.initializer.append(numpy_helper.from_array(value, f"{name}.{each}"))
+        wrong = [
+            helper.make_node("Mod", ["size", "number"], ["rest"]),
+            helper.make_node("Greater", ["rest", "none"], ["wrong"]),
+        ]
+        chain = [
+            helper.make_node("Shape", ["in"], ["shape"]),
+            helper.make_node("Gather", ["shape", "axis"], ["size"]),
+            *(wrong if odd_of else [helper.make_node("Greater", ["size", "number"], ["wrong"])]),
+            helper.make_node("Cast", ["wrong"], ["share"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["share", "more"], ["add"]),
+            helper.make_node("Add", ["add", "one"], ["factor"]),
+            helper.make_node("Mul", ["in", "factor"], ["out"]),
+        ]
+        return _insert(model, node, chain)
 
     return plant
 

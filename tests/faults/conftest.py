@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUITES = Path(__file__).parents[2] / "suites"
-METAMORPHIC = SUITES / "test_metamorphic.py"
-"""It has tests of its own, in test_metamorphic.py."""
+OWN = {SUITES / "test_metamorphic.py", SUITES / "test_shapes.py"}
+"""They have tests of their own, in files of their names here."""
 INI = """
 [pytest]
 addopts = --import-mode=importlib
@@ -64,7 +64,7 @@ def toy_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, toy: str) -> 
 
     def call(*options: str, conftest: str = "", environment: dict[str, str] | None = None) -> Run:
         folder = tmp_path_factory.mktemp("run")
-        for file in sorted(set(SUITES.glob("test_*.py")) - {METAMORPHIC}):
+        for file in sorted(set(SUITES.glob("test_*.py")) - OWN):
             (folder / file.name).write_text(file.read_text())
         (folder / "conftest.py").write_text((toy if "def toy" not in conftest else "") + conftest)
         (folder / "pytest.ini").write_text(INI)

@@ -359,3 +359,29 @@ def test_feeds_of_different_batches():
         "cannot feed toy\n  why:  its inputs have batches of 1, 3\n"
         "  mend: feed the same batch to every input"
     )
+
+
+def test_feeds_of_another_layout():
+    """A package looks at no strides: it gets every feed as it was compiled for."""
+    seen = []
+    runner = _runner(lambda image: [seen.append(image.is_contiguous()) or 2 * image])
+    runner.infer({"image": np.asfortranarray(np.ones((3, 2), np.float32))})
+    assert seen == [True]
+
+
+def test_every_dynamic_dimension_is_free(build, monkeypatch):
+    """Each has the bounds of its own; one of multiples is so many times another."""
+    tensor = TensorSpec(("batch", 2, "height"))
+    dims = {"batch": Dim(1, 3, 8), "height": Dim(8, 16, 32, multiple=8)}
+    spec = replace(GRAPH.spec, inputs={"image": tensor}, dims=dims)
+    asked = {}
+
+    def export(_, inputs, *, dynamic_shapes, strict):
+        asked.update(shape=tuple(inputs[0].shape), dims=dynamic_shapes[0], strict=strict)
+
+    monkeypatch.setattr(torch.export, "export", export)
+    monkeypatch.setattr(torch._inductor, "aoti_compile_and_package", lambda *_, **__: None)
+    build(graph=replace(GRAPH, spec=spec), dynamic_batch=True)
+    assert asked["shape"] == (2, 2, 16)
+    found = {axis: (dim.min, dim.max) for axis, dim in asked["dims"].items()}
+    assert found == {0: (1, 8), 2: (8, 32)}

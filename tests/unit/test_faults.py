@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pytest_infer.layout import arranged
 from pytest_infer.parity import judge_outputs, noise_floor
 from pytest_infer.testing import faults
 from pytest_infer.top_k import judge_top_k
@@ -83,3 +84,50 @@ def test_faults_with_a_memory():
     assert short(first)["a"].tolist() == [[1, 1]]
     assert short(second)["a"].tolist() == [[2, 2], [0, 0]]
     assert short(second)["a"].tolist() == [[2, 2], [2, 2]]
+
+
+def fed(*shape):
+    """Return feeds of a shape."""
+    return {"image": np.ones(shape, np.float32)}
+
+
+def test_fault_of_some_shapes():
+    """Only the feeds of which the condition is true get wrong outputs."""
+    fault = faults.where(faults.size(2, lambda height: height % 2), faults.scale(2))
+    outputs = engine()
+    assert fault(fed(1, 3, 4), outputs) is outputs
+    assert (fault(fed(1, 3, 5), outputs)["logits"] == 2 * outputs["logits"]).all()
+
+
+def test_late_copy():
+    """The first row is the call's before, if that was smaller."""
+    fault = faults.kept(lambda before, now: before < now)
+    first, second = ({"y": np.full((2, 2), value)} for value in (1, 2))
+    assert fault(fed(1, 2), first)["y"].tolist() == [[1, 1], [1, 1]]
+    assert fault(fed(1, 3), second)["y"].tolist() == [[1, 1], [2, 2]]
+    assert fault(fed(1, 2), first)["y"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_buffer_of_two_runners():
+    """After the other runner's call the first row is that one's."""
+    make = faults.shared_buffer()
+    left, right = make(), make()
+    first, second = ({"y": np.full((2, 2), value)} for value in (1, 2))
+    assert left({}, first)["y"].tolist() == [[1, 1], [1, 1]]
+    assert left({}, second)["y"].tolist() == [[2, 2], [2, 2]]
+    assert right({}, first)["y"].tolist() == [[2, 2], [1, 1]]
+
+
+def test_strides_ignored():
+    """A contiguous feed is read right, any other from its memory's start."""
+    feed = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
+    for layout, is_right in (("contiguous", True), ("channels_last", False), ("offset", False)):
+        found = faults.ignore_strides(arranged({"x": feed}, layout))["x"]
+        assert np.array_equal(found, feed) == is_right
+
+
+def test_limits():
+    """What is too large becomes infinite with its sign, what is too small zero."""
+    feeds = {"x": np.array([-1e6, -1, 1e-6, 1e6], np.float32)}
+    assert faults.saturate(65504)(feeds)["x"][[0, 3]].tolist() == [-np.inf, np.inf]
+    assert faults.flush(1e-3)(feeds)["x"].tolist() == [-1e6, -1, 0, 1e6]

@@ -151,19 +151,28 @@ def test_bound_feeds_are_apart_from_others(build):
     ],
 )
 def test_wrong_feed(build, feeds, has):
-    """A missing feed and another shape are refused by name, by a static and a dynamic engine."""
+    """A missing feed and a shape that the engine is not for are refused by name."""
     for is_dynamic in (False, True):
+        takes = "shape (8, 3, 56, 56)"
+        if is_dynamic:
+            takes = "shapes from (1, 3, 56, 56) to (64, 3, 56, 56)"
+            feeds = {name: np.zeros((65, 3, 56, 56), np.float32) for name in feeds}
+            has = has.replace("(1,", "(65,")
         with adapter.ENGINE.open(build(dynamic_batch=is_dynamic)) as runner:
             for use in (runner.infer, runner.bind):
                 with pytest.raises(RunError) as caught:
                     use(feeds)
                 assert str(caught.value) == (
-                    "cannot feed image\n"
-                    "  why:  the engine was built for shape (8, 3, 56, 56), and the feed has "
-                    f"{has}\n"
-                    "  mend: feed image in shape (8, 3, 56, 56), or build the engine for another "
+                    f"cannot feed image\n  why:  the engine was built for {takes}, and the feed "
+                    f"has {has}\n  mend: feed image in {takes}, or build the engine for another "
                     "batch"
                 )
+
+
+def test_dynamic_engine_takes_other_batches(build):
+    """An engine that keeps its dynamic dimensions takes every batch of the model's bounds."""
+    with adapter.ENGINE.open(build(dynamic_batch=True)) as runner:
+        assert runner.infer({"image": FEEDS["image"][:1]})["scores"].shape == (1, 16)
 
 
 def test_unreadable_graph(build, tmp_path):

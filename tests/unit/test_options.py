@@ -64,6 +64,8 @@ def test_names_of_ini_twins():
         "--infer-report": "infer_report",
         "--infer-strict": "infer_strict",
         "--infer-localize": "infer_localize",
+        "--infer-fuzz-examples": "infer_fuzz_examples",
+        "--infer-fuzz-replay": "infer_fuzz_replay",
     }
 
 
@@ -91,6 +93,8 @@ def test_frozen():
         ("--infer-calls", ["1", "100"], 100),
         ("--infer-warmup", ["0"], 0),
         ("--infer-timeout", ["0.5"], 0.5),
+        ("--infer-fuzz-examples", ["20", "200"], 200),
+        ("--infer-fuzz-replay", ["batch=1,seed=0"], "batch=1,seed=0"),
         ("--infer-strict", [], True),
         ("--update-baselines", [], True),
         ("--gpu-baseline", ["gtx1070"], "gtx1070"),

@@ -1,11 +1,12 @@
 """Models' signatures and cases."""
 
 import json
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from pytest_infer.spec import Case, Dim, ModelSpec, Source, TensorSpec, case_from_dict
+from pytest_infer.errors import ModelError
+from pytest_infer.spec import Case, Dim, ModelSpec, Profile, Source, TensorSpec, case_from_dict
 
 DETECTOR = ModelSpec(
     name="detector",
@@ -51,3 +52,45 @@ def test_source_reads_as_its_place():
     """A source is told as its file, or else as its module."""
     assert str(Source(file="/a/conftest.py")) == "/a/conftest.py"
     assert str(Source(module="a.b")) == "a.b"
+
+
+def test_bounds():
+    """Each input's least and greatest shape; what is fixed is the same in both."""
+    assert DETECTOR.bounds() == {
+        "image": ((1, 3, 64, 64), (64, 3, 800, 800)),
+        "mask": ((1, 64, 64), (64, 800, 800)),
+    }
+
+
+def test_widened():
+    """A profile replaces inputs and dimensions, and the outputs that it names; nothing else."""
+    dims = {"batch": Dim(1, 1, 4), "height": Dim(8, 16, 32, multiple=8)}
+    profile = Profile({"image": TensorSpec(("batch", 3, "height", 640))}, dims)
+    spec = replace(DETECTOR, profile=profile)
+    wide = spec.widened()
+    assert wide.inputs == {**DETECTOR.inputs, **profile.inputs}
+    assert (wide.outputs, wide.dims, wide.profile) == (DETECTOR.outputs, dims, None)
+    assert spec.input_shapes(1) == DETECTOR.input_shapes(1)
+    assert DETECTOR.widened() is DETECTOR
+    assert list(dims["height"].sizes) == [8, 16, 24, 32]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        ((4, 2, 8), "(4, 2, 8) do not rise from 0 or more"),
+        ((-1, 2, 8), "(-1, 2, 8) do not rise from 0 or more"),
+        ((8, 12, 16, 8), "(8, 12, 16) are not all multiples of 8"),
+        ((8, 8, 8, 0), "(8, 8, 8) are not all multiples of 0"),
+    ],
+)
+def test_dim_that_cannot_be(sizes, why):
+    """Bounds that no size keeps are refused where they are written."""
+    least, opt, most, multiple = (*sizes, 1)[:4]
+    with pytest.raises(ModelError) as caught:
+        Dim(*sizes)
+    assert str(caught.value) == (
+        f"cannot use Dim(min={least}, opt={opt}, max={most}, multiple={multiple})\n"
+        f"  why:  {why}\n"
+        "  mend: give sizes with min <= opt <= max, each a multiple of `multiple`"
+    )

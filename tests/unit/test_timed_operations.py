@@ -1,14 +1,17 @@
 """What a host measures of an opened engine, on a clock and copies that are not real."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.hosts import engine_operations
 from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
+from pytest_infer.spec import ModelSpec, Source, TensorSpec
 
 FEEDS = {"x": np.ones(3, np.float32)}
+SPEC = ModelSpec(
+    "toy", "tensor", {"x": TensorSpec((3,))}, {"y": TensorSpec((3,))}, Source(module="toy")
+)
 
 
 class Runner:
@@ -51,7 +54,8 @@ def opened(monkeypatch):
 
     def call(device):
         operations, runner = EngineOperations(), Runner()
-        built = SimpleNamespace(request=SimpleNamespace(device=device))
+        request = BuildRequest("fp32", device, SPEC.input_shapes(1))
+        built = BuiltEngine("toy", Graph(SPEC, "", "digest", GraphRequest("module")), request, "")
         operations._opened[1] = _Opened(runner, built, 0.0, int)
         operations.bind(1, FEEDS)
         return operations, runner

@@ -1,0 +1,205 @@
+"""Eager mode on whatever feeds a recipe makes, and what it says of an engine's outputs for them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from pytest_infer.matching import in_order
+from pytest_infer.metrics import metrics
+from pytest_infer.outputs import malformed, tiny, vacuous
+from pytest_infer.parity import judge_outputs
+from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF, derived_bound
+from pytest_infer.under_test import under_test
+from pytest_infer.verdict import Verdict, failed
+
+if TYPE_CHECKING:
+    from pytest_infer.artefacts import Artefacts
+    from pytest_infer.engine import Array, Arrays
+    from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.recipe import Recipe
+    from pytest_infer.spec import Case, ModelSpec, Precision
+    from pytest_infer.tolerance import Tolerance
+
+Worth: TypeAlias = Literal["judged", "vacuous", "undefined"]
+"""What a comparison proves: something; nothing, since the reference is all zero or alike; nothing,
+since eager itself overflows or is as wrong at this precision as no engine may be."""
+
+KEPT = 1000
+"""References to keep, the latest ones: other engines are often fed the same."""
+
+
+JITTERS = 8
+"""Runs of eager with feeds wrong in their last bit, before an engine's error counts as one."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A verdict, and what the comparison proves."""
+
+    verdict: Verdict
+    worth: Worth
+
+
+class Oracle:
+    """Eager mode's outputs in fp64 and at a case's precision, for any recipe of its model."""
+
+    def __init__(self, case: Case, artefacts: Artefacts, hosts: HostPool) -> None:
+        self._case = case
+        self._artefacts = artefacts
+        self._stack = ExitStack()
+        self._engines = {
+            precision: self._stack.enter_context(
+                under_test(
+                    artefacts.rival(case, precision),
+                    artefacts.profiled_eager(case, precision),
+                    hosts,
+                )
+            )
+            for precision in dict.fromkeys(_precisions(case))
+        }
+        self._kept: OrderedDict[Recipe, tuple[Arrays, Arrays]] = OrderedDict()
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the model's spec with every dimension dynamic that its network allows to be."""
+        return self._engines["fp64"].built.graph.spec
+
+    def feeds(self, recipe: Recipe, photographs: Arrays) -> Arrays:
+        """Return what a recipe makes."""
+        return recipe.feeds(self.spec, photographs)
+
+    def judge(
+        self,
+        recipe: Recipe,
+        feeds: Arrays,
+        outputs: Arrays,
+        *,
+        tolerance: Tolerance | None = None,
+        subject: str = "engine",
+    ) -> Opinion:
+        """Judge an engine's outputs for ``feeds``, which ``recipe`` has made.
+
+        Names, shapes and dtypes are judged whatever the values are. A row with a NaN or infinity
+        of ours is not: what comes of it is defined for no engine.
+        """
+        precision = self._case.precision
+        truth, eager = (_rows(each, recipe.clean_rows) for each in self._reference(recipe, feeds))
+        actual = _rows(outputs, recipe.clean_rows)
+        worth = _worth(truth, eager, precision)
+        if worth != "judged":
+            fault = malformed(actual, truth, subject)
+            if worth == "vacuous":
+                fault = fault or _far(actual, truth, eager, precision, subject)
+            message = f"{subject}: {recipe} proves little"
+            return Opinion(fault or Verdict("parity", "pass", worth, message), worth)
+        if self.spec.task == "detection":
+            actual = in_order(actual, truth)
+
+        def verdict_over(noisy: Arrays) -> Verdict:
+            return judge_outputs(
+                actual, truth, noisy, precision=precision, tolerance=tolerance, subject=subject
+            )
+
+        verdict = verdict_over(eager)
+        if verdict.code == "diverged":
+            verdict = verdict_over(self._noisiest(recipe, feeds, truth))
+        return Opinion(verdict, worth)
+
+    def close(self) -> None:
+        """Free both engines."""
+        self._stack.close()
+
+    def _noisiest(self, recipe: Recipe, feeds: Arrays, truth: Arrays) -> Arrays:
+        """Return eager's worst outputs for feeds that are wrong in their last bit.
+
+        On one input the error of a single run may be small by luck, most of all where values
+        saturate. What rounding alone can do is the largest error over several roundings.
+        """
+        case, random = self._case, np.random.default_rng(0)
+        runs = [feeds, *(_jittered(feeds, case.precision, random) for _ in range(JITTERS))]
+        outputs = [_rows(self._engines[case.precision](each), recipe.clean_rows) for each in runs]
+        return max(outputs, key=lambda each: _error(each, truth))
+
+    def _reference(self, recipe: Recipe, feeds: Arrays) -> tuple[Arrays, Arrays]:
+        if recipe not in self._kept:
+            truth, eager = (self._engines[name](feeds) for name in _precisions(self._case))
+            self._kept[recipe] = truth, eager
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[recipe]
+
+
+def _jittered(feeds: Arrays, precision: Precision, random: np.random.Generator) -> Arrays:
+    """Return feeds whose fractions are up to a unit roundoff larger or smaller."""
+    size = UNIT_ROUNDOFF[precision]
+    return {
+        name: (feed * (1 + size * random.uniform(-1, 1, feed.shape))).astype(feed.dtype)
+        if feed.dtype.kind == "f"
+        else feed
+        for name, feed in feeds.items()
+    }
+
+
+def _error(outputs: Arrays, truth: Arrays) -> float:
+    """Return the largest relative L2 of the fractions; not finite ones count for nothing."""
+    errors = [
+        metrics()["relative_l2"](outputs[name], expected)
+        for name, expected in truth.items()
+        if expected.dtype.kind == "f" and np.isfinite(outputs[name]).all()
+    ]
+    return max(errors, default=0.0)
+
+
+def _precisions(case: Case) -> tuple[Precision, Precision]:
+    return "fp64", case.precision
+
+
+def _rows(arrays: Arrays, rows: slice) -> dict[str, Array]:
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def _far(
+    actual: Arrays, truth: Arrays, eager: Arrays, precision: Precision, subject: str
+) -> Verdict | None:
+    """Return the verdict on outputs that are far from a reference that is zero or constant.
+
+    Beside the derived tolerance it allows the precision's smallest normal number.
+    """
+    largest = metrics()["max_abs"]
+    for name, expected in truth.items():
+        if not expected.size or not np.isfinite(expected).all():
+            continue
+        allowed, found = 0.0, largest(actual[name], expected)
+        if expected.dtype.kind == "f":
+            size = float(np.max(np.abs(expected)))
+            noise = largest(eager[name], expected) / size if size else 0.0
+            allowed = derived_bound(noise, precision) * size + tiny(precision)
+        if not found <= allowed:
+            return failed(
+                "parity",
+                "diverged",
+                what=f"{subject}: {name!r} diverged from eager fp64",
+                why=f"{name!r} max_abs {found:.6g} > {allowed:.6g}, of a reference that is zero, "
+                "denormal or constant",
+                mend="look for memory that is not written, and for what makes NaN of zeros",
+            )
+    return None
+
+
+def _worth(truth: Arrays, eager: Arrays, precision: Precision) -> Worth:
+    """Return what a comparison with ``truth`` proves."""
+    if vacuous(truth, precision, ""):
+        return "vacuous"
+    for name, expected in truth.items():
+        if expected.dtype.kind != "f" or precision == "fp64":
+            continue
+        noise = metrics()["relative_l2"](eager[name], expected)
+        # not a number, too: eager has overflowed
+        if not derived_bound(noise, precision) < CEILING[precision]:
+            return "undefined"
+    return "judged"

@@ -1,0 +1,73 @@
+"""Faults of some shapes alone are found, shrunk and found again, when the suite is asked for."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.faults.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+SUITE = ROOT / "suites" / "test_shapes.py"
+BENCHMARK = ROOT / "benchmarks" / "shape_faults.py"
+
+
+@pytest.fixture
+def shapes_run(toy_run: Callable[..., Run], tmp_path: Path) -> Callable[..., Run]:
+    """Run the suite of shapes on the toy model."""
+
+    def call(*options: str, **others: str) -> Run:
+        suite = shutil.copy(SUITE, tmp_path)
+        return toy_run(
+            str(suite), f"--confcutdir={tmp_path.parent}", "-p", "conftest", *options, **others
+        )
+
+    return call
+
+
+def test_faults_are_found(cache: Path) -> None:
+    """One of an odd height, one of a layout and one of what a runner keeps, in few examples."""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and options
+        [
+            *(sys.executable, str(BENCHMARK), "--examples=40", f"--cache={cache}"),
+            "--only=even-height,layout-ignored,output-of-another-runner",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"3 of 3 faults are found", done.stdout), done.stdout
+
+
+def test_static_engine_is_built_per_shape(shapes_run: Callable[..., Run]) -> None:
+    """An engine that takes one shape is built for few, and the verdict says so."""
+    done = shapes_run(
+        *("-m", "fuzz", "--engine=static", "--infer-fuzz-examples=15", "-k", "every_shape"),
+        conftest="""
+from dataclasses import dataclass
+
+
+class Static(FakeEngine):
+    def profile_options(self, options):
+        from pytest_infer.engine import Missing
+
+        return Missing("it has one shape", "none")
+
+
+register(Static("static", inner="torchscript"))
+""",
+    )
+    record = done.record("toy-static-fp32-b1")
+    assert record["status"] == "pass", record["message"]
+    assert "built per shape: it has one shape" in record["message"]
+    assert record["figures"]["shapes"] <= 4
