@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import strategies
+from pytest_infer.descent import smaller
 from pytest_infer.engine import Missing
 from pytest_infer.errors import BuildError, ExportError, LoadError, RunError
 from pytest_infer.metamorphic import REPEATED, judge_relation
@@ -124,7 +125,7 @@ class Fuzz:
 
         if text := self._config.fuzz_replay:
             return self._told(lambda: try_(recipe_from_text(text, self.spec)), tally, latest)
-        return self._told(self._search(try_), tally, latest)
+        return self._told(lambda: self._shrunk(try_, latest), tally, latest)
 
     def sequences(self, tolerance: Tolerance | None = None) -> Verdict:
         """Judge two runners of the engine in sequences of calls, repeats and reopenings."""
@@ -167,6 +168,23 @@ class Fuzz:
 
         search: Callable[[], None] = self._settings()(given(self.recipes)(every_shape))
         return search
+
+    def _shrunk(self, try_: Callable[[Recipe], None], latest: list[Recipe]) -> None:
+        """Search, and raise for the smallest recipe; a static engine would be built for each."""
+
+        def is_wrong(recipe: Recipe) -> bool:
+            try:
+                try_(recipe)
+            except WrongShapeError:
+                return True
+            return False
+
+        try:
+            self._search(try_)()
+        except WrongShapeError:
+            least = latest[0] if self.static else smaller(latest[0], self.spec, is_wrong)
+            try_(least)
+            raise
 
     def _settings(self, *, stateful_step_count: int = 0) -> Any:
         """Return hypothesis's settings: those in force, without what depends on speed."""

