@@ -156,6 +156,14 @@ class Artefacts:
         digest = digest_of_file(Path(graph.file))
         return self._build(case, cache=cache, graph=replace(graph, digest=digest))
 
+    def hold(self, case: Case, folder: str) -> None:
+        """Let a built engine of this machine's cache stay until this process ends.
+
+        On another machine, the host that built or found it lets it stay.
+        """
+        if self._hosts.place(case.engine).sees_files:
+            self._cache.hold(Path(folder))
+
     def rebuilt(self, case: Case) -> BuiltEngine:
         """Return the engine of ``case``, built anew into a folder of its own; the cache stays.
 
@@ -290,6 +298,7 @@ class Artefacts:
             cache=cache or host.place.cache,
         )
         self.engines.count(is_new=entry["is_new"], notice=entry["notice"])
+        self.hold(case, entry["folder"])
         return BuiltEngine(case.engine, graph, request, entry["folder"])
 
     def _model_call(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import read_json, write_json
+from pytest_infer.json_file import has_file, read_json, write_json
 from pytest_infer.spec import PRECISIONS, Case
+from pytest_infer.strict_json import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 SCHEMA: Literal[2] = 2
 """What is written. Schema 1, which is read too, had no measurements for the gate."""
@@ -32,10 +33,13 @@ Fingerprint: TypeAlias = "Mapping[str, str]"
 TIMINGS = ("p50_ms", "p90_ms", "p99_ms", "throughput_per_s", "speedup")
 """Figures that must be above zero; the others (errors, counts) may be zero."""
 
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
-_KEY_END = re.compile(rf".+-(?:{'|'.join(PRECISIONS)})-b[1-9][0-9]*(?:{_SETTING})*")
+_KEY_END = re.compile(
+    rf"(?P<engine>[\w.-]+)-(?P<precision>{'|'.join(PRECISIONS)})-b(?P<batch>[1-9][0-9]*)"
+    rf"(?P<settings>(?:{_SETTING})*)"
+)
 
 _ARTEFACT = re.compile(r"[0-9a-f]{32}")
 
@@ -99,14 +103,14 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class _DeviceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1, 2]
+    schema: int
     fingerprint: dict[str, str]
     holds: Kind
     """Whether every entry of this folder is measured, or every one published."""
 
 
 class _ModelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1, 2]
+    schema: int
     model: str
     entries: dict[str, Any]
 
@@ -149,17 +153,18 @@ class Baselines:
 
     def models(self) -> tuple[str, ...]:
         """Return the names of the models that have a file, sorted."""
-        files = self.folder.glob("*.json")
+        files = self.folder.glob("[!.]*.json")
         return tuple(sorted(file.stem for file in files if file.name != DEVICE_FILE))
 
     def read(self, model: str) -> dict[str, Entry]:
         """Return a model's entries by key, none without a file; raise `BaselineError`."""
         path = self.folder / _file_name(model)
-        if not path.exists():
+        if not has_file(path):
             return {}
-        content = _converted(path, "$", read_json(path), _ModelFile)
+        content = _read(path, _ModelFile)
         if content.model != model:
-            raise _invalid(path, "$.model", f"is {content.model!r}; the file is named {model!r}")
+            told = f"is '{shown(content.model)}'; the file is named '{model}'"
+            raise _invalid(path, "$.model", told)
         holds = self._device().holds
         return {
             key: _checked_entry(path, key, model, value, holds)
@@ -181,10 +186,35 @@ class Baselines:
 
     def _device(self) -> _DeviceFile:
         path = self.folder / DEVICE_FILE
-        content = _converted(path, "$", read_json(path), _DeviceFile)
+        content = _read(path, _DeviceFile)
         if not content.fingerprint:
             raise _invalid(path, "$.fingerprint", "is empty: it would match every device")
         return content
+
+
+Stored: TypeAlias = "Mapping[str, Mapping[str, Entry]]"
+"""Entries by model and key."""
+
+Choice: TypeAlias = "Callable[[Stored], Stored]"
+"""Returns what is stored beside, and in place of, what is there."""
+
+
+class KeyParts(NamedTuple):
+    """What a key says besides its model."""
+
+    engine: str
+    precision: str
+    batch: int
+    settings: str
+    """As `settings_text` shows them."""
+
+
+def key_parts(model: str, key: str) -> KeyParts:
+    """Return the parts of a key that `Baselines.read` has returned for ``model``."""
+    found = _KEY_END.fullmatch(key.removeprefix(f"{model}-"))
+    if found is None:
+        raise ValueError(f"{key} is no key of {model}")
+    return KeyParts(found["engine"], found["precision"], int(found["batch"]), found["settings"])
 
 
 def is_same_device(stored: Fingerprint, present: Fingerprint) -> bool:
@@ -192,20 +222,47 @@ def is_same_device(stored: Fingerprint, present: Fingerprint) -> bool:
     return all(present.get(name) == value for name, value in stored.items())
 
 
-def update(folder: Path, device: Fingerprint, entries: Mapping[Case, Entry]) -> list[Change]:
+def update(
+    folder: Path,
+    device: Fingerprint,
+    entries: Mapping[Case, Entry],
+    *,
+    missing_only: Collection[Case] = (),
+) -> list[Change]:
     """Store measured ``entries`` in a device's folder and return what changed, sorted by key.
 
-    Other entries stay. Writers in other processes wait for each other and lose nothing; readers
-    see whole files. Raise `BaselineError`, before anything is written, if the folder belongs to
-    another device or holds published figures, or if an entry is not fit to be stored.
+    Other entries stay, and so do those of ``missing_only`` that are there already. Writers in other
+    processes wait for each other and lose nothing; readers see whole files. Raise `BaselineError`,
+    before anything is written, if the folder belongs to another device or holds published figures,
+    or if an entry is not fit to be stored.
+    """
+    fresh: dict[str, dict[str, Entry]] = {}
+    for case, entry in entries.items():
+        fresh.setdefault(case.model, {})[case.id] = _fit(folder, case, entry)
+    kept = {case.id for case in missing_only}
+
+    def choose(there: Stored) -> Stored:
+        return {
+            model: {key: new[key] for key in new if not (key in kept and key in there[model])}
+            for model, new in fresh.items()
+        }
+
+    return merge(folder, device, list(fresh), choose)
+
+
+def merge(
+    folder: Path, device: Fingerprint, models: Collection[str], choose: Choice
+) -> list[Change]:
+    """Store what ``choose`` makes of what is there of ``models``, as `update` does.
+
+    Nothing is written if it raises.
     """
     from filelock import FileLock, Timeout
 
-    fresh = {case: _fit(folder, case, entry) for case, entry in entries.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):
-            return _store(folder, device, fresh)
+            return _store(folder, device, models, choose)
     except (OSError, Timeout) as error:
         raise BaselineError(
             f"cannot store baselines in {folder}",
@@ -214,26 +271,40 @@ def update(folder: Path, device: Fingerprint, entries: Mapping[Case, Entry]) -> 
         ) from error
 
 
-def _store(folder: Path, device: Fingerprint, fresh: Mapping[Case, Entry]) -> list[Change]:
+def _store(
+    folder: Path, device: Fingerprint, models: Collection[str], choose: Choice
+) -> list[Change]:
     baselines = Baselines(folder)
+    check_owner(baselines, device)
+    there = {model: baselines.read(model) for model in models}
+    chosen = choose(there)
     _claim(baselines, device)
-    drafts, changes = {}, []
-    for model in sorted({case.model for case in fresh}):
-        old = baselines.read(model)
-        new = {case.id: entry for case, entry in fresh.items() if case.model == model}
-        drafts[model] = {"schema": SCHEMA, "model": model, "entries": old | new}
-        changes += [_change(key, old.get(key), new[key]) for key in new]
-    for model, draft in drafts.items():
-        write_json(folder / _file_name(model), msgspec.to_builtins(draft))
-    return sorted(changes)
+    changes = []
+    for model, new in sorted(chosen.items()):
+        old = there[model]
+        found = [
+            Change(key, old[key].figures if key in old else None, entry.figures)
+            for key, entry in new.items()
+            if entry != old.get(key)
+        ]
+        if found:
+            draft = {"schema": SCHEMA, "model": model, "entries": {**old, **new}}
+            write_json(folder / _file_name(model), msgspec.to_builtins(draft))
+        changes += found
+    return sorted(changes, key=lambda each: each.key)
 
 
 def _claim(baselines: Baselines, device: Fingerprint) -> None:
-    """Write ``device.json`` if there is none; otherwise raise unless it is this device's."""
+    """Write ``device.json`` if there is none."""
     path = baselines.folder / DEVICE_FILE
-    if not path.exists():
+    if not has_file(path):
         content = _DeviceFile(schema=SCHEMA, fingerprint=dict(device), holds="measured")
         write_json(path, msgspec.to_builtins(_converted(path, "$", content, _DeviceFile)))
+
+
+def check_owner(baselines: Baselines, device: Fingerprint) -> None:
+    """Raise `BaselineError` unless figures measured on ``device`` may be stored there."""
+    if not has_file(baselines.folder / DEVICE_FILE):
         return
     if baselines.is_published:
         why = "it holds published figures, which are never measured again"
@@ -248,28 +319,25 @@ def _claim(baselines: Baselines, device: Fingerprint) -> None:
     )
 
 
-def _change(key: str, old: Entry | None, new: Entry) -> Change:
-    return Change(key, old.figures if old else None, new.figures)
-
-
 def _fit(folder: Path, case: Case, entry: Entry) -> Entry:
     path = folder / _file_name(case.model)
     return _checked_entry(path, case.id, case.model, msgspec.to_builtins(entry), "measured")
 
 
 def _checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> Entry:
-    place = f'$.entries["{key}"]'
-    if not (key.startswith(f"{model}-") and _KEY_END.fullmatch(key)):
+    place = f'$.entries["{shown(key)}"]'
+    is_models = key.startswith(f"{model}-")
+    if not (is_models and _KEY_END.fullmatch(key.removeprefix(f"{model}-"))):
         raise _invalid(path, place, f"is no case of this file: {model}-ENGINE-PRECISION-bBATCH")
     for name, figure in _figures_of(value).items():
-        _converted(path, f"{place}.figures.{name}", figure, float)
+        _converted(path, f"{place}.figures.{shown(name)}", figure, float)
     entry = _converted(path, place, value, Entry)
     if isinstance(entry.provenance, Published) != (holds == "published"):
         raise _invalid(path, f"{place}.provenance.kind", f"is not {holds}, as {DEVICE_FILE} says")
     if not entry.figures:
         raise _invalid(path, f"{place}.figures", "is empty")
     for name, figure in entry.figures.items():
-        _check_figure(path, f"{place}.figures.{name}", name, figure)
+        _check_figure(path, f"{place}.figures.{shown(name)}", name, figure)
     if entry.gate is not None:
         _check_gate(path, f"{place}.gate", entry.gate)
     return entry
@@ -285,6 +353,22 @@ def _check_gate(path: Path, place: str, gate: Gate) -> None:
         _check_figure(path, f"{here}.engine_ms", "p50_ms", each.engine_ms)
     if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
         raise _invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
+
+
+def _read(path: Path, kind: type[_T]) -> _T:
+    """Return a file's content as a ``kind``, unless it is of a schema that is not known here."""
+    value = read_json(path)
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if type(schema) is int and schema > SCHEMA:
+        raise BaselineError(
+            f"cannot use {path}",
+            why=f"$.schema: is {schema}; this pytest-infer knows {SCHEMA} and older ones",
+            mend="pip install --upgrade pytest-infer",
+        )
+    content = _converted(path, "$", value, kind)
+    if type(schema) is not int or schema < 1:
+        raise _invalid(path, "$.schema", "is no schema, which are counted from 1")
+    return content
 
 
 def _figures_of(value: Any) -> dict[str, Any]:
@@ -306,7 +390,8 @@ def _converted(path: Path, place: str, value: Any, kind: type[_T]) -> _T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         text, _, inner = str(error).partition(" - at `$")
-        raise _invalid(path, place + inner.rstrip("`"), text[0].lower() + text[1:]) from error
+        told = shown(text[0].lower() + text[1:])
+        raise _invalid(path, place + shown(inner.rstrip("`")), told) from error
 
 
 def _invalid(path: Path, place: str, why: str) -> BaselineError:

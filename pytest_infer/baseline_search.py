@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.baseline_file import DEVICE_FILE, Baselines, Fingerprint, is_same_device
 from pytest_infer.errors import OptionError, unknown
+from pytest_infer.strict_json import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 def available(folders: Iterable[Path]) -> list[str]:
@@ -24,14 +25,15 @@ def available(folders: Iterable[Path]) -> list[str]:
 def resolve(wanted: str, folders: Sequence[Path]) -> Baselines:
     """Return the baselines of a NAME in ``folders``, the first folder winning, or of a PATH.
 
-    What holds a separator is a path. Raise `OptionError` with the nearest name.
+    What holds a separator is a path; a name leads nowhere else, not even by a link. Raise
+    `OptionError` with the nearest name.
     """
     if _is_path(wanted):
         return _at(Path(wanted))
     for folder in folders if _NAME.fullmatch(wanted) else ():
-        if (folder / wanted / DEVICE_FILE).is_file():
-            return Baselines(folder / wanted)
-    raise unknown("baseline", wanted, available(folders))
+        if _is_file(folder / wanted / DEVICE_FILE):
+            return Baselines(_within(folder, wanted))
+    raise unknown("baseline", shown(wanted), available(folders))
 
 
 def destination(wanted: str, folder: Path) -> Path:
@@ -40,11 +42,11 @@ def destination(wanted: str, folder: Path) -> Path:
         return Path(wanted)
     if not _NAME.fullmatch(wanted):
         raise OptionError(
-            f"cannot store baselines as {wanted!r}",
+            f"cannot store baselines as '{shown(wanted)}'",
             why="a name has lower-case letters, digits, dots, dashes and underscores only",
             mend="choose another name, or give a path with a separator in it",
         )
-    return folder / wanted
+    return _within(folder, wanted)
 
 
 def match_device(present: Fingerprint, folders: Iterable[Path]) -> Baselines | None:
@@ -65,10 +67,37 @@ def _is_path(wanted: str) -> bool:
     return any(separator in wanted for separator in (os.sep, os.altsep) if separator)
 
 
+def _within(folder: Path, name: str) -> Path:
+    """Return the folder of a name; raise `OptionError` if it is a link that leads elsewhere."""
+    place = folder / name
+    if not _leads_out(place):
+        return place
+    raise OptionError(
+        f"{name} is not in {folder}",
+        why=f"it is a link to {place.resolve()}",
+        mend=f"name that folder by its path: --gpu-baseline={place.resolve()}",
+    )
+
+
+def _leads_out(place: Path) -> bool:
+    try:
+        return place.resolve().parent != place.parent.resolve()
+    except (OSError, RuntimeError):  # Python's word for a loop of links, before 3.13
+        return True
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a file, False too for a path that cannot be one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _at(folder: Path) -> Baselines:
-    if not (folder / DEVICE_FILE).is_file():
+    if not _is_file(folder / DEVICE_FILE):
         raise OptionError(
-            f"no baselines at {folder}",
+            f"no baselines at {shown(str(folder))}",
             why=f"it holds no {DEVICE_FILE}",
             mend="give a folder that --update-baselines has written, or a name without a separator",
         )
@@ -80,5 +109,5 @@ def _all(folders: Iterable[Path]) -> list[Baselines]:
         Baselines(file.parent)
         for folder in folders
         for file in sorted(folder.glob(f"*/{DEVICE_FILE}"))
-        if _NAME.fullmatch(file.parent.name)
+        if _NAME.fullmatch(file.parent.name) and not _leads_out(file.parent)
     ]

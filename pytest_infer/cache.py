@@ -8,18 +8,29 @@ import shutil
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from secrets import token_hex
+from stat import S_ISREG
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.errors import CacheError
+import msgspec
+
+from pytest_infer.cache_size import MANIFEST, evict, limit_bytes, lock_of
+from pytest_infer.lease import hold
+from pytest_infer.private_folder import private_folder, unusable
+from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MANIFEST = "manifest.json"
+    from pytest_infer.errors import CacheError
+
+
+NO_ROOM = (EDQUOT, EFBIG, ENOSPC, EROFS)
+"""What a maker is told that is the folder's fault and not its own."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +48,23 @@ class Entry:
     """Why an entry that was found had to be made again."""
 
 
+class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands beside an entry's files."""
+
+    key: dict[str, Any]
+    facts: dict[str, Any]
+    files: dict[str, str]
+    digest: str
+    """SHA-256 of the three."""
+
+
 class Cache:
     """A folder of entries, each made once by whoever comes first, on any number of processes."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        try:
-            root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise self._unusable(error) from error
+        """Use ``root``, made if it is not there; raise `CacheError` unless it is private."""
+        self.root = private_folder(root)
+        self._limit_bytes = limit_bytes()
 
     def entry(
         self, kind: str, key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
@@ -53,24 +72,37 @@ class Cache:
         """Return the entry for ``key``, made by ``make`` in an empty folder if there is none.
 
         An entry becomes visible whole or not at all. One whose files differ from its manifest
-        is made again, with a notice.
+        is made again, with a notice. It stays until this process ends; when something was made,
+        what was unused for longest goes, as far as the cache is too large.
         """
         folder = self.root / kind / digest_of(key)[:32]
         with self._locked(folder):
             found = read_entry(folder)
-            if isinstance(found, Entry):
+            entry = (
+                found if isinstance(found, Entry) else self._made(folder, key, make, notice=found)
+            )
+            self.hold(folder)
+            with self._told():
                 os.utime(folder)
-                return found
-            return self._made(folder, key, make, notice=found)
+        if entry.is_new:
+            self.tidy()
+        return entry
+
+    def hold(self, folder: Path) -> None:
+        """Let an entry stay until this process ends."""
+        with self._told():
+            hold(folder / MANIFEST)
+
+    def tidy(self) -> None:
+        """Remove the drafts of makers that are gone, and what is too much."""
+        evict(self.root, self._limit_bytes)
 
     @contextmanager
     def token(self) -> Iterator[tuple[Path, str]]:
         """Give a new file here and its random content: who reads the same sees this folder."""
         content = token_hex()
-        try:
+        with self._told():
             handle, name = mkstemp(prefix=".token-", dir=self.root)
-        except OSError as error:
-            raise self._unusable(error) from error
         os.close(handle)
         path = Path(name)
         try:
@@ -88,44 +120,50 @@ class Cache:
     ) -> Entry:
         draft = folder.with_name(f".draft-{folder.name}")
         shutil.rmtree(draft, ignore_errors=True)  # of a maker that was killed; we hold the lock
-        draft.mkdir(mode=0o700)
+        with self._told():
+            draft.mkdir(mode=0o700)
         try:
-            facts = dict(make(draft))
-            digests = {
-                path.relative_to(draft).as_posix(): digest_of_file(path)
-                for path in sorted(draft.rglob("*"))
-                if path.is_file()
-            }
-            manifest = {"key": key, "facts": facts, "files": digests}
-            (draft / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-            shutil.rmtree(folder, ignore_errors=True)
-            draft.rename(folder)
+            facts = self._facts(make, draft)
+            with self._told():
+                digests = _written(draft, key, facts)
+                shutil.rmtree(folder, ignore_errors=True)
+                draft.rename(folder)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
         return Entry(folder, facts, digests, is_new=True, notice=notice)
 
+    def _facts(self, make: Callable[[Path], Mapping[str, Any]], draft: Path) -> Mapping[str, Any]:
+        try:
+            return dict(make(draft))
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise self._unusable(error) from error
+            raise
+
     @contextmanager
     def _locked(self, folder: Path) -> Iterator[None]:
         from filelock import FileLock
 
-        lock = FileLock(folder.with_name(folder.name + ".lock"))
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(folder.parent, self.root)
+        lock = FileLock(lock_of(folder))
+        with self._told():
             lock.acquire()
-        except OSError as error:
-            raise self._unusable(error) from error
         try:
             yield
         finally:
             lock.release()
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the file system says into our error."""
+        try:
+            yield
+        except OSError as error:
+            raise self._unusable(error) from error
+
     def _unusable(self, error: OSError) -> CacheError:
-        return CacheError(
-            f"cannot use the cache folder {self.root}",
-            why=str(error),
-            mend="name a folder you can write to with --infer-cache=DIR",
-        )
+        return unusable(self.root, str(error))
 
 
 def user_cache() -> Path:
@@ -137,18 +175,24 @@ def user_cache() -> Path:
 
 def read_entry(folder: Path) -> Entry | str:
     """Return a folder's entry, or why it cannot be used; an empty reason: there is none."""
+    if not os.path.lexists(folder):
+        return ""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        digests, facts = dict(manifest["files"]), dict(manifest["facts"])
+        manifest = _manifest(folder / MANIFEST)
     except FileNotFoundError:
-        return f"{folder.name} has no manifest" if folder.exists() else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{folder.name} has no readable manifest ({error})"
-    for name, digest in digests.items():
-        path = folder / name
-        if not path.is_file() or digest_of_file(path) != digest:
-            return f"{name} in {folder.name} is not the file that was stored"
-    return Entry(folder, facts, digests, is_new=False)
+        return f"{folder.name} has no manifest"
+    except (OSError, ValueError) as error:  # msgspec's are ValueErrors
+        return f"{folder.name} has no readable manifest ({shown(str(error))})"
+    fault = _fault(folder, manifest)
+    return fault or Entry(folder, manifest.facts, manifest.files, is_new=False)
+
+
+def key_of(folder: Path) -> Mapping[str, Any]:
+    """Return what an entry says it was made from, its files unseen; nothing if it cannot."""
+    try:
+        return _manifest(folder / MANIFEST).key
+    except (OSError, ValueError):
+        return {}
 
 
 def digest_of(value: Any) -> str:
@@ -163,3 +207,54 @@ def digest_of_file(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _written(draft: Path, key: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Write the manifest of the files in ``draft``; return their digests."""
+    digests = {
+        path.relative_to(draft).as_posix(): digest_of_file(path)
+        for path in sorted(draft.rglob("*"))
+        if path.is_file()
+    }
+    manifest: dict[str, Any] = {"key": dict(key), "facts": dict(facts), "files": digests}
+    manifest["digest"] = digest_of(manifest)
+    content = json.dumps(manifest, indent=2, sort_keys=True, allow_nan=False).encode() + b"\n"
+    parsed(content)
+    (draft / MANIFEST).write_bytes(content)
+    return digests
+
+
+def _manifest(path: Path) -> _Manifest:
+    """Return a manifest that is what was written; raise `ValueError` or `OSError`."""
+    if not S_ISREG(path.lstat().st_mode):
+        raise ValueError("it is no regular file")
+    with path.open("rb") as file:
+        value = parsed(file.read(SIZE_LIMIT_BYTES + 1))
+    manifest = msgspec.convert(value, _Manifest)
+    if manifest.digest != digest_of({name: value[name] for name in ("facts", "files", "key")}):
+        raise ValueError("its own digest differs")
+    return manifest
+
+
+def _fault(folder: Path, manifest: _Manifest) -> str:
+    """Return why an entry is not what its manifest and its name say; empty if it is."""
+    if folder.lstat().st_uid != os.geteuid():
+        return f"{folder.name} is another user's"
+    if digest_of(manifest.key)[: len(folder.name)] != folder.name:
+        return f"{folder.name} was made from something else"
+    for name, digest in manifest.files.items():
+        if not _is_stored(folder, name, digest):
+            return f"{shown(name)} in {folder.name} is not the file that was stored"
+    return ""
+
+
+def _is_stored(folder: Path, name: str, digest: str) -> bool:
+    """Return whether a file of the entry has its content; nothing outside of it is looked at."""
+    place = PurePosixPath(name)
+    if place.is_absolute() or ".." in place.parts:
+        return False
+    path = folder / place
+    try:
+        return S_ISREG(path.lstat().st_mode) and digest_of_file(path) == digest
+    except (OSError, ValueError):
+        return False

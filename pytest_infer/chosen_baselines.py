@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_infer.baseline import judge_floor, storing_command
+from pytest_infer.baseline_change import change_table
 from pytest_infer.baseline_file import (
+    DEVICE_FILE,
     Baselines,
     Entry,
     Gate,
     Measured,
+    check_owner,
     is_same_device,
     update,
 )
 from pytest_infer.baseline_search import destination, match_device, resolve
 from pytest_infer.config import AUTO
 from pytest_infer.fingerprint import device_slug
+from pytest_infer.json_file import has_file
 from pytest_infer.spec import case_from_dict
+from pytest_infer.terminal import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +40,17 @@ IDENTITY = ("kind", "name", "cores")
 
 GATE = "gate"
 """The detail of a record that holds what the gate is to compare with."""
+
+RENEWS = "renews"
+"""The detail of a record whose entry is there, and is to be replaced."""
+
+NOTHING = {
+    "all": "nothing was measured",
+    "new": "nothing that was measured is missing",
+    "improved": "nothing that was measured is missing or has improved",
+    None: "nothing was to be stored",
+}
+"""Why a run has stored nothing."""
 
 STORED = (
     "p50_ms",
@@ -55,6 +71,7 @@ class ChosenBaselines:
         self._config = config
         self._device = device
         self._own: dict[str, Mapping[str, Entry]] = {}
+        self._there: dict[str, Mapping[str, Entry]] = {}
 
     @cached_property
     def baselines(self) -> Baselines | None:
@@ -62,34 +79,56 @@ class ChosenBaselines:
         wanted, folders = self._config.baseline, (self._config.baselines, shipped_folder())
         if wanted == AUTO:
             return match_device(identity_of(self._device), folders)
-        if self._config.update_baselines and not (self._folder / "device.json").exists():
+        if self._config.update and not has_file(self._folder / DEVICE_FILE):
             return None
         return resolve(wanted, folders)
 
     def check(self) -> None:
-        """Read every file of the chosen baselines; raise `BaselineError` for one that is broken."""
+        """Read every file of the chosen baselines; raise `BaselineError` for one that is broken.
+
+        So is a folder in which this run could not store, before it measures anything.
+        """
+        if self._config.update:
+            check_owner(Baselines(self._folder), identity_of(self._device))
         if self.baselines is not None:
             for model in self.baselines.models():
                 self.baselines.read(model)
 
+    def is_stored_anew(self, case: Case) -> bool:
+        """Return whether ``case`` is measured to be stored, instead of being judged."""
+        if self._config.update in {"new", "improved"}:
+            return case.id not in self._stored(case.model)
+        return self._config.update == "all"
+
     @property
-    def is_updating(self) -> bool:
-        """Return whether the stored figures are about to be replaced."""
-        return self._config.update_baselines
+    def renews_improved(self) -> bool:
+        """Return whether the entry of a case that has become faster is replaced."""
+        return self._config.update == "improved"
+
+    def _stored(self, model: str) -> Mapping[str, Entry]:
+        """Return a model's entries where this run stores, as they were when first asked for."""
+        if model not in self._there:
+            place = Baselines(self._folder)
+            self._there[model] = place.read(model) if has_file(place.folder / DEVICE_FILE) else {}
+        return self._there[model]
 
     def own(self, case: Case) -> Entry | None:
         """Return what was measured for ``case`` on this very device, unless it is replaced now."""
-        if self.is_updating:
+        if self.is_stored_anew(case):
             return None
         if case.model not in self._own:
             self._own[case.model] = self._read_own(case.model)
         return self._own[case.model].get(case.id)
 
+    @property
+    def is_own(self) -> bool:
+        """Return whether these baselines were measured on this very device."""
+        chosen = self.baselines
+        return chosen is not None and not chosen.is_published and self._is_same_device
+
     def _read_own(self, model: str) -> Mapping[str, Entry]:
         chosen = self.baselines
-        if chosen is None or chosen.is_published or not self._is_same_device:
-            return {}
-        return chosen.read(model)
+        return chosen.read(model) if chosen is not None and self.is_own else {}
 
     def gated(self, case: Case) -> Entry | None:
         """Return the entry by which the gate judges ``case``: its own, with measurements."""
@@ -117,7 +156,11 @@ class ChosenBaselines:
         return chosen is not None and is_same_device(chosen.fingerprint, identity_of(self._device))
 
     def store(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Store the figures of every measured case that nothing speaks against; tell what was."""
+        """Store the figures of every measured case that nothing speaks against; tell what was.
+
+        With ``--update-baselines=new`` or ``improved``, an entry that is there is replaced only if
+        its case has improved.
+        """
         bad = {r["case_id"]: r["code"] for r in records if r["status"] in {"fail", "inconclusive"}}
         measured = {r["case_id"]: r for r in records if r["judge"] == "latency"}
         entries = {
@@ -127,11 +170,23 @@ class ChosenBaselines:
             for key, record in measured.items()
             if key not in bad
         }
-        changes = update(self._folder, identity_of(self._device), entries) if entries else []
+        renewed = {r["case_id"] for r in records if RENEWS in r["details"]}
+        is_all = self._config.update == "all"
+        kept = [case for case in entries if not (is_all or case.id in renewed)]
+        wanted = [key for key in measured if is_all or key not in self._present(measured[key])]
+        changes = (
+            update(self._folder, identity_of(self._device), entries, missing_only=kept)
+            if entries
+            else []
+        )
         lines = [f"stored in {self._folder}: {len(changes)} entries"] if changes else []
-        lines += [f"  {change.key}: {_change(change.old, change.new)}" for change in changes]
-        lines += [f"not stored: {key} ({bad[key]})" for key in measured if key in bad]
-        return lines or ["no baseline was stored: nothing was measured"]
+        lines += [rendered(change_table(changes)).strip("\n")] if changes else []
+        lines += [f"not stored: {key} ({bad[key]})" for key in wanted if key in bad]
+        return lines or [f"no baseline was stored: {NOTHING[self._config.update]}"]
+
+    def _present(self, record: Mapping[str, Any]) -> Mapping[str, Entry]:
+        """Return the entries of a record's model that are there before anything is stored."""
+        return self._stored(record["case"]["model"])
 
     @property
     def _folder(self) -> Path:
@@ -148,7 +203,7 @@ def store_by_device(config: InferConfig, records: Sequence[Mapping[str, Any]]) -
     """Store every measured case in the baselines of the device on which it ran."""
     measured = {r["case_id"]: r["device"] for r in records if r["judge"] == "latency"}
     if not measured:
-        return ["no baseline was stored: nothing was measured"]
+        return [f"no baseline was stored: {NOTHING['all']}"]
     lines = []
     for device in {str(identity_of(each)): each for each in measured.values()}.values():
         own = {key for key, each in measured.items() if identity_of(each) == identity_of(device)}
@@ -197,8 +252,3 @@ def _provenance(record: Mapping[str, Any]) -> Measured:
         driver=record["device"].get("driver", ""),
         versions=dict(record["runtime"]),
     )
-
-
-def _change(old: Mapping[str, float] | None, new: Mapping[str, float]) -> str:
-    before = f"{old['p50_ms']:g} -> " if old and "p50_ms" in old else "new, "
-    return f"p50 {before}{new['p50_ms']:g} ms"

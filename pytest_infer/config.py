@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from pytest_infer.spec import Precision
 
 AUTO = "auto"
 ALL = "all"
+Update: TypeAlias = Literal["all", "new", "improved"]
+"""Which baselines a run stores: of all that it measures, those that are missing, or those and
+what has become faster."""
+
+OFF: Literal["off"] = "off"
 
 
 @dataclass(frozen=True)
@@ -26,10 +32,12 @@ class InferConfig:
     """The text of each ``ENGINE.NAME``."""
     weights: str = "seeded"
     images: Path | None = None
-    cache: Path | None = None
+    cache: Path | Literal["off"] | None = None
+    """None: the user's; off: one that goes with the run."""
     baselines: Path = Path("baselines")
     baseline: str = AUTO
-    update_baselines: bool = False
+    update: Update | None = None
+    """None: none."""
     calls: int | None = None
     warmup: int | None = None
     timeout_s: float = 600.0

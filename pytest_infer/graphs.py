@@ -10,6 +10,8 @@ from pytest_infer.cache import digest_of
 from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ExportError, ModelError
 
+GRAPH_SUFFIX = ".onnx"
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -48,8 +50,10 @@ class Graphs:
         spec = models.find(model).spec
         identity = self._call("model.identity", f"identify {model}", model=model)
         weights = self._weights(spec, identity)
-        ((name, digest),) = weights.digests.items()
-        key = {"code": identity, "weights": digest} | ({"pruned": True} if is_pruned else {})
+        (name,) = weights.digests
+        key = {"code": identity, "weights": content_digest(weights.digests)} | (
+            {"pruned": True} if is_pruned else {}
+        )
         return Graph(
             spec=spec,
             file=str(weights.folder / name),
@@ -118,8 +122,7 @@ class Graphs:
             **more,
         }
         entry = self._cache.entry("graphs", key, make)
-        ((name, digest),) = entry.digests.items()
-        return Graph(origin.spec, str(entry.folder / name), digest, request)
+        return Graph(origin.spec, str(_graph_file(entry)), content_digest(entry.digests), request)
 
     def _weights(self, spec: ModelSpec, identity: dict[str, Any]) -> Entry:
         """Return the weights' entry; only seeded ones are known without loading them."""
@@ -141,3 +144,20 @@ class Graphs:
             return {"weights": choice}
 
         return self._cache.entry("weights", key, make)
+
+
+def content_digest(digests: Mapping[str, str]) -> str:
+    """Return the digest of an entry's content: of its file, or of all with their names.
+
+    Weights that an ONNX file keeps in files beside it are as much a part of it as its nodes.
+    """
+    if len(digests) == 1:
+        (digest,) = digests.values()
+        return digest
+    return digest_of(dict(digests))
+
+
+def _graph_file(entry: Entry) -> Path:
+    """Return the ONNX file of an entry, beside which there may be its external data."""
+    (name,) = (name for name in entry.digests if name.endswith(GRAPH_SUFFIX))
+    return entry.folder / name

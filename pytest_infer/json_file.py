@@ -4,59 +4,75 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NoReturn
+from contextlib import suppress
+from stat import S_ISREG
+from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import BaselineError
+from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIZE_LIMIT_BYTES = 4 * 1024 * 1024
-"""Some ten thousand baseline entries; a larger file is none of ours."""
-
-
-class _RefusedError(Exception):
-    """A value that strict JSON does not allow."""
 
 
 def read_json(path: Path) -> Any:
     """Return what ``path`` holds.
 
-    Raise `BaselineError`, naming file and line or key, if it is unreadable, too large, not UTF-8,
-    not JSON, nested too deep, or if an object has a key twice or a number is not finite.
+    Raise `BaselineError`, naming file and line or key, if it is no file, unreadable, or not what
+    `strict_json.parsed` takes.
     """
     content = _content(path)
     try:
-        return json.loads(
-            content.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
+        return parsed(content)
     except json.JSONDecodeError as error:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise _broken(path, f"{place}: {error.msg}{_conflict(content)}") from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _broken(path, f"{path}:{line}: not UTF-8") from error
-    except RecursionError as error:
-        raise _broken(path, "it is nested too deep") from error
-    except (_RefusedError, ValueError) as error:
+    except ValueError as error:
         raise _broken(path, str(error)) from error
+
+
+def has_file(path: Path) -> bool:
+    """Return whether there is anything at ``path``; raise `BaselineError` if nobody may look."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _broken(path, f"{type(error).__name__}: {error.strerror}") from error
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` by ``value`` at once: a reader sees the old file or the new one.
 
-    Keys are sorted, two spaces indent, a newline ends the file. The caller holds a lock, or knows
-    that nobody else writes.
+    Keys are sorted, two spaces indent, a newline ends the file. Raise `BaselineError`, the old file
+    untouched, for what `read_json` would refuse, and if the disk does. The caller holds a lock, or
+    knows that nobody else writes.
     """
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    try:
+        text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        content = f"{text}\n".encode()
+        parsed(content)
+    except ValueError as error:
+        raise BaselineError(
+            f"cannot write {path}",
+            why=f"nobody could read it again: {error}",
+            mend="delete entries that nothing uses any more, or choose another --gpu-baseline=NAME",
+        ) from error
     draft = path.with_name(f".{path.name}.draft")
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(f"{text}\n")
+        with draft.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)  # noqa: PTH105 - the documented atomic call
+        _sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
         raise BaselineError(
             f"cannot write {path}",
             why=f"{type(error).__name__}: {error.strerror}",
@@ -64,17 +80,23 @@ def write_json(path: Path, value: Any) -> None:
         ) from error
 
 
+def _sync_folder(folder: Path) -> None:
+    """Let the replaced name outlive a power failure, as the content does."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _content(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():
+        if not S_ISREG(path.stat().st_mode):
             raise _broken(path, "it is not a regular file")
         with path.open("rb") as file:
-            content = file.read(SIZE_LIMIT_BYTES + 1)
+            return file.read(SIZE_LIMIT_BYTES + 1)
     except OSError as error:
         raise _broken(path, f"{type(error).__name__}: {error.strerror}") from error
-    if len(content) > SIZE_LIMIT_BYTES:
-        raise _broken(path, f"it is larger than {SIZE_LIMIT_BYTES} bytes")
-    return content
 
 
 def _broken(path: Path, why: str) -> BaselineError:
@@ -83,19 +105,6 @@ def _broken(path: Path, why: str) -> BaselineError:
         why=why,
         mend="restore it from version control, or delete it and run with --update-baselines",
     )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _RefusedError(f"the key {twice!r} appears twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _RefusedError(f"{name} is not a JSON number")
 
 
 def _conflict(content: bytes) -> str:

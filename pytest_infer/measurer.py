@@ -109,6 +109,8 @@ class Measurer:
             cache=host.place.cache,
             artefact=artefact,
         )
+        if found:
+            self._artefacts.hold(case, found)
         return found
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from pytest_infer.errors import OptionError, unknown
 
 if TYPE_CHECKING:
+    from pytest_infer.config import Update
     from pytest_infer.spec import Precision
 
 REPORTS = ("html", "json", "md")
+
+FLAG_WORDS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
 
 
 def read_names(_: str, parts: list[str]) -> tuple[str, ...]:
@@ -155,6 +161,26 @@ def read_path(flag: str, parts: list[str]) -> Path:
     return Path(read_one(flag, parts)).expanduser()
 
 
+def read_update(flag: str, parts: list[str]) -> Update | None:
+    """Return which baselines are stored: a flag's words, ``new`` or ``improved``."""
+    from typing import get_args
+
+    from pytest_infer.config import Update
+
+    modes: dict[str, Update | None] = {mode: mode for mode in get_args(Update)}
+    modes |= {word: "all" if is_on else None for word, is_on in FLAG_WORDS.items()}
+    if parts[0].lower() not in modes:
+        raise unknown(f"value of {flag}", parts[0], modes)
+    return modes[parts[0].lower()]
+
+
+def read_cache(flag: str, parts: list[str]) -> Path | Literal["off"]:
+    """Return a path, which need not exist, or ``off``; ``./off`` is a folder."""
+    from pytest_infer.config import OFF
+
+    return OFF if read_one(flag, parts) == OFF else read_path(flag, parts)
+
+
 def read_reports(flag: str, parts: list[str]) -> tuple[tuple[str, Path], ...]:
     """Return the kind and path of each KIND:PATH."""
     reports = []
@@ -174,8 +200,6 @@ def read_reports(flag: str, parts: list[str]) -> tuple[tuple[str, Path], ...]:
 
 def read_flag(flag: str, parts: list[str]) -> bool:
     """Return whether a flag, or its ini twin, is on."""
-    words = {"true": True, "1": True, "yes": True, "on": True}
-    words |= {"false": False, "0": False, "no": False, "off": False}
-    if parts[0].lower() not in words:
-        raise unknown(f"value of {flag}", parts[0], words)
-    return words[parts[0].lower()]
+    if parts[0].lower() not in FLAG_WORDS:
+        raise unknown(f"value of {flag}", parts[0], FLAG_WORDS)
+    return FLAG_WORDS[parts[0].lower()]

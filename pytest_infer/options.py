@@ -6,10 +6,13 @@ that only reading them needs.
 
 from __future__ import annotations
 
+from argparse import Action
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_infer.errors import OptionError
 from pytest_infer.option_values import (
+    read_cache,
     read_calls,
     read_device,
     read_engine_options,
@@ -23,16 +26,21 @@ from pytest_infer.option_values import (
     read_precisions,
     read_reports,
     read_seconds,
+    read_update,
     read_warmup,
     read_weights,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pytest
 
     from pytest_infer.config import InferConfig
+
+
+ALL_MODE = "all"
+"""What a flag means that may have a mode and was given none."""
 
 
 class Option(NamedTuple):
@@ -45,6 +53,8 @@ class Option(NamedTuple):
     help: str
     metavar: str = ""
     """Empty for a flag without a value."""
+    modes: tuple[str, ...] = ()
+    """What a flag may be given after an equals sign, and never after a space."""
 
     @property
     def is_list(self) -> bool:
@@ -72,7 +82,7 @@ def read_config(config: pytest.Config) -> InferConfig:
     given = {option.field: _value(option, config) for option in OPTIONS}
     values = {name: value for name, value in given.items() if value is not None}
     for name in ("images", "cache", "baselines"):
-        if name in values:
+        if isinstance(values.get(name), Path):
             values[name] = config.rootpath / values[name]
     values.setdefault("baselines", config.rootpath / InferConfig.baselines)
     return InferConfig(**values, worker=_worker(config))
@@ -124,9 +134,11 @@ OPTIONS = (
     ),
     Option(
         "--update-baselines",
-        "update_baselines",
-        read_flag,
-        "measure, and store the figures as this device's baseline",
+        "update",
+        read_update,
+        "measure, and store the figures as this device's baseline; new: only what is missing; "
+        "improved: that, and what has become faster",
+        modes=("new", "improved"),
     ),
     Option("--infer-model", "models", read_names, "models to test; default: all", "NAME,…"),
     Option(
@@ -175,9 +187,9 @@ OPTIONS = (
     Option(
         "--infer-cache",
         "cache",
-        read_path,
-        "where built engines are kept; default: the user's cache folder",
-        "DIR",
+        read_cache,
+        "where built engines are kept; default: the user's cache folder; off: not after the run",
+        "DIR|off",
     ),
     Option(
         "--infer-baselines",
@@ -243,6 +255,24 @@ OPTIONS = (
 )
 
 
+class _StoreMode(Action):
+    """Keeps which of its flags was given: ``--flag``, or ``--flag=mode``.
+
+    Each is a flag of its own that takes nothing. A value that may be left out would be taken from
+    what follows the flag, which is a path of tests.
+    """
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(
+        self, parser: object, namespace: object, values: object, option_string: str | None = None
+    ) -> None:
+        del parser, values
+        mode = (option_string or "").partition("=")[2]
+        setattr(namespace, self.dest, mode or ALL_MODE)
+
+
 def add_options(parser: pytest.Parser) -> None:
     """Add every option and its ini twin to pytest's own."""
     group = parser.getgroup("infer", "inference engines")
@@ -256,6 +286,9 @@ def add_options(parser: pytest.Parser) -> None:
                 metavar=option.metavar,
                 help=option.help,
             )
+        elif option.modes:
+            flags = [option.flag, *(f"{option.flag}={mode}" for mode in option.modes)]
+            group.addoption(*flags, dest=option.dest, action=_StoreMode, help=option.help)
         else:
             group.addoption(option.flag, dest=option.dest, action="store_true", help=option.help)
     group.addoption(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer.complete_run import CompleteRun
 from pytest_infer.errors import InferError
 from pytest_infer.options import add_options, is_asked
 from pytest_infer.reporter import REPORTED, Reporter
@@ -65,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     state = config.stash[STATE] = State(config)
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.reporter")
+    config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.complete_run")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_infer.cache import MANIFEST
+from pytest_infer.cache_size import MANIFEST
 from pytest_infer.gpu_handle import gpu_handle
 
 if TYPE_CHECKING:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, models
 from pytest_infer.artefacts import Artefacts
 from pytest_infer.cache import Cache, user_cache
 from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, store_by_device
-from pytest_infer.config import AUTO
+from pytest_infer.config import AUTO, OFF
 from pytest_infer.device_lock import DeviceLock
 from pytest_infer.drift import with_drift
 from pytest_infer.engine import Missing
@@ -31,7 +33,6 @@ from pytest_infer.torch_runner import missing_gpu
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from pytest_infer.config import InferConfig
     from pytest_infer.coverage import Coverage
@@ -52,6 +53,7 @@ class InferSession:
         self.config = config
         self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
         self._oracles: dict[tuple[str, ...], Oracle] = {}
+        self._scratch: TemporaryDirectory[str] | None = None
 
     def device_of(self, engine: str) -> str:
         """Return the device on which an engine's cases run, chosen where its host is."""
@@ -69,8 +71,16 @@ class InferSession:
 
     @cached_property
     def cache(self) -> Cache:
-        """Return where this machine keeps what is made once."""
+        """Return where this machine keeps what is made once; without a cache, until the end."""
+        if self.config.cache == OFF:
+            self._scratch = TemporaryDirectory(prefix="pytest-infer-")
+            return Cache(Path(self._scratch.name))
         return Cache(self.config.cache or user_cache())
+
+    @property
+    def _bundles(self) -> Path:
+        """Return where bundles are kept, which are meant to outlive the run."""
+        return user_cache() if self.config.cache == OFF else self.cache.root
 
     def _lock_name(self, place: Place) -> str:
         device = self._device_at(place)
@@ -121,7 +131,7 @@ class InferSession:
         """Return what finds the layer of a failure, and packs its bundle."""
         from pytest_infer.explainer import Explainer
 
-        return Explainer(self.artefacts, self.hosts, self.cache.root)
+        return Explainer(self.artefacts, self.hosts, self._bundles)
 
     def oracle(self, case: Case) -> Oracle:
         """Return eager mode for every shape of a model, which cases of several engines share."""
@@ -188,7 +198,7 @@ class InferSession:
             self.baselines(case.engine, case.device).baselines,
             identity_of(self.artefacts.device(case.engine, case.device)),
             is_named=self.config.baseline != AUTO,
-            is_updating=self.config.update_baselines,
+            is_updating=self.baselines(case.engine, case.device).is_stored_anew(case),
         )
 
     def check(self) -> None:
@@ -250,7 +260,7 @@ class InferSession:
         Return what to show, and what could not be stored or written, which the former tells too.
         """
         jobs: list[Callable[[], list[str]]] = []
-        if self.config.update_baselines:
+        if self.config.update:
             jobs.append(partial(store_by_device, self.config, records))
         jobs += [
             partial(_reported, kind, path, records, coverage) for kind, path in self.config.reports
@@ -261,9 +271,12 @@ class InferSession:
         return [*lines, *map(str, errors)], errors
 
     def close(self) -> None:
-        """End every host."""
+        """End every host, and remove what was to be kept no longer."""
         if "hosts" in self.__dict__:
             self.hosts.close()
+            self.cache.tidy()  # a host that was ended while it built has left a draft
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
 
 def all_sources() -> list[Source]:

@@ -29,7 +29,7 @@ COLORS = {
     "new": "cyan",
     "pass": "green",
 }
-TEXTS = ("model", "engine", "precision", "verdict", "")
+TEXTS = ("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of")
 WIDE = 500
 
 
@@ -56,16 +56,17 @@ def table_of(records: Sequence[dict[str, Any]]) -> Table:
 def sweep_table(records: Sequence[dict[str, Any]]) -> Table | None:
     """Return the table of what was timed at several batches, a section each; None without any."""
     sections = [each.cells() for each in sweep.sweeps_from_records(records)]
-    return _filled(sweep.HEADINGS, sections) if sections else None
+    return filled_table(sweep.HEADINGS, sections) if sections else None
 
 
 def resource_table(records: Sequence[dict[str, Any]]) -> Table | None:
     """Return the table of sizes, build and load times and memory; None if nothing is known."""
     rows = resource_rows(records)
-    return _filled(RESOURCE_HEADINGS, [rows]) if rows else None
+    return filled_table(RESOURCE_HEADINGS, [rows]) if rows else None
 
 
-def _filled(headings: Sequence[str], sections: Iterable[Sequence[Sequence[str]]]) -> Table:
+def filled_table(headings: Sequence[str], sections: Iterable[Sequence[Sequence[str]]]) -> Table:
+    """Return a table of texts, a line after each section."""
     from rich.text import Text
 
     table = _empty(headings)
@@ -87,7 +88,7 @@ def _empty(headings: Sequence[str]) -> Table:
     return table
 
 
-def rendered(table: Table, *, color: bool) -> str:
+def rendered(table: Table, *, color: bool = False) -> str:
     """Return a table as text, as wide as it needs to be."""
     from io import StringIO
 

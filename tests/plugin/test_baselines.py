@@ -37,13 +37,16 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
 
     Five measurements are stored. A net that became slower regresses beside the engine that was
     stored; an engine that slows down every net, the reference net too, is told apart; a faster one
-    passes, and fails if that is strict.
+    passes, and fails if that is strict. ``new`` and ``improved`` leave the entry of a regressed
+    one, and ``improved`` replaces that of the faster one.
     """
     options = ("--engine=fake", "-k", "latency")
     stored = run("--update-baselines", *options, conftest=_fake(layers=20))
     stored.stdout.fnmatch_lines(
-        ["stored in */baselines/cpu-*: 1 entries", "  toy-fake-fp32-b1: p50 new, *"]
+        ["stored in */baselines/cpu-*: 1 entries", " toy-fake-fp32-b1 * new *"]
     )
+    file = _stored(pytester) / "toy.json"
+    before = file.read_text()
     entry = json.loads((_stored(pytester) / "toy.json").read_text())["entries"]["toy-fake-fp32-b1"]
     assert entry["provenance"]["kind"] == "measured"
     assert entry["provenance"]["command"] == (
@@ -52,7 +55,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     )
     assert len(entry["gate"]["measurements"]) == 5
 
-    slower = run(*options, conftest=_fake(layers=100))
+    slower = run("--update-baselines=new", *options, conftest=_fake(layers=100))
     slower.assert_outcomes(failed=1)
     slower.stdout.fnmatch_lines(
         [
@@ -64,7 +67,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
         ]
     )
 
-    engine = run(*options, conftest=_fake(layers=20, repeats=8))
+    engine = run("--update-baselines=improved", *options, conftest=_fake(layers=20, repeats=8))
     engine.assert_outcomes(failed=1)
     engine.stdout.fnmatch_lines(["toy-fake-fp32-b1: its whole engine is slower, +*"])
 
@@ -72,8 +75,10 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     strict.assert_outcomes(failed=1)
     strict.stdout.fnmatch_lines(["toy-fake-fp32-b1 improved: -*; keep it with pytest suites *"])
 
-    renewed = run("--update-baselines", *options, conftest=_fake(layers=1))
-    renewed.stdout.fnmatch_lines(["  toy-fake-fp32-b1: p50 * -> * ms"])
+    assert file.read_text() == before
+    renewed = run("--update-baselines=improved", *options, conftest=_fake(layers=1))
+    renewed.stdout.fnmatch_lines(["stored in *: 1 entries", " toy-fake-fp32-b1 * -> *"])
+    assert file.read_text() != before
 
 
 def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer.options import read_config
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -228,4 +230,37 @@ def test_nothing_left(run: Run) -> None:
         "ERROR: no case is left to test\n"
         "  why:  ort in fp16: on cpu, ort runs fp32, int8\n"
         "  mend: --infer-precision=fp32"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--update-baselines", "all"),
+        ("--update-baselines=new", "new"),
+        ("--update-baselines=improved", "improved"),
+    ],
+)
+@pytest.mark.parametrize("order", ["{flag} new", "new {flag}"])
+def test_update_takes_no_path(pytester: pytest.Pytester, flag: str, value: str, order: str) -> None:
+    """What stands beside the option is a path, even one that is called as a mode is."""
+    pytester.mkdir("new").joinpath("test_it.py").touch()
+    config = pytester.parseconfig(*order.format(flag=flag).split())
+    assert config.args == ["new"]
+    assert config.getoption("infer_update_baselines") == value
+
+
+def test_update_by_ini(pytester: pytest.Pytester) -> None:
+    """Its ini twin takes the modes and a flag's words."""
+    for text, update in (("new", "new"), ("true", "all"), ("false", None)):
+        pytester.makeini(f"[pytest]\ninfer_update_baselines = {text}\n")
+        assert read_config(pytester.parseconfig()).update == update
+
+
+def test_unknown_update(bare_run: Run) -> None:
+    """Another mode is refused with those that there are."""
+    error = _error(bare_run("--update-baselines=newer"))
+    assert error.splitlines()[1].endswith(
+        "error: argument --update-baselines/--update-baselines=new/--update-baselines=improved: "
+        "ignored explicit argument 'newer'"
     )

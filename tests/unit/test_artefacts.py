@@ -24,6 +24,7 @@ class Hosts:
     def __init__(self) -> None:
         self.exported: list[GraphRequest] = []
         self.quantized = 0
+        self.external = ""
 
     def shared(self, engine: str) -> Hosts:
         """Return the one host of every engine."""
@@ -43,6 +44,8 @@ class Hosts:
         if operation == "model.export":
             self.exported.append(as_type(packed(arguments["request"]), GraphRequest))
             _write(arguments, "graph.onnx", f"{arguments['request']} {arguments['shapes']}")
+            if self.external:
+                _write(arguments, "graph.onnx.data", self.external)
         if operation == "model.quantize":
             self.quantized += 1
             _write(
@@ -113,6 +116,31 @@ def test_batches_share_a_dynamic_graph(hosts: Hosts, tmp_path: Path) -> None:
     artefacts = _artefacts(hosts, tmp_path)
     assert artefacts.graph(case("ort", 1)) == artefacts.graph(case("ort", 8))
     assert len(hosts.exported) == 1
+
+
+def test_external_data_is_content(hosts: Hosts, tmp_path: Path) -> None:
+    """Weights in a file beside the ONNX file make another graph, although the file is the same."""
+    plain = _artefacts(hosts, tmp_path / "plain").graph(case("ort"))
+    hosts.external = "weights"
+    beside = _artefacts(hosts, tmp_path / "beside").graph(case("ort"))
+    assert Path(beside.file).read_text() == Path(plain.file).read_text()
+    assert Path(beside.file).name == "graph.onnx"
+    assert beside.digest != plain.digest
+    hosts.external = "other weights"
+    other = _artefacts(hosts, tmp_path / "other").graph(case("ort"))
+    assert Path(other.file).read_text() == Path(beside.file).read_text()
+    assert other.digest != beside.digest
+
+
+def test_damaged_external_data_is_exported_again(hosts: Hosts, tmp_path: Path) -> None:
+    """A flip in the file beside is as bad as one in the graph."""
+    hosts.external = "weights"
+    first = _artefacts(hosts, tmp_path).graph(case("ort"))
+    Path(first.file).with_name("graph.onnx.data").write_text("weighty")
+    again = _artefacts(hosts, tmp_path).graph(case("ort"))
+    assert again == first
+    assert len(hosts.exported) == 2
+    assert Path(first.file).with_name("graph.onnx.data").read_text() == "weights"
 
 
 def wanting(monkeypatch: pytest.MonkeyPatch, **wanted: Any) -> Case:

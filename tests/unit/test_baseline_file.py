@@ -73,6 +73,20 @@ def test_an_update_keeps_other_entries_and_tells_old_and_new(tmp_path):
     assert Baselines(tmp_path).read("resnet50") == {KEY: entry(1.2), other.id: entry(3.0)}
 
 
+def test_missing_only(tmp_path):
+    """What is there stays as it is, and is no change."""
+    other = Case("resnet50", "eager", "fp32", 1, "cuda")
+    update(tmp_path, H200, {CASE: entry(1.5)})
+    fresh = {CASE: entry(1.2), other: entry(3.0)}
+    assert update(tmp_path, H200, fresh, missing_only=fresh) == [
+        Change(other.id, None, {"p50_ms": 3.0})
+    ]
+    assert Baselines(tmp_path).read("resnet50") == {KEY: entry(1.5), other.id: entry(3.0)}
+    assert update(tmp_path, H200, {CASE: entry(1.2)}, missing_only=[other]) == [
+        Change(KEY, {"p50_ms": 1.5}, {"p50_ms": 1.2})
+    ]
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -113,6 +127,44 @@ def test_published_figures_are_not_overwritten(tmp_path):
     device(tmp_path, holds="published")
     with pytest.raises(BaselineError, match="it holds published figures, which are never measured"):
         update(tmp_path, H200, {CASE: entry(1.0)})
+
+
+def test_a_name_does_not_follow_a_link_out_of_the_folder(tmp_path):
+    """Neither to compare nor to store; a link within the folder is another name."""
+    device(tmp_path / "elsewhere")
+    folder = tmp_path / "baselines"
+    device(folder / "h200")
+    (folder / "evil").symlink_to(tmp_path / "elsewhere")
+    (folder / "alias").symlink_to("h200")
+    (folder / "loop").symlink_to("loop")
+    for find in (lambda: resolve("evil", [folder]), lambda: destination("evil", folder)):
+        with pytest.raises(OptionError) as caught:
+            find()
+        assert str(caught.value) == (
+            f"evil is not in {folder}\n"
+            f"  why:  it is a link to {tmp_path}/elsewhere\n"
+            f"  mend: name that folder by its path: --gpu-baseline={tmp_path}/elsewhere"
+        )
+    assert resolve("alias", [folder]).name == "h200"
+    assert available([folder]) == ["h200"]
+    assert resolve(str(folder / "evil"), []).fingerprint == H200
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".hidden", "a" * 300, "NAME", "", "a\x1b"])
+def test_what_is_no_name(tmp_path, name):
+    """Nothing is looked for or stored under it."""
+    device(tmp_path / "baselines" / "mine")
+    with pytest.raises(OptionError, match="unknown baseline"):
+        resolve(name, [tmp_path / "baselines"])
+    with pytest.raises(OptionError, match="cannot store baselines as"):
+        destination(name, tmp_path / "baselines")
+
+
+def test_hidden_files_are_no_models(tmp_path):
+    """What an editor leaves beside a file is not read."""
+    update(tmp_path, H200, {CASE: entry(1.0)})
+    (tmp_path / ".resnet50.json").write_text("{")
+    assert Baselines(tmp_path).models() == ("resnet50",)
 
 
 @pytest.mark.parametrize("figure", [float("nan"), float("inf"), 0.0, -1.0])
@@ -219,7 +271,10 @@ def test_a_key_that_no_case_has_is_refused(tmp_path, key):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ({"schema": 3, "model": "resnet50", "entries": {}}, "$.schema: invalid enum value 3"),
+        (
+            {"schema": 3, "model": "resnet50", "entries": {}},
+            "$.schema: is 3; this pytest-infer knows 2 and older ones",
+        ),
         ({"schema": 1, "model": "resnet50"}, "$: object missing required field `entries`"),
         (
             {"schema": 1, "model": "detr", "entries": {}},

@@ -1,5 +1,6 @@
 """The judge of baselines: what it measures, with what it compares, and what it stores."""
 
+from dataclasses import replace
 from math import log
 from types import SimpleNamespace
 
@@ -58,10 +59,11 @@ def entry(**changes):
     return Entry({"p50_ms": 10.0}, provenance, gate)
 
 
-def judged(stored, measurer, *, is_updating=False, versions=VERSIONS):
+def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIONS):
     """Return the verdict of the judge on planted measurements."""
     baselines = SimpleNamespace(
-        is_updating=is_updating,
+        is_stored_anew=lambda _: is_updating,
+        renews_improved=renews,
         gated=lambda _: stored,
         judge_floor=lambda _, figures: Verdict("baseline", "new", "no-baseline", "", figures),
         storing_command=lambda _: "pytest suites --update-baselines",
@@ -165,7 +167,75 @@ def test_a_noisy_device_stores_nothing():
     """Twelve tries without five usable ones are inconclusive."""
     verdict = judged(None, Measurer([look(kept=4)] * 12), is_updating=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
-    assert verdict.details == {}
+    assert verdict.details == {"artefact": ARTEFACT}
+
+
+def test_a_throttled_device_stores_nothing():
+    """That the device slowed itself down is told apart from noise."""
+    hot = Measurement(1.0, 2.0, 10.0, 4, dropped={"thermal": 8})
+    verdict = judged(None, Measurer([look(kept=4), *[hot] * 11]), is_updating=True)
+    assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-throttled")
+    assert verdict.message.endswith("run again on a quiet, cool device")
+
+
+def test_what_others_disturb_is_not_stored():
+    """One measurement beside another process is enough to refuse; the message names it."""
+    beside = replace(look(), environment={"foreign_processes": ["pid 7 (python), 512 MiB"]})
+    verdict = judged(None, Measurer([look(), beside]), is_updating=True)
+    assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-foreign")
+    assert verdict.message == (
+        "toy-ort-fp32-b1 is not to be stored: others are on the GPU: pid 7 (python), 512 MiB; "
+        "end them, or choose another GPU by --infer-device"
+    )
+    assert "gate" not in verdict.details
+
+
+def test_others_that_are_unknown_are_no_reason():
+    """A driver that hides processes does not keep baselines from being stored."""
+    hidden = replace(look(), environment={"foreign_processes": None})
+    assert judged(None, Measurer([hidden] * 5), is_updating=True).code == "to-be-stored"
+
+
+def test_improved_is_renewed():
+    """Five more measurements are stored, and none of those that looked good first."""
+    measurer = Measurer([look(-0.1)] * 3 + [look(-0.08)] * 5)
+    verdict = judged(entry(), measurer, renews=True)
+    assert (verdict.status, verdict.code) == ("new", "to-be-stored")
+    assert verdict.details["renews"] is True
+    thetas = [each["theta"] for each in verdict.details["gate"]["measurements"]]
+    assert thetas == [round(1 + log(0.92), 6)] * 5
+    assert verdict.message.startswith("toy-ort-fp32-b1 improved: -10.0%; ")
+
+
+def test_improved_without_being_asked():
+    """The entry stays; the verdict says how to keep what was gained."""
+    verdict = judged(entry(), Measurer([look(-0.1)] * 3))
+    assert (verdict.status, verdict.code) == ("pass", "improved")
+    assert verdict.details == {"artefact": ARTEFACT}
+
+
+def test_improved_by_chance():
+    """Measurements that do not show it again are not stored."""
+    measurer = Measurer([look(-0.1)] * 3 + [look(0.01)] * 5)
+    verdict = judged(entry(), measurer, renews=True)
+    assert (verdict.status, verdict.code) == ("pass", "improved")
+    assert "gate" not in verdict.details
+    assert verdict.message.endswith("; not to be stored: measured anew, it is not faster")
+
+
+def test_improved_and_then_noisy():
+    """Without five usable measurements nothing is stored."""
+    measurer = Measurer([look(-0.1)] * 3 + [look(kept=4)] * 12)
+    verdict = judged(entry(), measurer, renews=True)
+    assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
+
+
+@pytest.mark.parametrize("change", [0.1, 0.0])
+def test_nothing_else_is_renewed(change):
+    """Neither a regression nor what is unchanged is ever stored."""
+    verdict = judged(entry(), Measurer([look(change)] * 3), renews=True)
+    assert verdict.code in {"regressed", "unchanged"}
+    assert "gate" not in verdict.details
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
 """Entries are made once, whole or not at all, and made again when they were damaged."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from errno import EACCES, ENOSPC
+from stat import filemode
 
 import pytest
 
-from pytest_infer.cache import MANIFEST, Cache, digest_of, read_entry
+from pytest_infer.cache import Cache, digest_of, digest_of_file, read_entry
+from pytest_infer.cache_size import MANIFEST
 from pytest_infer.errors import BuildError, CacheError
+from pytest_infer.strict_json import SIZE_LIMIT_BYTES
 
 KEY = {"graph": "12ab", "shapes": {"x": [1, 3]}}
 
@@ -110,11 +116,19 @@ def test_damaged_file_is_made_again(cache, name, damage):
         (b"", "{} has no readable manifest (Expecting value: line 1 column 1 (char 0))"),
         (b'{"files": {', "{} has no readable manifest (Expecting property name*"),
         (b"\xff\xfe", "{} has no readable manifest ('utf-8' codec can't decode*"),
-        (b"[]", "{} has no readable manifest (list indices must be*"),
-        (b"{}", "{} has no readable manifest ('files')"),
-        (b'{"files": {}}', "{} has no readable manifest ('facts')"),
-        (b'{"files": 1, "facts": {}}', "{} has no readable manifest ('int' object*"),
-        (b'{"files": ["engine.bin"], "facts": {}}', "{} has no readable manifest (dictionary*"),
+        (b"[]", "{} has no readable manifest (Expected `object`, got `array`)"),
+        (b"{}", "{} has no readable manifest (Object missing required field `key`)"),
+        (b"[" * 100_000, "{} has no readable manifest (it is nested too deep)"),
+        (b" " * (SIZE_LIMIT_BYTES + 1), "{} has no readable manifest (it is larger than *"),
+        (b'{"files": {}, "files": {}}', "{} has no readable manifest (the key 'files' appears *"),
+        (
+            b'{"key": {}, "facts": {}, "files": ["engine.bin"], "digest": ""}',
+            "{} has no readable manifest (Expected `object`, got `array` - at `$.files`)",
+        ),
+        (
+            b'{"key": {}, "facts": {}, "files": {}, "digest": ""}',
+            "{} has no readable manifest (its own digest differs)",
+        ),
     ],
 )
 def test_damaged_manifest_is_made_again(cache, content, notice):
@@ -131,6 +145,63 @@ def test_damaged_manifest_is_made_again(cache, content, notice):
     assert isinstance(read_entry(folder), type(entry))
 
 
+@pytest.mark.parametrize("name", ["facts", "key", "files"])
+def test_every_value_of_a_manifest_is_vouched_for(cache, name):
+    """A number that was changed in the key or the facts is found, as in the digests."""
+    folder = cache.entry("engines", KEY, make).folder
+    content = json.loads((folder / MANIFEST).read_text())
+    content[name] = {"opset": "17"}
+    (folder / MANIFEST).write_text(json.dumps(content))
+    entry = cache.entry("engines", KEY, make)
+    assert entry.is_new
+    assert entry.notice == f"{folder.name} has no readable manifest (its own digest differs)"
+
+
+def test_an_entry_under_another_name_is_made_again(cache):
+    """What was made from another key is not served, although all of it is whole."""
+    other = cache.entry("engines", KEY | {"graph": "12ac"}, make).folder
+    folder = cache.entry("engines", KEY, make).folder
+    shutil.rmtree(folder)
+    other.rename(folder)
+    entry = cache.entry("engines", KEY, make)
+    assert entry.notice == f"{folder.name} was made from something else"
+
+
+def vouched(folder, files):
+    """Write a manifest of these files that is what its digest says."""
+    manifest = {"key": KEY, "facts": {}, "files": files}
+    manifest["digest"] = digest_of(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "parts/../../outside", "link", "pipe"])
+def test_nothing_outside_of_an_entry_is_looked_at(cache, name):
+    """Neither a name nor a link leads out of it, and a pipe is not waited for."""
+    folder = cache.entry("engines", KEY, make).folder
+    outside = folder.parent / "outside"
+    outside.write_text("x")
+    (folder / "link").symlink_to(outside)
+    os.mkfifo(folder / "pipe")
+    name = name.replace("/outside", str(outside)) if name.startswith("/") else name
+    vouched(folder, {name: digest_of_file(outside)})
+    assert read_entry(folder) == f"{name} in {folder.name} is not the file that was stored"
+
+
+def test_a_manifest_that_is_a_pipe(cache):
+    """It is not waited for."""
+    folder = cache.entry("engines", KEY, make).folder
+    (folder / MANIFEST).unlink()
+    os.mkfifo(folder / MANIFEST)
+    assert read_entry(folder) == f"{folder.name} has no readable manifest (it is no regular file)"
+
+
+def test_an_entry_of_another_user(cache, monkeypatch):
+    """What another user has put there is not served, whole as it is."""
+    folder = cache.entry("engines", KEY, make).folder
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    assert read_entry(folder) == f"{folder.name} is another user's"
+
+
 def test_manifest_says_what_it_was_made_from(cache):
     """A person who looks into an entry sees its key."""
     folder = cache.entry("engines", KEY, make).folder
@@ -139,7 +210,44 @@ def test_manifest_says_what_it_was_made_from(cache):
 
 def test_folder_is_private(cache):
     """Nobody else reads or plants artefacts."""
-    assert cache.root.stat().st_mode & 0o777 == 0o700
+    folder = cache.entry("engines", KEY, make).folder
+    for each in (cache.root, folder.parent, folder):
+        assert each.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
+@pytest.mark.parametrize("name", [".", "engines"])
+def test_a_folder_that_others_can_write_to(cache, name, mode):
+    """It is refused, root and part alike: what is opened from there runs as this user."""
+    folder = cache.entry("engines", KEY, make).folder.parent if name != "." else cache.root
+    folder.chmod(mode)
+    with pytest.raises(CacheError) as caught:
+        Cache(cache.root).entry("engines", KEY, make)
+    assert str(caught.value) == (
+        f"cannot use the cache folder {cache.root}\n"
+        f"  why:  others can write to {folder} ({filemode(folder.stat().st_mode)})\n"
+        f"  mend: chmod go-w {folder}, after a look at what is in it"
+    )
+
+
+def test_a_folder_of_another_user(cache, monkeypatch):
+    """It is refused, however it is protected."""
+    owner = cache.root.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(CacheError) as caught:
+        Cache(cache.root)
+    assert str(caught.value) == (
+        f"cannot use the cache folder {cache.root}\n"
+        f"  why:  {cache.root} belongs to user {owner}, and this is user {owner + 1}\n"
+        "  mend: name a folder of your own with --infer-cache=DIR"
+    )
+
+
+def test_root_behind_a_link(tmp_path, cache):
+    """The folder itself is used, so that a link that is changed later leads nowhere else."""
+    link = tmp_path / "link"
+    link.symlink_to(cache.root)
+    assert Cache(link).root == cache.root
 
 
 def test_unusable_root(tmp_path):
@@ -231,3 +339,56 @@ def test_token_in_a_folder_that_cannot_be_used(cache):
         f"cannot use the cache folder {cache.root}\n  why:  [Errno "
     )
     assert str(caught.value).endswith("with --infer-cache=DIR")
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from pytest_infer.cache import Cache
+from pytest_infer.errors import CacheError
+
+def make(folder):
+    (folder / "engine.bin").write_bytes(b"x" * int(sys.argv[2]))
+    return {"long": "x" * int(sys.argv[3])}
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+try:
+    Cache(Path(sys.argv[1])).entry("engines", {"a": 1}, make)
+except CacheError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(("engine_bytes", "facts_bytes"), [(100_000, 1), (1, 100_000)])
+def test_no_room(cache, engine_bytes, facts_bytes):
+    """Where a file cannot be written whole, the error says why and no part of the entry is left."""
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", FULL, cache.root, str(engine_bytes), str(facts_bytes)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        f"cannot use the cache folder {cache.root}\n"
+        "  why:  [Errno 27] File too large\n"
+        "  mend: name a folder you can write to with --infer-cache=DIR\n"
+    )
+    assert [path for path in (cache.root / "engines").iterdir() if path.suffix != ".lock"] == []
+
+
+@pytest.mark.parametrize(("number", "error"), [(ENOSPC, CacheError), (EACCES, PermissionError)])
+def test_what_a_maker_is_told(cache, number, error):
+    """That the disk is full is the folder's fault; a file that it may not read is its own."""
+
+    def fail(_):
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(error):
+        cache.entry("engines", KEY, fail)
+
+
+def test_facts_that_nobody_could_read_again(cache):
+    """A maker's NaN is refused when it is written, not each time that it is read."""
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        cache.entry("engines", KEY, lambda _: {"share": float("nan")})
+    assert not list(cache.root.rglob(MANIFEST))

@@ -41,14 +41,16 @@ def measured(**figures):
 
 def store(folder, *verdicts, **options):
     """Store what was measured."""
-    return chosen(folder, update_baselines=True, **options).store(records(*verdicts))
+    return chosen(folder, update="all", **options).store(records(*verdicts))
 
 
 def test_stored_and_found_again(tmp_path):
     """What is stored on a device is what ``auto`` compares with there."""
-    assert store(tmp_path, measured()) == [
+    assert "\n".join(store(tmp_path, measured())).splitlines() == [
         f"stored in {tmp_path / SLUG}: 1 entries",
-        "  toy-ort-fp32-b1: p50 new, 2 ms",
+        "                   p50 ms   images/s   speed-up",
+        " ──────────────────────────────────────────────",
+        " toy-ort-fp32-b1    new 2    new 500    new 1.5",
     ]
     found = chosen(tmp_path)
     assert found.own(CASE).figures["p50_ms"] == 2.0
@@ -94,7 +96,9 @@ def test_figures_of_all_judges(tmp_path):
 def test_replaced(tmp_path):
     """A second update shows the old figure and the new one."""
     store(tmp_path, measured())
-    assert store(tmp_path, measured(p50_ms=1.0))[1] == "  toy-ort-fp32-b1: p50 2 -> 1 ms"
+    assert store(tmp_path, measured(p50_ms=1.0))[1].splitlines()[-1].split() == [
+        *("toy-ort-fp32-b1", "2", "->", "1", "(-50.0%)", "500", "1.5")
+    ]
 
 
 def test_failed_case_is_not_stored(tmp_path):
@@ -115,12 +119,13 @@ def test_each_device_its_own_folder(tmp_path):
         found += [each | {"device": far} for each in records(measured(p50_ms=1.0), case=case)]
     wrong = Verdict("parity", "fail", "diverged", "text")
     found += [each | {"device": {}} for each in records(wrong, case=bad)]
-    config = InferConfig(baselines=tmp_path, update_baselines=True)
-    assert store_by_device(config, found) == [
-        f"stored in {tmp_path / SLUG}: 1 entries",
-        "  toy-ort-fp32-b1: p50 new, 2 ms",
-        f"stored in {tmp_path / 'orin'}: 1 entries",
-        "  toy-trt-fp32-b1: p50 new, 1 ms",
+    config = InferConfig(baselines=tmp_path, update="all")
+    told = store_by_device(config, found)
+    assert told[0] == f"stored in {tmp_path / SLUG}: 1 entries"
+    assert " toy-ort-fp32-b1    new 2 " in told[1]
+    assert told[2] == f"stored in {tmp_path / 'orin'}: 1 entries"
+    assert " toy-trt-fp32-b1    new 1 " in told[3]
+    assert told[4:] == [
         "not stored: toy-trt-fp16-b1 (diverged)",
     ]
 
@@ -128,7 +133,7 @@ def test_each_device_its_own_folder(tmp_path):
 def test_no_device_without_a_measurement(tmp_path):
     """An update of a run that measured nothing anywhere says so."""
     match = Verdict("parity", "pass", "match", "text")
-    config = InferConfig(baselines=tmp_path, update_baselines=True)
+    config = InferConfig(baselines=tmp_path, update="all")
     assert store_by_device(config, records(match)) == [
         "no baseline was stored: nothing was measured"
     ]
@@ -143,7 +148,7 @@ def test_nothing_measured(tmp_path):
 def test_device_of_another_run(tmp_path):
     """A folder of another device is refused before anything is written."""
     store(tmp_path, measured(), baseline="mine")
-    other = chosen(tmp_path, CPU | {"cores": 4}, update_baselines=True, baseline="mine")
+    other = chosen(tmp_path, CPU | {"cores": 4}, update="all", baseline="mine")
     with pytest.raises(BaselineError, match="cannot store baselines in"):
         other.store(records(measured()))
 
@@ -151,14 +156,101 @@ def test_device_of_another_run(tmp_path):
 def test_no_judgement_of_what_is_replaced(tmp_path):
     """While baselines are updated, nothing is compared with the old ones."""
     store(tmp_path, measured())
-    replaced = chosen(tmp_path, update_baselines=True)
-    assert replaced.is_updating
+    replaced = chosen(tmp_path, update="all")
+    assert replaced.is_stored_anew(CASE)
     assert replaced.own(CASE) is replaced.gated(CASE) is None
+
+
+OTHER = Case("toy", "eager", "fp32", 1, "cpu")
+GATE = {
+    "protocol": 1,
+    "clock": "monotonic",
+    "threads": 1,
+    "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
+}
+
+
+def to_be_stored(**details):
+    """Return the verdict on a case that was measured to be stored."""
+    return Verdict("baseline", "new", "to-be-stored", "", details={"gate": GATE, **details})
+
+
+@pytest.mark.parametrize("update", ["new", "improved"])
+def test_what_is_there_is_judged(tmp_path, update):
+    """Only what is missing where the run stores is measured to be stored; the rest is judged."""
+    store(tmp_path, measured(), to_be_stored())
+    run = chosen(tmp_path, update=update)
+    assert not run.is_stored_anew(CASE)
+    assert run.own(CASE).figures["p50_ms"] == 2.0
+    assert run.gated(CASE) is not None
+    assert run.is_stored_anew(OTHER)
+    assert run.own(OTHER) is None
+    assert run.renews_improved == (update == "improved")
+    assert chosen(tmp_path, update=update, baseline="mine").is_stored_anew(CASE)
+    assert not chosen(tmp_path).is_stored_anew(OTHER)
+
+
+def test_missing_only(tmp_path):
+    """``new`` stores what is missing, leaves what is there, and says what of the missing failed."""
+    store(tmp_path, measured())
+    fast = records(measured(p50_ms=1.0), case=CASE)
+    slow = records(measured(p50_ms=9.0), case=OTHER)
+    run = chosen(tmp_path, update="new")
+    told = run.store(fast + slow)
+    assert told[0] == f"stored in {tmp_path / SLUG}: 1 entries"
+    stored = chosen(tmp_path).baselines.read("toy")
+    assert {key: each.figures["p50_ms"] for key, each in stored.items()} == {
+        CASE.id: 2.0,
+        OTHER.id: 9.0,
+    }
+    assert chosen(tmp_path, update="new").store(fast + slow) == [
+        "no baseline was stored: nothing that was measured is missing"
+    ]
+    regressed = records(Verdict("baseline", "fail", "regressed", ""), case=CASE)
+    third = Case("toy", "ort", "fp32", 8, "cpu")
+    noisy = records(measured(), Verdict("baseline", "inconclusive", "noisy", ""), case=third)
+    assert chosen(tmp_path, update="new").store(fast + regressed + noisy) == [
+        "not stored: toy-ort-fp32-b8 (noisy)"
+    ]
+
+
+def test_improved_too(tmp_path):
+    """``improved`` replaces the entry of a case that has improved, and no other."""
+    store(tmp_path, measured())
+    run = chosen(tmp_path, update="improved")
+    assert run.store(records(measured(p50_ms=1.0))) == [
+        "no baseline was stored: nothing that was measured is missing or has improved"
+    ]
+    renewed = records(measured(p50_ms=1.0), to_be_stored(renews=True))
+    assert run.store(renewed)[0] == f"stored in {tmp_path / SLUG}: 1 entries"
+    assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
+    slower = records(measured(p50_ms=9.0), Verdict("baseline", "fail", "regressed", ""))
+    run.store(slower)
+    assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
+
+
+def test_missing_no_more(tmp_path):
+    """What another run has stored meanwhile stays: it is not missing any more."""
+    mine, yours = (chosen(tmp_path, update="new") for _ in range(2))
+    assert mine.is_stored_anew(CASE)
+    assert yours.is_stored_anew(CASE)
+    mine.store(records(measured(p50_ms=1.0), to_be_stored()))
+    yours.store(records(measured(p50_ms=3.0), to_be_stored()))
+    assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
+
+
+@pytest.mark.parametrize("update", ["all", "new", "improved"])
+def test_a_folder_in_which_nothing_could_be_stored(tmp_path, update):
+    """It is found before anything is measured: another device's, or one of published figures."""
+    store(tmp_path, measured(), baseline="mine")
+    other = chosen(tmp_path, CPU | {"cores": 4}, update=update, baseline="mine")
+    with pytest.raises(BaselineError, match="cannot store baselines in"):
+        other.check()
 
 
 def test_named_and_new(tmp_path):
     """A name that does not exist yet can be stored under, and not compared with."""
-    assert chosen(tmp_path, baseline="mine", update_baselines=True).baselines is None
+    assert chosen(tmp_path, baseline="mine", update="all").baselines is None
     with pytest.raises(OptionError, match="unknown baseline 'mine'"):
         chosen(tmp_path, baseline="mine").check()
 

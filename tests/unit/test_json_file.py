@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer import json_file
+from pytest_infer import json_file, strict_json
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import read_json, write_json
+from pytest_infer.json_file import has_file, read_json, write_json
 
 MEND = "  mend: restore it from version control, or delete it and run with --update-baselines"
 
@@ -30,7 +30,11 @@ MEND = "  mend: restore it from version control, or delete it and run with --upd
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
         (b"[" * 100_000, "it is nested too deep"),
-        (b" " * (json_file.SIZE_LIMIT_BYTES + 1), "it is larger than 4194304 bytes"),
+        (b"[" * 33 + b"]" * 33, "it is nested too deep"),
+        (b'{"a": 1e999}', "a number is too large"),
+        (b'{"a": "\\ud800"}', "'\\ud800' holds half of a character"),
+        (b'{"\\u001b": 1, "\\u001b": 2}', "the key '\\x1b' appears twice in one object"),
+        (b" " * (strict_json.SIZE_LIMIT_BYTES + 1), "it is larger than 4194304 bytes"),
     ],
 )
 def test_hostile_content_is_told_with_its_place(tmp_path, content, why):
@@ -96,3 +100,31 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         "  mend: let this user write to the folder, or name another one (--infer-baselines)"
     )
     assert read_json(path) == {"old": 1}
+
+
+def test_a_write_that_nobody_could_read_leaves_the_old_file(tmp_path):
+    """More than the size that is read is not written either."""
+    path = tmp_path / "resnet50.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(BaselineError) as caught:
+        write_json(path, {"new": "x" * strict_json.SIZE_LIMIT_BYTES})
+    assert str(caught.value) == (
+        f"cannot write {path}\n"
+        "  why:  nobody could read it again: it is larger than 4194304 bytes\n"
+        "  mend: delete entries that nothing uses any more, or choose another --gpu-baseline=NAME"
+    )
+    assert read_json(path) == {"old": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["resnet50.json"]
+
+
+def test_has_file(tmp_path):
+    """A link to nothing is something, which cannot be read; a place in a file is an error."""
+    path = tmp_path / "resnet50.json"
+    assert not has_file(path)
+    path.symlink_to(tmp_path / "nothing")
+    assert has_file(path)
+    with pytest.raises(BaselineError, match="No such file or directory"):
+        read_json(path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BaselineError, match="NotADirectoryError: Not a directory"):
+        has_file(tmp_path / "file" / "resnet50.json")

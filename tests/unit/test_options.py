@@ -96,7 +96,7 @@ def test_frozen():
         ("--infer-fuzz-examples", ["20", "200"], 200),
         ("--infer-fuzz-replay", ["batch=1,seed=0"], "batch=1,seed=0"),
         ("--infer-strict", [], True),
-        ("--update-baselines", [], True),
+        ("--update-baselines", [], "all"),
         ("--gpu-baseline", ["gtx1070"], "gtx1070"),
         ("--infer-weights", ["pretrained"], "pretrained"),
         ("--infer-cache", ["kept"], Path("/root/of/project/kept")),
@@ -194,3 +194,31 @@ def test_command_line_goes_before_ini():
     config = FakeConfig({"infer_engine": ["ort"]}, {"infer_engine": "eager", "infer_batch": "2"})
     read = read_config(config)
     assert (read.engines, read.batches) == (("ort",), (2,))
+
+
+def test_cache_off():
+    """``off`` is no folder; a folder of that name is given as a path."""
+    assert read("--infer-cache", "off") == "off"
+    assert read("--infer-cache", "./off") == Path("/root/of/project/off")
+    assert read("--infer-cache", "off", "mine") == Path("/root/of/project/mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "update"),
+    [("true", "all"), ("new", "new"), ("Improved", "improved"), ("all", "all"), ("off", None)],
+)
+def test_update_by_ini(text, update):
+    """A flag's words and the modes; what is off is as if it were not there."""
+    config = FakeConfig(ini={"infer_update_baselines": text})
+    assert read_config(config).update == update
+
+
+def test_unknown_update_by_ini():
+    """Another word is refused with those that there are."""
+    with pytest.raises(OptionError) as caught:
+        read_config(FakeConfig(ini={"infer_update_baselines": "newer"}))
+    assert str(caught.value) == (
+        "unknown value of --update-baselines 'newer'\n"
+        "  why:  valid are: 0, 1, all, false, improved, new, no, off, on, true, yes\n"
+        "  mend: did you mean 'new'?"
+    )

@@ -51,6 +51,20 @@ def test_auto_is_decided_there(run):
     assert (made.device_of("trt"), made.device_of("ort")) == ("cuda:0", "cpu")
 
 
+def test_without_a_cache(run, monkeypatch, tmp_path):
+    """What is made goes with the run; bundles of failures stay, in the user's cache."""
+    monkeypatch.setattr(session, "user_cache", lambda: tmp_path / "user")
+    made = run(cache="off")
+    root = made.cache.root
+    assert root.is_dir()
+    assert made.cache.root == root
+    assert made._bundles == tmp_path / "user"
+    made.__dict__.pop("hosts")
+    made.close()
+    assert not root.exists()
+    assert run(cache=tmp_path / "mine")._bundles == tmp_path / "mine"
+
+
 def test_named_device_is_everybodys(run):
     """A device that is named is asked for everywhere."""
     made = run(device="cuda:1")
@@ -81,7 +95,7 @@ def test_locks(run, monkeypatch):
 
 def test_baselines_of_each_device(run):
     """Cases are compared with the baselines of the device on which they ran."""
-    made = run(update_baselines=True)
+    made = run(update="all")
     there, here = made.baselines("trt", "cuda:0"), made.baselines("ort", "cpu")
     assert (there._device, here._device) == (GPU, CPU)
     assert made.baselines("eager", "cpu") is here

@@ -1,0 +1,35 @@
+"""``python -m pytest_infer``: look after baselines and the cache, without running tests."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import TYPE_CHECKING
+
+from pytest_infer.commands import baselines, cache
+from pytest_infer.errors import InferError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TROUBLE = 2
+"""The exit status of an error, as argparse's own."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    parser = ArgumentParser("python -m pytest_infer", description=__doc__)
+    nouns = parser.add_subparsers(metavar="baselines|cache", required=True)
+    for noun in (baselines, cache):
+        noun.add_commands(nouns)
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except InferError as error:
+        sys.stderr.write(f"{error}\n")
+        return TROUBLE
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""JSON from a file that nothing vouches for: a value of bounded size and depth, or an error."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, NoReturn
+
+SIZE_LIMIT_BYTES = 4 * 1024 * 1024
+"""Some ten thousand baseline entries; a larger file is none of ours."""
+
+DEPTH_LIMIT = 32
+"""Of objects and arrays in each other; the files of this package have eight at most."""
+
+SHOWN_CHARACTERS = 100
+
+
+def parsed(content: bytes) -> Any:
+    """Return the value that ``content`` is.
+
+    Raise `ValueError` if it is too large, not UTF-8 (`UnicodeDecodeError`), not JSON
+    (`json.JSONDecodeError`), nested too deep, or if an object has a key twice, a number is not
+    finite, or a string holds half of a character.
+    """
+    if len(content) > SIZE_LIMIT_BYTES:
+        raise ValueError(f"it is larger than {SIZE_LIMIT_BYTES} bytes")
+    try:
+        value = json.loads(
+            content.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    _check(value)
+    return value
+
+
+def shown(text: str) -> str:
+    """Return a text of a file as it may be printed: on one line, short, nothing that acts."""
+    safe = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text[: SHOWN_CHARACTERS + 1]
+    )
+    return safe if len(text) <= SHOWN_CHARACTERS else f"{safe[:SHOWN_CHARACTERS]}…"
+
+
+def _check(value: Any) -> None:
+    """Raise `ValueError` for what `json` lets through: depth, half characters, infinity."""
+    waiting = [(value, 1)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > DEPTH_LIMIT:
+            raise ValueError("it is nested too deep")
+        if isinstance(item, str):
+            _check_text(item)
+        elif isinstance(item, float) and not isfinite(item):
+            raise ValueError("a number is too large")
+        elif isinstance(item, dict):
+            waiting += [(each, depth + 1) for pair in item.items() for each in pair]
+        elif isinstance(item, list):
+            waiting += [(each, depth + 1) for each in item]
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"'{shown(text)}' holds half of a character") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{shown(twice)}' appears twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
