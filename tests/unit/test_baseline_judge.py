@@ -230,11 +230,18 @@ def test_improved_and_then_noisy():
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
 
 
-@pytest.mark.parametrize("change", [0.1, 0.0])
-def test_nothing_else_is_renewed(change):
+@pytest.mark.parametrize(
+    ("change", "artefact", "code"),
+    [
+        (0.1, ARTEFACT, "unexplained"),
+        (0.1, "", "regressed"),
+        (0.0, ARTEFACT, "unchanged"),
+    ],
+)
+def test_nothing_else_is_renewed(change, artefact, code):
     """Neither a regression nor what is unchanged is ever stored."""
-    verdict = judged(entry(), Measurer([look(change)] * 3), renews=True)
-    assert verdict.code in {"regressed", "unchanged"}
+    verdict = judged(entry(artefact=artefact), Measurer([look(change)] * 3), renews=True)
+    assert verdict.code == code
     assert "gate" not in verdict.details
 
 

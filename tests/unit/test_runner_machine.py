@@ -82,13 +82,16 @@ def test_steps():
 
 
 @pytest.mark.parametrize(
-    ("is_wrong", "steps"),
+    ("is_wrong", "shortest"),
     [
-        (lambda calls: calls[-2:-1] > calls[-1:], ["0:batch=2", "0:batch=1"]),
-        (lambda calls: calls[-2:] == [3, 3], ["0:batch=3", "0:again"]),
+        (lambda calls: calls[-2:-1] > calls[-1:], [["0:batch=2", "0:batch=1"]]),
+        (
+            lambda calls: calls[-2:] == [3, 3],
+            [["0:batch=3", "0:again"], ["0:batch=3", "0:batch=3"]],
+        ),
     ],
 )
-def test_shrinks_to_the_shortest_sequence(is_wrong, steps):
+def test_shrinks_to_the_shortest_sequence(is_wrong, shortest):
     """What depends on the call before is found with that call, and fails again by its steps."""
     found = []
     with pytest.raises(WrongError):
@@ -96,7 +99,7 @@ def test_shrinks_to_the_shortest_sequence(is_wrong, steps):
             machine_of(Judged(is_wrong), RECIPES, found),
             settings=settings(max_examples=200, stateful_step_count=8, database=None),
         )
-    assert [step.partition(",")[0] for step in found] == steps
+    assert [step.partition(",")[0] for step in found] in shortest
     with pytest.raises(WrongError):
         replay(Judged(is_wrong), found, SPEC)
 
