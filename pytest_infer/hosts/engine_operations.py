@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from pytest_infer import engines, fingerprint
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
+from pytest_infer.errors import LoadError
 from pytest_infer.feed_shape import check_feeds
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.layout import CONTIGUOUS, arranged
@@ -82,6 +83,7 @@ class EngineOperations:
         key = {
             "engine": engine,
             "graph": origin.digest,
+            "dims": {name: asdict(dim) for name, dim in origin.spec.dims.items()},
             "precision": wanted.precision,
             "shapes": wanted.shapes,
             "options": {
@@ -102,8 +104,12 @@ class EngineOperations:
         return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
 
     def open(self, built: dict[str, Any]) -> int:
-        """Open a built engine; return the number by which it is called from now on."""
+        """Open a built engine; return the number by which it is called from now on.
+
+        Raise `LoadError` for one whose files are not those that were built, before it is loaded.
+        """
         engine = as_type(built, BuiltEngine)
+        _check_whole(engine)
         stack = ExitStack()
         began = perf_counter()
         runner = stack.enter_context(engines.find(engine.engine).open(engine))
@@ -178,3 +184,14 @@ class EngineOperations:
         opened = self._opened[runner]
         check_feeds(opened.built.graph.spec, opened.built.request, feeds)
         return opened
+
+
+def _check_whole(built: BuiltEngine) -> None:
+    """Raise `LoadError` unless a built engine's folder holds what its manifest says."""
+    found = read_entry(Path(built.folder)) if built.folder else None
+    if isinstance(found, str):
+        raise LoadError(
+            f"cannot open {built.engine}'s engine of {built.graph.spec.name}",
+            why=found or f"{built.folder} has gone",
+            mend="run again: what is damaged or gone is built anew",
+        )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
 from pytest_infer import engines
-from pytest_infer.engine import BuildRequest, Graph, GraphRequest
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.engine_option import EngineOption
+from pytest_infer.errors import LoadError
 from pytest_infer.hosts.engine_operations import EngineOperations
-from pytest_infer.spec import ModelSpec, Source
+from pytest_infer.spec import Dim, ModelSpec, Source
 
 SPEC = ModelSpec("toy", "tensor", inputs={}, outputs={}, source=Source(module="toy"))
 GRAPH = Graph(SPEC, "", "digest", GraphRequest("module"))
@@ -42,10 +46,10 @@ def build(monkeypatch, tmp_path):
     engine = CountedEngine()
     monkeypatch.setattr(engines, "find", lambda _: engine)
 
-    def call(**options):
+    def call(graph=GRAPH, **options):
         request = BuildRequest("fp32", "cpu", {}, options)
         folder = EngineOperations().build(
-            "counted", asdict(GRAPH), asdict(request), cache=str(tmp_path)
+            "counted", asdict(graph), asdict(request), cache=str(tmp_path)
         )["folder"]
         return folder, engine.built
 
@@ -66,3 +70,31 @@ def test_setting_for_building_builds_anew(build):
     second, built = build(level=2, threads=1)
     assert first != second
     assert [request.options["level"] for request in built] == [1, 2]
+
+
+def test_other_bounds_build_anew(build):
+    """A profile is made of the bounds of the spec's dimensions, which are in no graph."""
+    first, _ = build()
+    wider = replace(GRAPH, spec=replace(GRAPH.spec, dims={"batch": Dim(max=128)}))
+    second, built = build(wider)
+    assert first != second
+    assert len(built) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda folder: (folder / "engine").write_text("other"), "engine in * is not the file *"),
+        (lambda folder: (folder / "manifest.json").unlink(), "* has no manifest"),
+        (shutil.rmtree, "* has gone"),
+    ],
+)
+def test_what_was_damaged_since_is_not_opened(build, damage, why):
+    """The library never sees it."""
+    folder, _ = build()
+    damage(Path(folder))
+    built = BuiltEngine("counted", GRAPH, BuildRequest("fp32", "cpu", {}, {}), folder)
+    with pytest.raises(LoadError) as caught:
+        EngineOperations().open(asdict(built))
+    assert str(caught.value).startswith("cannot open counted's engine of ")
+    assert fnmatch(caught.value.why, why)
