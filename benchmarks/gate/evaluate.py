@@ -98,14 +98,27 @@ def trials(
     random: Random,
     judge: Callable[[Sequence[Line], Sequence[Line]], tuple[str, int]],
 ) -> Counter[tuple[str, int]]:
-    """Return how often each outcome came, over draws of two different windows."""
-    pairs = [(old, new) for old in base for new in candidate if old != new]
+    """Return how often each outcome came, over draws of two different windows.
+
+    Both have the stored artefact beside the engine, or both have not: what ran just before a call
+    has left its traces in the caches, and ratios of the two kinds are not alike.
+    """
+    pairs = [
+        (old, new)
+        for old in base
+        for new in candidate
+        if old != new and _has_duet(base[old]) == _has_duet(candidate[new])
+    ]
     counts: Counter[tuple[str, int]] = Counter()
     for _ in range(TRIALS):
         old, new = random.choice(pairs)
         stored = random.sample(base[old], len(base[old]))
         counts[judge(stored, random.sample(candidate[new], len(candidate[new])))] += 1
     return counts
+
+
+def _has_duet(lines: Sequence[Line]) -> bool:
+    return lines[0]["duet"] is not None
 
 
 def share(counts: Counter[tuple[str, int]], *names: str) -> float:
@@ -185,7 +198,7 @@ def spread_table(cells: Cells) -> list[str]:
             sum(n * count for (_, n), count in each.items()) / TRIALS for each in (beside, counts)
         ]
         spreads = [
-            stdev(line[figure] for line in usable if line[figure] is not None)
+            stdev(line[figure] for line in usable if line["duet"] is not None)
             for figure in ("theta", "rho", "duet")
         ]
         cells_of_row = (
