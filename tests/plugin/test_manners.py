@@ -200,26 +200,41 @@ def test_report_that_cannot_be_written(
     assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
-def test_baselines_that_cannot_be_stored(run: Run, pytester: pytest.Pytester) -> None:
-    """Baselines of another device are left alone, and the figures still reach the report."""
+MEASURED = """
+def test_it(case, enforce):
+    enforce(Verdict("latency", "pass", "measured", "", {"p50_ms": 1.0}))
+"""
+
+
+def test_baselines_of_another_device(run: Run, pytester: pytest.Pytester) -> None:
+    """They are left alone: nothing is measured that could not be stored."""
     folder = pytester.path / "baselines/mine"
     folder.mkdir(parents=True)
     device = '{"schema": 1, "holds": "measured", "fingerprint": {"name": "another"}}'
     (folder / "device.json").write_text(device)
-    name = _write(
-        pytester,
-        "def test_it(case, enforce):\n"
-        "    enforce(Verdict('latency', 'pass', 'measured', '', {'p50_ms': 1.0}))",
-    )
-    result = run(
-        *(name, "--engine=ort", "--update-baselines", "--gpu-baseline=mine"),
-        "--infer-report=json:r.json",
-    )
+    name = _write(pytester, MEASURED)
+    result = run(name, "--engine=ort", "--update-baselines", "--gpu-baseline=mine")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(
-        ["report: r.json", f"cannot store baselines in {folder}", "  why:  it belongs to *"]
+    result.stderr.fnmatch_lines(
+        [f"ERROR: cannot store baselines in {folder}", "  why:  it belongs to *", "  mend: *"]
     )
     assert [path.name for path in folder.iterdir() if path.suffix] == ["device.json"]
+
+
+def test_baselines_that_cannot_be_stored(run: Run, pytester: pytest.Pytester) -> None:
+    """What goes wrong in the end is told, and the figures still reach the report."""
+    name = _write(
+        pytester,
+        "import pathlib\n\n"
+        "@pytest.fixture(autouse=True)\n"
+        "def in_the_way(pytestconfig):\n"
+        "    pathlib.Path(pytestconfig.rootpath, 'baselines').write_text('')\n" + MEASURED,
+    )
+    result = run(name, "--engine=ort", "--update-baselines", "--infer-report=json:r.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(
+        ["report: r.json", "cannot store baselines in */baselines/*", "  why:  *", "  mend: *"]
+    )
 
 
 def test_workers_store_every_baseline(run: Run, pytester: pytest.Pytester) -> None:

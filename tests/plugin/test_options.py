@@ -202,7 +202,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
                 "ERROR: @pytest.mark.tolerance of test_own.py::test_it: unknown keyword of "
                 "@pytest.mark.tolerance 'mea'\n"
                 "  why:  valid are: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, score, "
-                "sqnr_db, top_k\n"
+                "softmax_kl, sqnr_db, top_k\n"
                 "  mend: did you mean 'mae'?"
             ),
         ),

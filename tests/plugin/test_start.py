@@ -68,20 +68,6 @@ def test_start_is_light_and_silent(pytester: pytest.Pytester) -> None:
     assert _shown(with_plugin) == _shown(without)
 
 
-def test_beside_pytest_benchmark_nothing_more_is_loaded(pytester: pytest.Pytester) -> None:
-    """The table is given to pytest-benchmark only where a test asks for a fixture of ours."""
-    pytester.makepyfile(
-        """
-import sys
-
-def test_start():
-    assert "pytest_benchmark.plugin" in sys.modules
-    assert "pytest_infer.benchmark_table" not in sys.modules
-"""
-    )
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
-
-
 def test_plugin_can_be_named(pytester: pytest.Pytester) -> None:
     """``-p pytest_infer.plugin`` loads the same plugin once."""
     pytester.makepyfile("def test_ok(): pass")
