@@ -127,7 +127,7 @@ SMALLEST = {
     "graph-batch-above-2": "batch=3,height=33,width=33",
     "graph-odd-width": "batch=1,height=33,width=33",
     "graph-padded-on-one-side": "batch=1,height=33,width=33",
-    "graph-same-padding": "batch=1,height=33,width=34",
+    "graph-same-padding": "batch=1,height=33,width=33",
     "graph-pool-rounds-up": "batch=1,height=33,width=33",
     "graph-mean-over-the-batch": "batch=2,height=33,width=33",
 }

@@ -6,11 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_infer.cache import digest_of_file
+from pytest_infer.cache import Cache, digest_of_file, read_entry
+from pytest_infer.cache_size import MANIFEST
 from pytest_infer.config import InferConfig
 from pytest_infer.engines.compile import ENGINE
 from pytest_infer.judges import Parity, Reference
@@ -105,18 +108,21 @@ def test_program_is_opened_from_its_caches(run):
     assert {path.name for path in before} > {"program.pt2", "caches.bin"}
 
 
-def test_program_without_its_caches(run):
+def test_program_without_its_caches(run, tmp_path):
     """It is compiled when it is opened, and the evidence tells it."""
     case = Case(MODEL, "compile", "fp32", 3, "cpu", (("artefact", "program"),))
     built = run.artefacts.built(case)
-    content = built.path("caches.bin").read_bytes()
-    built.path("caches.bin").write_bytes(b"")
-    try:
-        with under_test(case, built, run.hosts) as engine:
-            details = engine.evidence().details
-            verdict = _parity(run, case, engine)
-    finally:
-        built.path("caches.bin").write_bytes(content)
+
+    def emptied(folder):
+        shutil.copytree(built.folder, folder, dirs_exist_ok=True)
+        (folder / MANIFEST).unlink()
+        (folder / "caches.bin").write_bytes(b"")
+        return read_entry(Path(built.folder)).facts
+
+    entry = Cache(tmp_path / "cache").entry("engines", {"caches": "none"}, emptied)
+    with under_test(case, replace(built, folder=str(entry.folder)), run.hosts) as engine:
+        details = engine.evidence().details
+        verdict = _parity(run, case, engine)
     assert (details["cache_hits"], details["cache_misses"]) == (0, 1)
     assert verdict.status == "pass", verdict.message
 
