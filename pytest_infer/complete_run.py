@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_infer.errors import InferError
-from pytest_infer.plain_text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +77,7 @@ class CompleteRun:
         if self._is_partial or not self._state.records or self._names_a_part():
             return
         from pytest_infer.baseline_review import review_lines
+        from pytest_infer.plain_text import plain_text
 
         session = self._state.session
         try:

@@ -66,7 +66,7 @@ CPU_PLAN = Plan(block_s=0.002, block_calls=1, clean_s=1.5)
 """A shared CPU changes its speed within a second: arms take turns call by call, many times."""
 
 CPU_DUET_S = 3.0
-"""The same with two builds of one net: pairs of calls spread half as far after twice as long."""
+"""The same with two builds of one net: after twice as long, pairs of calls spread a third less."""
 
 GPU_PLAN = Plan(block_s=0.02, block_calls=5)
 """A GPU keeps its clock, and wants to be kept busy."""

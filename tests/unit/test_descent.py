@@ -4,20 +4,8 @@ import pytest
 
 from pytest_infer.descent import TRIES, smaller
 from pytest_infer.recipe import Recipe
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from tests.unit.spec_of_sides import SPEC
 
-SPEC = ModelSpec(
-    name="net",
-    task="tensor",
-    inputs={"image": TensorSpec(("batch", 3, "height", "width"))},
-    outputs={"scores": TensorSpec(("batch", 2))},
-    source=Source(module="net"),
-    dims={
-        "height": Dim(33, 64, 320),
-        "batch": Dim(1, 1, 8),
-        "width": Dim(32, 64, 320, multiple=32),
-    },
-)
 LARGE = (("height", 180), ("batch", 5), ("width", 96))
 
 

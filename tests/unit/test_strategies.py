@@ -13,19 +13,8 @@ from pytest_infer.errors import OptionError, RunError
 from pytest_infer.feed_shape import check_feeds
 from pytest_infer.recipe import POISON, Recipe, elements_of
 from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from tests.unit.spec_of_sides import SPEC
 
-SPEC = ModelSpec(
-    name="net",
-    task="tensor",
-    inputs={"image": TensorSpec(("batch", 3, "height", "width"))},
-    outputs={"scores": TensorSpec(("batch", 2))},
-    source=Source(module="net"),
-    dims={
-        "height": Dim(33, 64, 320),
-        "batch": Dim(1, 1, 8),
-        "width": Dim(32, 64, 320, multiple=32),
-    },
-)
 REQUEST = BuildRequest("fp32", "cpu", SPEC.input_shapes(1))
 MAX_ELEMENTS = 100_000
 QUICK = settings(max_examples=60)
