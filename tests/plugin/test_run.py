@@ -154,7 +154,7 @@ def test_budget_over_the_baseline(run: Run, pytester: pytest.Pytester) -> None:
     )
     fake = 'register(FakeEngine("fake", delay_s={}))'
     stored = run(
-        *("test_own.py", "--engine=fake", "--update-baselines"), conftest=fake.format(0.05)
+        *("test_own.py", "--engine=fake", "--update-baselines"), conftest=fake.format(0.02)
     )
     stored.stdout.fnmatch_lines(["*new: to-be-stored", "stored in * 1 entries"])
     slower = run("test_own.py", "--engine=fake,eager", conftest=fake.format(0.5))
