@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_infer.baseline_file import (
-    Baselines,
-    Found,
-    Published,
-)
+from pytest_infer.baseline_entry import Published
+from pytest_infer.baseline_file import Baselines, Found
 from pytest_infer.errors import TimingError
 from pytest_infer.spec import Case
 from pytest_infer.verdict import Verdict, failed

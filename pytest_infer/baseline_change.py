@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from pytest_infer.baseline_file import Change
+    from pytest_infer.baseline_store import Change
 
 Figures: TypeAlias = "Mapping[str, float]"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_infer.baseline_change import figure_cells
-from pytest_infer.baseline_file import Entry, Measured
+from pytest_infer.baseline_entry import Entry, Measured
 from pytest_infer.terminal import filled_table
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_infer.baseline_file import Gate, StoredMeasurement
+from pytest_infer.baseline_entry import Gate, StoredMeasurement
 from pytest_infer.baseline_review import ARTEFACT
 from pytest_infer.chosen_baselines import GATE, RENEWS
 from pytest_infer.gate import (
@@ -32,7 +32,7 @@ from pytest_infer.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_infer.baseline_file import Entry, Measured
+    from pytest_infer.baseline_entry import Entry, Measured
     from pytest_infer.chosen_baselines import ChosenBaselines
     from pytest_infer.engine import Arrays
     from pytest_infer.measurement import Measurement

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from pytest_infer.baseline_file import Measured, merge
+from pytest_infer.baseline_entry import Measured
+from pytest_infer.baseline_store import merge
 from pytest_infer.errors import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from pytest_infer.baseline_file import Baselines, Change, Entry, Fingerprint, Stored
+    from pytest_infer.baseline_entry import Entry
+    from pytest_infer.baseline_file import Baselines, Fingerprint
+    from pytest_infer.baseline_store import Change, Stored
 
 Take: TypeAlias = Literal["newest", "into", "from"]
 """Whose entry is kept where two differ: the one that was measured later, or always one side's."""

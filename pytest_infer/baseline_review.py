@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_infer import engines
-from pytest_infer.baseline_file import Measured, key_parts
+from pytest_infer.baseline_entry import Measured, key_parts
 from pytest_infer.chosen_baselines import ChosenBaselines, identity_of
 from pytest_infer.spec import settings_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_infer.baseline_file import Baselines, Entry
+    from pytest_infer.baseline_entry import Entry
+    from pytest_infer.baseline_file import Baselines
     from pytest_infer.config import InferConfig
 
 Records: TypeAlias = "Sequence[Mapping[str, Any]]"

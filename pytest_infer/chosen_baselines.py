@@ -11,17 +11,10 @@ import msgspec
 
 from pytest_infer.baseline import judge_floor, storing_command
 from pytest_infer.baseline_change import change_table
-from pytest_infer.baseline_file import (
-    DEVICE_FILE,
-    Baselines,
-    Entry,
-    Gate,
-    Measured,
-    check_owner,
-    is_same_device,
-    update,
-)
+from pytest_infer.baseline_entry import Entry, Gate, Measured
+from pytest_infer.baseline_file import DEVICE_FILE, Baselines, is_same_device
 from pytest_infer.baseline_search import destination, match_device, resolve
+from pytest_infer.baseline_store import check_owner, update
 from pytest_infer.config import AUTO
 from pytest_infer.fingerprint import device_slug
 from pytest_infer.json_file import has_file

@@ -23,7 +23,9 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pytest_infer.baseline_file import Baselines, Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_file import Baselines
+from pytest_infer.baseline_store import update
 from pytest_infer.errors import BaselineError
 from pytest_infer.spec import Case
 

@@ -20,7 +20,8 @@ ENTRIES = 12
 STORE = """
 import sys
 from pathlib import Path
-from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_store import update
 from pytest_infer.spec import Case
 
 folder, writer, done = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -64,7 +65,8 @@ def test_killed_writers(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_store import update
 from pytest_infer.errors import BaselineError
 from pytest_infer.spec import Case
 

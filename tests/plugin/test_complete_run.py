@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_store import update
 from pytest_infer.chosen_baselines import identity_of
 from pytest_infer.complete_run import CompleteRun
 from pytest_infer.fingerprint import device_fingerprint

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from pytest_infer.baseline import judge_floor
-from pytest_infer.baseline_file import Baselines, Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_file import Baselines
 from pytest_infer.baseline_search import resolve
+from pytest_infer.baseline_store import update
 from pytest_infer.errors import TimingError
 from pytest_infer.spec import Case
 

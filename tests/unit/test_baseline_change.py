@@ -1,7 +1,7 @@
 """The table of what became of baselines."""
 
 from pytest_infer.baseline_change import change_table
-from pytest_infer.baseline_file import Change
+from pytest_infer.baseline_store import Change
 from pytest_infer.terminal import rendered
 
 

@@ -8,15 +8,10 @@ from subprocess import Popen, run
 import msgspec
 import pytest
 
-from pytest_infer.baseline_file import (
-    Baselines,
-    Change,
-    Entry,
-    Measured,
-    Published,
-    update,
-)
+from pytest_infer.baseline_entry import Entry, Measured, Published
+from pytest_infer.baseline_file import Baselines
 from pytest_infer.baseline_search import available, destination, match_device, resolve
+from pytest_infer.baseline_store import Change, update
 from pytest_infer.errors import BaselineError, OptionError
 from pytest_infer.spec import Case
 
@@ -90,7 +85,8 @@ def test_missing_only(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_store import update
 from pytest_infer.spec import Case
 folder, engine = Path(sys.argv[1]), sys.argv[2]
 for batch in range(1, 101):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.baseline_file import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baseline_entry import Entry, Gate, Measured, StoredMeasurement
 from pytest_infer.baseline_judge import PROTOCOL, BaselineJudge, terms_of
 from pytest_infer.gate import CPU, GPU, LAUNCH_BOUND, SHARED_CPU
 from pytest_infer.measurement import Measurement

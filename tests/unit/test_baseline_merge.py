@@ -3,8 +3,10 @@
 import pytest
 
 from pytest_infer.baseline_diff import differences
-from pytest_infer.baseline_file import Baselines, Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_file import Baselines
 from pytest_infer.baseline_merge import merge_baselines
+from pytest_infer.baseline_store import update
 from pytest_infer.errors import BaselineError
 from pytest_infer.json_file import write_json
 from pytest_infer.spec import Case

@@ -2,8 +2,10 @@
 
 import pytest
 
-from pytest_infer.baseline_file import Baselines, Entry, Gate, Measured, StoredMeasurement, update
+from pytest_infer.baseline_entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baseline_file import Baselines
 from pytest_infer.baseline_review import review_lines
+from pytest_infer.baseline_store import update
 from pytest_infer.config import InferConfig
 from pytest_infer.spec import Case
 

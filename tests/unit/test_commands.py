@@ -8,7 +8,8 @@ from subprocess import run
 import pytest
 
 from pytest_infer.__main__ import main
-from pytest_infer.baseline_file import Entry, Measured, update
+from pytest_infer.baseline_entry import Entry, Measured
+from pytest_infer.baseline_store import update
 from pytest_infer.cache import Cache
 from pytest_infer.spec import Case
 

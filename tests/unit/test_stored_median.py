@@ -2,7 +2,9 @@
 
 import pytest
 
-from pytest_infer.baseline_file import Baselines, Entry, Measured, Published, update
+from pytest_infer.baseline_entry import Entry, Measured, Published
+from pytest_infer.baseline_file import Baselines
+from pytest_infer.baseline_store import update
 from pytest_infer.json_file import write_json
 from pytest_infer.latency import StoredMedian
 from pytest_infer.spec import Case
