@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +14,19 @@ from pytest_infer.models import find
 from pytest_infer.oracle import Opinion
 from pytest_infer.recipe import PHOTOGRAPHS, Recipe, example_of, recipe_from_text
 from pytest_infer.runner_machine import machine_of, replay
+from pytest_infer.shape_findings import Findings
 from pytest_infer.shape_runner import ShapeRunner
 from pytest_infer.shape_tally import ShapeTally
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from hypothesis.strategies import SearchStrategy
 
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.config import InferConfig
     from pytest_infer.engine import Array, Arrays
-    from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.oracle import Oracle
     from pytest_infer.spec import Case, ModelSpec
@@ -76,6 +74,7 @@ class Fuzz:
         self._hosts = hosts
         self._oracle = oracle
         self._config = config
+        self._findings = Findings(case, config)
         self._runner = self._new_runner()
 
     @property
@@ -214,53 +213,11 @@ class Fuzz:
         try:
             search()
         except WrongShapeError as wrong:
-            return self._wrong(wrong.verdict, tally, SEPARATOR.join(map(str, latest)))
+            return self._findings.wrong(wrong.verdict, tally.figures, _text(latest))
         except Flaky as flaky:
-            return self._flaky(flaky, tally, SEPARATOR.join(map(str, latest)))
+            return self._findings.flaky(flaky, tally.figures, _text(latest))
         note = f"; built per shape: {self.static.why}" if self.static else ""
         return tally.verdict(note)
-
-    def _wrong(self, verdict: Verdict, tally: ShapeTally, replay_text: str) -> Verdict:
-        return failed(
-            "parity",
-            verdict.code,
-            what=f"{self.case.id} is wrong on {replay_text}",
-            why=verdict.message.partition("\n  mend:")[0],
-            mend="find what this shape changes, or accept it by tolerance=Tolerance(...)\n"
-            f"again: {self._command(replay_text)}",
-            figures=tally.figures,
-        )
-
-    def _flaky(self, flaky: BaseException, tally: ShapeTally, replay_text: str) -> Verdict:
-        causes = [each for each in getattr(flaky, "exceptions", ()) if str(each)]
-        return failed(
-            "parity",
-            REPEATED.code,
-            what=f"{self.case.id} was wrong once on {replay_text}, and not again",
-            why="\n".join(map(str, causes)) or str(flaky),
-            mend="look for what a call leaves behind: fuzz.sequences() finds it by its steps",
-            figures=tally.figures,
-        )
-
-    def _command(self, replay_text: str) -> str:
-        """Return the command that tries one recipe, or sequence, again in a new process."""
-        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-        config, case = self._config, self.case
-        options = {
-            "--engine": case.engine,
-            "--infer-model": case.model,
-            "--infer-precision": case.precision,
-            "--infer-batch": case.batch,
-            "--infer-device": case.device,
-            "--infer-option": ",".join(f"{n}={v}" for n, v in config.engine_options.items()),
-            "--infer-host": ",".join(f"{n}={v}" for n, v in config.hosts.items()),
-            "--infer-weights": "" if config.weights == "seeded" else config.weights,
-            "--infer-images": config.images,
-            "--infer-cache": config.cache,
-            "--infer-fuzz-replay": replay_text,
-        }
-        given = (f"{flag}={value}" for flag, value in options.items() if value)
-        return shlex.join(["pytest", *([test] if test else []), "-m", "fuzz", *given])
 
     def _new_runner(self) -> ShapeRunner:
         return ShapeRunner(self.case, self._artefacts, self._hosts)
@@ -271,7 +228,7 @@ class Fuzz:
         try:
             runner(least, self._feeds(least))
         except RunError as error:
-            raise WrongShapeError(least, self._refusal(least, error)) from error
+            raise WrongShapeError(least, self._findings.refused(least, error)) from error
 
     def _count(
         self, runner: ShapeRunner, recipe: Recipe, tally: ShapeTally, tolerance: Tolerance | None
@@ -296,19 +253,10 @@ class Fuzz:
         try:
             found = runner(recipe, feeds)
         except (BuildError, ExportError, LoadError, RunError) as error:
-            return Opinion(self._refusal(recipe, error), "judged")
+            return Opinion(self._findings.refused(recipe, error), "judged")
         if outputs is not None:
             outputs.update(found)
         return self._oracle.judge(recipe, feeds, found, tolerance=tolerance, subject=self.case.id)
-
-    def _refusal(self, recipe: Recipe, error: InferError) -> Verdict:
-        return failed(
-            "parity",
-            "refused-shape",
-            what=f"{self.case.id} does not run {recipe}",
-            why=str(error),
-            mend="narrow the bounds in the model's decorator, or see why the engine refuses it",
-        )
 
     def _feeds(self, recipe: Recipe) -> Arrays:
         photographs: Arrays = {}
@@ -323,6 +271,11 @@ class Fuzz:
         except RunError as error:
             return error.what.startswith("cannot feed")
         return False
+
+
+def _text(steps: Iterable[object]) -> str:
+    """Return a recipe, or a sequence of steps, as ``--infer-fuzz-replay`` takes it."""
+    return SEPARATOR.join(map(str, steps))
 
 
 class _Judged:
