@@ -89,7 +89,7 @@ class Measurer:
         order = Random().sample(list(arms), len(arms))  # noqa: S311 - an order, not a secret
         fresh = self._hosts.fresh(case.engine, threads=setting.threads)
         with self._exclusive([case.engine]), fresh as host:
-            opened = {name: _opened(host, case, *arms[name], setting) for name in order}
+            opened = {name: open_bound(host, case, *arms[name], setting) for name in order}
             found = host.call(
                 "engine.measure",
                 error=TimingError,
@@ -119,7 +119,7 @@ def _reference_case(case: Case) -> Case:
     return replace(case, model=REFERENCE_NET, batch=REFERENCE_BATCH[kind])
 
 
-def _opened(host: Host, case: Case, built: BuiltEngine, feeds: Arrays, setting: Setting) -> int:
+def open_bound(host: Host, case: Case, built: BuiltEngine, feeds: Arrays, setting: Setting) -> int:
     """Open and bind one arm; return its number in the host."""
     doing = f"measure {case.id}"
     options: Mapping[str, Any] = engines.find(case.engine).options

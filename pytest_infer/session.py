@@ -101,7 +101,7 @@ class InferSession:
         return _lock(self._lock_name(place)).shared()
 
     @contextmanager
-    def _exclusive(self, engines: Sequence[str]) -> Iterator[None]:
+    def exclusive(self, engines: Sequence[str]) -> Iterator[None]:
         """Hold every device on which one of the engines runs; all runs take them in one order."""
         names = {self._lock_name(self.hosts.place(engine)) for engine in engines}
         with ExitStack() as stack:
@@ -149,7 +149,7 @@ class InferSession:
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
-        return GpuTimer(self.hosts, self._protocol, self._exclusive)
+        return GpuTimer(self.hosts, self._protocol, self.exclusive)
 
     @property
     def _protocol(self) -> Protocol:
@@ -158,7 +158,7 @@ class InferSession:
     @cached_property
     def measurer(self) -> Measurer:
         """Return what measures built engines for the gate."""
-        return Measurer(self.hosts, self.artefacts, self._protocol, self._exclusive)
+        return Measurer(self.hosts, self.artefacts, self._protocol, self.exclusive)
 
     @cached_property
     def gated_cases(self) -> int:

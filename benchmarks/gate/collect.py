@@ -28,7 +28,7 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engine_option import read_options
 from pytest_infer.engines import find
 from pytest_infer.errors import TimingError
-from pytest_infer.measurer import _opened
+from pytest_infer.measurer import open_bound
 from pytest_infer.session import InferSession
 from pytest_infer.source import import_source
 from pytest_infer.spec import Case, Source
@@ -133,8 +133,8 @@ class Collector:
         session, case = self._session, engine.case
         setting = session.measurer.setting(case)
         fresh = session.hosts.fresh(case.engine, threads=setting.threads)
-        with session._exclusive([case.engine]), fresh as host:
-            runner = _opened(host, case, engine.built, feeds, setting)
+        with session.exclusive([case.engine]), fresh as host:
+            runner = open_bound(host, case, engine.built, feeds, setting)
 
             def durations(calls: int) -> list[int]:
                 found: dict[str, list[int]] = host.call(

@@ -87,7 +87,7 @@ def test_locks(run, monkeypatch):
 
     monkeypatch.setattr(session, "DeviceLock", Lock)
     made = run()
-    with made._exclusive(["trt", "ort", "eager"]):
+    with made.exclusive(["trt", "ort", "eager"]):
         assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
     with made._shared(THERE):
         assert held[2:] == ["jetson-1f2e3d4c-GPU-1"]
