@@ -75,18 +75,26 @@ class Cache:
         is made again, with a notice. It stays until this process ends; when something was made,
         what was unused for longest goes, as far as the cache is too large.
         """
-        folder = self.root / kind / digest_of(key)[:32]
+        folder = self._folder(kind, key)
         with self._locked(folder):
             found = read_entry(folder)
             entry = (
                 found if isinstance(found, Entry) else self._made(folder, key, make, notice=found)
             )
-            self.hold(folder)
-            with self._told():
-                os.utime(folder)
+            self._use(folder)
         if entry.is_new:
             self.tidy()
         return entry
+
+    def find(self, kind: str, key: Mapping[str, Any]) -> Entry | None:
+        """Return the entry for ``key``, which stays until this process ends; None without one."""
+        folder = self._folder(kind, key)
+        with self._locked(folder):
+            found = read_entry(folder)
+            if not isinstance(found, Entry):
+                return None
+            self._use(folder)
+        return found
 
     def hold(self, folder: Path) -> None:
         """Let an entry stay until this process ends."""
@@ -110,6 +118,14 @@ class Cache:
             yield path, content
         finally:
             path.unlink()
+
+    def _folder(self, kind: str, key: Mapping[str, Any]) -> Path:
+        return self.root / kind / digest_of(key)[:32]
+
+    def _use(self, folder: Path) -> None:
+        self.hold(folder)
+        with self._told():
+            os.utime(folder)
 
     def _made(
         self,

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400
 BYTES_PER_MB = 1_000_000
-TOLD = ("model", "engine", "precision")
+TOLD = ("name", "model", "engine", "precision")
 """What of a key tells a person which entry it is."""
 
 HEADINGS = ("kind", "made of", "MB", "last used", "state")
 
-OTHER_FOLDERS = ("bundles", "files")
-"""What else is kept there: bundles of failures, and files that were sent to this machine."""
+OTHER_FOLDERS = ("bundles",)
+"""What else is kept there: bundles of failures."""
 
 
 def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
@@ -46,7 +46,7 @@ def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
     clean.add_argument(
         "--all",
         action="store_true",
-        help="everything, also bundles of failures and files that were sent here",
+        help="everything, also bundles of failures",
     )
     clean.set_defaults(run=_clean)
     for verb in (show, clean):

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from shutil import move
 from tempfile import TemporaryDirectory
 
-from pytest_infer.cache import digest_of_file
+from pytest_infer.cache import Cache, digest_of_file
 from pytest_infer.errors import CacheError
 
-FOLDER = "files"
+KIND = "files"
+"""What received files are in the cache: entries of one file each."""
 
 
 class FileOperations:
-    """Each public method is one operation; files are kept as ``files/<digest>/<name>``."""
+    """Each public method is one operation; files are found again by their content and name."""
 
     def __init__(self) -> None:
         self._draft: TemporaryDirectory[str] | None = None
 
     def find(self, cache: str, digest: str, name: str) -> str:
         """Return where the file with this content and name is, or nothing."""
-        path = _place(cache, digest, name)
-        return str(path) if path.is_file() and digest_of_file(path) == digest else ""
+        found = Cache(Path(cache)).find(KIND, _key(digest, name))
+        return str(found.folder / _key(digest, name)["name"]) if found else ""
 
-    def begin(self, cache: str) -> None:
+    def begin(self) -> None:
         """Begin to receive a file; a draft that was left unfinished is thrown away."""
-        folder = Path(cache, FOLDER)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._draft = TemporaryDirectory(prefix=".draft-", dir=folder)
+        self._draft = TemporaryDirectory(prefix="pytest-infer-")
 
     def add(self, chunk: bytes) -> None:
         """Append to the draft."""
@@ -35,8 +34,8 @@ class FileOperations:
             file.write(chunk)
 
     def finish(self, cache: str, digest: str, name: str) -> str:
-        """Make the draft visible, once it has the right content; return where it is."""
-        draft, path = self._path(), _place(cache, digest, name)
+        """Make the draft an entry, once it has the right content; return where the file is."""
+        draft, key = self._path(), _key(digest, name)
         found = digest_of_file(draft)
         if found != digest:
             raise CacheError(
@@ -44,10 +43,14 @@ class FileOperations:
                 why=f"its SHA-256 is {found[:16]}… here and {digest[:16]}… where it comes from",
                 mend="run again; if it happens again, look at the disk and the memory of both",
             )
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        os.replace(draft, path)  # noqa: PTH105 - the documented atomic call
+
+        def make(folder: Path) -> dict[str, str]:
+            move(draft, folder / key["name"])
+            return {}
+
+        entry = Cache(Path(cache)).entry(KIND, key, make)
         self._draft = None
-        return str(path)
+        return str(entry.folder / key["name"])
 
     def _path(self) -> Path:
         if self._draft is None:
@@ -55,5 +58,5 @@ class FileOperations:
         return Path(self._draft.name, "file")
 
 
-def _place(cache: str, digest: str, name: str) -> Path:
-    return Path(cache, FOLDER, digest, Path(name).name)
+def _key(digest: str, name: str) -> dict[str, str]:
+    return {"sha256": digest, "name": Path(name).name}

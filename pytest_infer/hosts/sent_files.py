@@ -62,7 +62,7 @@ class SentFiles:
         return path
 
     def _send(self, file: Path, host: Host, doing: str) -> None:
-        host.call("files.begin", error=HostError, doing=doing, cache=host.place.cache)
+        host.call("files.begin", error=HostError, doing=doing)
         with file.open("rb") as content:
             while chunk := content.read(CHUNK_BYTES):
                 host.call("files.add", error=HostError, doing=doing, chunk=chunk)
