@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
 from pytest_infer.chosen_baselines import identity_of
@@ -162,6 +164,23 @@ def test_failed_case_is_not_stored(run: Run, pytester: pytest.Pytester) -> None:
     result = run("--update-baselines", "--engine=ort", name)
     result.stdout.fnmatch_lines(["not stored: toy-ort-fp32-b1 (diverged)"])
     assert not (pytester.path / "baselines").exists()
+
+
+def test_runs_at_once(run: Run, pytester: pytest.Pytester, cache: Path) -> None:
+    """Runs of pytest that store into one file at once keep each other's entries."""
+    name = _judged(pytester, MEASURED)
+    options = ("--update-baselines", "--engine=eager", name)
+    run(*options)
+    common = ("--infer-model=toy", "--infer-device=cpu", f"--infer-cache={cache}")
+    command = (sys.executable, "-m", "pytest", *common, *options)
+    batches = range(2, 6)
+    runs = [
+        pytester.popen([*command, f"--infer-batch={batch}"], stdin=DEVNULL) for batch in batches
+    ]
+    told = [each.communicate()[0].decode() for each in runs]
+    assert all("1 entries" in each for each in told)
+    entries = json.loads((_stored(pytester) / "toy.json").read_text())["entries"]
+    assert set(entries) == {f"toy-eager-fp32-b{batch}" for batch in (1, *batches)}
 
 
 def test_named_baseline_without_the_case_fails(run: Run, pytester: pytest.Pytester) -> None:
