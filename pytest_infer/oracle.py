@@ -29,7 +29,7 @@ Worth: TypeAlias = Literal["judged", "vacuous", "undefined"]
 """What a comparison proves: something; nothing, since the reference is all zero or alike; nothing,
 since eager itself overflows or is as wrong at this precision as no engine may be."""
 
-KEPT = 1000
+KEPT = 3000
 """References to keep, the latest ones: other engines are often fed the same."""
 
 
