@@ -31,6 +31,9 @@ Array: TypeAlias = npt.NDArray[Any]
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
 
+MOST_ROWS = 64
+"""A bound that sharpens with the rows does so up to here: each is compared with the others."""
+
 
 @dataclass(frozen=True)
 class _Check:
@@ -85,7 +88,10 @@ class _Limits:
             if self.given.relative_l2 is not None:
                 return None, ""  # who accepts an error of this size accepts it as a scale, too
             allowed = derived_gain(
-                noise.of("gain"), noise.of("relative_l2"), noise.rows, self.precision
+                noise.of("gain"),
+                noise.of("relative_l2"),
+                noise.rows(CEILING[self.precision]),
+                self.precision,
             )
             return allowed, "the derived tolerance"
         scale = {"relative_l2": 1.0, "max_abs": noise.largest}.get(metric)
@@ -111,9 +117,22 @@ class _Noise:
             return math.inf
         return metrics()[metric](eager, reference)
 
-    @property
-    def rows(self) -> int:
-        return len(self.reference) if self.reference.ndim else 1
+    def rows(self, closeness: float) -> int:
+        """Count the rows whose errors may cancel, `MOST_ROWS` at most.
+
+        Rows that are relatively closer to each other than ``closeness`` are rounded alike.
+        """
+        if self.reference.ndim < 2:  # noqa: PLR2004 - a row needs a dimension of its own
+            return max(1, min(self.reference.size, MOST_ROWS))
+        rows = self.reference.reshape(len(self.reference), -1)
+        distinct = rows[:1]
+        for row in rows[1:]:
+            distances = np.linalg.norm(distinct - row, axis=1)
+            if np.all(distances > closeness * np.linalg.norm(row)):
+                distinct = np.concatenate([distinct, row[None]])
+            if len(distinct) == MOST_ROWS:
+                break
+        return len(distinct)
 
     @property
     def largest(self) -> float:

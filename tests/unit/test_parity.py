@@ -60,12 +60,14 @@ def test_a_scale_of_one_percent_is_seen():
     )
 
 
-def bf16(scale, rows):
+def bf16(scale, rows, copies=1):
     """Judge a scale in bf16, where eager has an error of one per cent in each row."""
     draw = np.random.default_rng(0)
     reference = draw.standard_normal((rows, 1000))
     eager, engine = (reference + 0.01 * draw.standard_normal((rows, 1000)) for _ in range(2))
-    return judge_outputs({"a": engine * scale}, {"a": reference}, {"a": eager}, precision="bf16")
+    parts = (np.tile(each, (copies, 1)) for each in (engine * scale, reference, eager))
+    engine, reference, eager = ({"a": each} for each in parts)
+    return judge_outputs(engine, reference, eager, precision="bf16")
 
 
 def test_a_scale_within_the_noise_is_seen_over_many_rows():
@@ -79,6 +81,12 @@ def test_a_scale_within_the_noise_is_seen_over_many_rows():
         r"  mend: find what loses precision, or accept it: @pytest.mark.tolerance\(gain=0.0\d+\)$",
         verdict.message,
     )
+
+
+def test_copies_of_a_row_say_nothing_new_of_the_scale():
+    """A row that is there sixteen times is rounded sixteen times alike: nothing cancels."""
+    assert bf16(1.02, 1, copies=16).code == bf16(1.02, 1).code == "match"
+    assert bf16(1.02, 16, copies=2).code == "diverged"
 
 
 def test_one_nan_is_seen():
