@@ -147,7 +147,7 @@ def derived_bound(noise: float, precision: Precision) -> float:
 
 
 def derived_gain(gain: float, noise: float, rows: int, precision: Precision) -> float:
-    """Return the scale error allowed over ``rows`` where eager's own is ``gain``.
+    """Return the scale error allowed over distinct ``rows`` where eager's own is ``gain``.
 
     It is ``NOISE_FACTOR * gain``, but at least ``GAIN_SHARE`` of what `derived_bound` allows in
     relative L2, over the root of the rows: independent errors cancel so. ``noise`` is eager's
