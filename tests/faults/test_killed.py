@@ -132,7 +132,7 @@ def test_killed_builder(tmp_path: Path, point: str) -> None:
     killed.kill()
     killed.communicate()
     for is_new in (True, False):
-        text = started(BUILD, tmp_path / "cache", "").communicate(timeout=60)[0]
+        text = started(BUILD, tmp_path / "cache", "").communicate(timeout=600)[0]
         assert text == f"{is_new} ['a.bin', 'b.bin'] \n"
 
 
