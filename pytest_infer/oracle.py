@@ -11,13 +11,15 @@ import numpy as np
 
 from pytest_infer.matching import in_order
 from pytest_infer.metrics import metrics
-from pytest_infer.outputs import malformed, tiny, vacuous
+from pytest_infer.outputs import malformed, not_finite, tiny, vacuous
 from pytest_infer.parity import judge_outputs
 from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF, derived_bound
 from pytest_infer.under_test import under_test
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Array, Arrays
     from pytest_infer.hosts.pool import HostPool
@@ -35,6 +37,13 @@ KEPT = 3000
 
 JITTERS = 8
 """Runs of eager with feeds wrong in their last bit, before an engine's error counts as one."""
+
+COHERENT = 2.0
+"""How much larger eager's error counts where all that is fed is alike.
+
+All places round alike then, and none cancels another: on an image of ones EfficientNet-B0 as
+Inductor compiles it has 7.1 times eager's error, and engines have 3.6 times on photographs.
+"""
 
 
 @dataclass(frozen=True)
@@ -88,42 +97,44 @@ class Oracle:
         of ours is not: what comes of it is defined for no engine.
         """
         precision = self._case.precision
-        truth, eager = (_rows(each, recipe.clean_rows) for each in self._reference(recipe, feeds))
+        truth, first = (_rows(each, recipe.clean_rows) for each in self._reference(recipe, feeds))
         actual = _rows(outputs, recipe.clean_rows)
-        worth = _worth(truth, eager, precision)
-        if worth != "judged":
-            fault = malformed(actual, truth, subject)
-            if worth == "vacuous":
-                fault = fault or _far(actual, truth, eager, precision, subject)
-            message = f"{subject}: {recipe} proves little"
-            return Opinion(fault or Verdict("parity", "pass", worth, message), worth)
-        if self.spec.task == "detection":
-            actual = in_order(actual, truth)
-
-        def verdict_over(noisy: Arrays) -> Verdict:
-            return judge_outputs(
-                actual, truth, noisy, precision=precision, tolerance=tolerance, subject=subject
+        in_turn = in_order(actual, truth) if self.spec.task == "detection" else actual
+        for eager in self._noisier(first, recipe, feeds, truth):
+            worth = _worth(truth, eager, precision)
+            if worth != "judged":
+                fault = malformed(actual, truth, subject) or (
+                    _far(actual, truth, eager, precision, subject)
+                    if worth == "vacuous"
+                    else _overflow(actual, truth, eager, subject)
+                )
+                message = f"{subject}: {recipe} proves little"
+                return Opinion(fault or Verdict("parity", "pass", worth, message), worth)
+            verdict = judge_outputs(
+                in_turn, truth, eager, precision=precision, tolerance=tolerance, subject=subject
             )
-
-        verdict = verdict_over(eager)
-        if verdict.code == "diverged":
-            verdict = verdict_over(self._noisiest(recipe, feeds, truth))
+            if verdict.code != "diverged":
+                break
         return Opinion(verdict, worth)
 
     def close(self) -> None:
         """Free both engines."""
         self._stack.close()
 
-    def _noisiest(self, recipe: Recipe, feeds: Arrays, truth: Arrays) -> Arrays:
-        """Return eager's worst outputs for feeds that are wrong in their last bit.
+    def _noisier(
+        self, first: Arrays, recipe: Recipe, feeds: Arrays, truth: Arrays
+    ) -> Iterator[Arrays]:
+        """Yield eager's ``first`` outputs, then its worst for feeds that are wrong in a last bit.
 
         On one input the error of a single run may be small by luck, most of all where values
         saturate. What rounding alone can do is the largest error over several roundings.
         """
+        yield first
         case, random = self._case, np.random.default_rng(0)
         runs = [feeds, *(_jittered(feeds, case.precision, random) for _ in range(JITTERS))]
         outputs = [_rows(self._engines[case.precision](each), recipe.clean_rows) for each in runs]
-        return max(outputs, key=lambda each: _error(each, truth))
+        worst = max(outputs, key=lambda each: _error(each, truth))
+        yield _grown(worst, truth, COHERENT) if recipe.is_constant else worst
 
     def _reference(self, recipe: Recipe, feeds: Arrays) -> tuple[Arrays, Arrays]:
         if recipe not in self._kept:
@@ -145,6 +156,16 @@ def _jittered(feeds: Arrays, precision: Precision, random: np.random.Generator) 
     }
 
 
+def _grown(outputs: Arrays, truth: Arrays, factor: float) -> Arrays:
+    """Return outputs whose fractions are so many times as wrong."""
+    return {
+        name: expected + factor * (outputs[name] - expected)
+        if expected.dtype.kind == "f"
+        else outputs[name]
+        for name, expected in truth.items()
+    }
+
+
 def _error(outputs: Arrays, truth: Arrays) -> float:
     """Return the largest relative L2 of the fractions; not finite ones count for nothing."""
     errors = [
@@ -161,6 +182,12 @@ def _precisions(case: Case) -> tuple[Precision, Precision]:
 
 def _rows(arrays: Arrays, rows: slice) -> dict[str, Array]:
     return {name: array[rows] for name, array in arrays.items()}
+
+
+def _overflow(actual: Arrays, truth: Arrays, eager: Arrays, subject: str) -> Verdict | None:
+    """Return the verdict on outputs that are not finite, where eager's are, however wrong."""
+    is_finite = all(np.isfinite(each).all() for each in (*truth.values(), *eager.values()))
+    return not_finite(actual, truth, subject) if is_finite else None
 
 
 def _far(
@@ -199,7 +226,10 @@ def _worth(truth: Arrays, eager: Arrays, precision: Precision) -> Worth:
         if expected.dtype.kind != "f" or precision == "fp64":
             continue
         noise = metrics()["relative_l2"](eager[name], expected)
+        largest = metrics()["max_abs"](eager[name], expected) / np.max(np.abs(expected))
         # not a number, too: eager has overflowed
-        if not derived_bound(noise, precision) < CEILING[precision]:
+        if not all(
+            derived_bound(each, precision) < CEILING[precision] for each in (noise, largest)
+        ):
             return "undefined"
     return "judged"

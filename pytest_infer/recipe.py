@@ -31,6 +31,8 @@ PHOTOGRAPHS = "photographs"
 POISON: Mapping[str, float] = {"nan": np.nan, "infinity": np.inf}
 """Values of one element of the last row, which must not reach the others."""
 
+CONSTANT = ("ones", "zeros")
+
 VALUES = ("normal", PHOTOGRAPHS, "ones", "zeros", "tiny", "denormal", "large", *POISON)
 """From the plainest on."""
 
@@ -68,6 +70,11 @@ class Recipe:
         return not (is_poisoned and is_broadcast) and (
             self.rows > 1 or not (is_poisoned or is_broadcast)
         )
+
+    @property
+    def is_constant(self) -> bool:
+        """Return whether all fractions that are fed are alike."""
+        return self.values in CONSTANT
 
     @property
     def clean_rows(self) -> slice:

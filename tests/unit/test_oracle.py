@@ -26,7 +26,7 @@ ERROR = 1e-6
 
 
 class Eager:
-    """Doubles its input, with an error; counts its calls."""
+    """Scales its input, with an error; counts its calls."""
 
     def __init__(self, errors):
         self.errors = errors
@@ -34,16 +34,17 @@ class Eager:
         self.built = BuiltEngine("eager", GRAPH, None, "")
 
     def __call__(self, feeds):
-        """Return the doubled input; the first call has the first error."""
+        """Return the scaled input; the first call has the first error."""
         error = self.errors[min(self.calls, len(self.errors) - 1)]
         self.calls += 1
-        return {"y": 2 * feeds["x"].astype(np.float64) * (1 + error * PATTERN)}
+        return {"y": WEIGHTS * feeds["x"].astype(np.float64) * (1 + error * PATTERN)}
 
     def close(self):
         """Do nothing."""
 
 
 PATTERN = np.array([1, -1, 1, -1])
+WEIGHTS = np.arange(1, 5)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def oracle(monkeypatch):
 
 def outputs(error=0.0, feeds=FEEDS):
     """Return what an engine with such an error puts out."""
-    return {"y": (2 * feeds["x"].astype(np.float64) * (1 + error)).astype(np.float32)}
+    return {"y": (WEIGHTS * feeds["x"].astype(np.float64) * (1 + error)).astype(np.float32)}
 
 
 def test_right_and_wrong(oracle):
@@ -128,3 +129,22 @@ def test_where_eager_fails_nothing_is_defined(oracle, error):
     found = judge.judge(RECIPE, FEEDS, outputs(0.1))
     assert (found.verdict.status, found.worth) == ("pass", "undefined")
     assert judge.judge(RECIPE, FEEDS, {}).verdict.code == "missing-output"
+    codes = {True: "not-finite", False: "undefined"}
+    overflow = judge.judge(RECIPE, FEEDS, outputs(float("nan")))
+    assert overflow.verdict.code == codes[np.isfinite(error)]
+
+
+def test_worst_run_of_eager_may_be_beyond_the_ceiling(oracle):
+    """Where eager is right by luck, and far from it on the next rounding, nothing is defined."""
+    judge, _ = oracle(1e-9, 1e-9, 1e-3)
+    assert judge.judge(RECIPE, FEEDS, outputs(1e-3)).worth == "undefined"
+
+
+def test_alike_places_round_alike(oracle):
+    """Fed with ones, seven times eager's error is a rounding; on other values it is none."""
+    judge, _ = oracle()
+    for values, status in (("ones", "pass"), ("normal", "fail")):
+        recipe = Recipe((("batch", 3),), values)
+        feeds = recipe.feeds(SPEC, {})
+        found = outputs(8 * ERROR * PATTERN, feeds)
+        assert judge.judge(recipe, feeds, found).verdict.status == status
