@@ -134,7 +134,7 @@ class Oracle:
         runs = [feeds, *(_jittered(feeds, case.precision, random) for _ in range(JITTERS))]
         outputs = [_rows(self._engines[case.precision](each), recipe.clean_rows) for each in runs]
         worst = max(outputs, key=lambda each: _error(each, truth))
-        yield _grown(worst, truth, COHERENT) if recipe.is_constant else worst
+        yield _grown(worst, truth, COHERENT) if recipe.is_alike else worst
 
     def _reference(self, recipe: Recipe, feeds: Arrays) -> tuple[Arrays, Arrays]:
         if recipe not in self._kept:

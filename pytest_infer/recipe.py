@@ -31,7 +31,8 @@ PHOTOGRAPHS = "photographs"
 POISON: Mapping[str, float] = {"nan": np.nan, "infinity": np.inf}
 """Values of one element of the last row, which must not reach the others."""
 
-CONSTANT = ("ones", "zeros")
+ALIKE = ("ones", "zeros", "tiny", "denormal")
+"""To a net with biases, what is next to nothing is zeros."""
 
 VALUES = ("normal", PHOTOGRAPHS, "ones", "zeros", "tiny", "denormal", "large", *POISON)
 """From the plainest on."""
@@ -72,9 +73,9 @@ class Recipe:
         )
 
     @property
-    def is_constant(self) -> bool:
-        """Return whether all fractions that are fed are alike."""
-        return self.values in CONSTANT
+    def is_alike(self) -> bool:
+        """Return whether all fractions that are fed are alike, or as good as zero."""
+        return self.values in ALIKE
 
     @property
     def clean_rows(self) -> slice:
