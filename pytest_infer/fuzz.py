@@ -9,6 +9,7 @@ from pytest_infer import strategies
 from pytest_infer.descent import smaller
 from pytest_infer.engine import Missing
 from pytest_infer.errors import BuildError, ExportError, LoadError, RunError
+from pytest_infer.known_failures import known_finding
 from pytest_infer.metamorphic import REPEATED, judge_relation
 from pytest_infer.models import find
 from pytest_infer.oracle import Opinion
@@ -256,7 +257,14 @@ class Fuzz:
             return Opinion(self._findings.refused(recipe, error), "judged")
         if outputs is not None:
             outputs.update(found)
-        return self._oracle.judge(recipe, feeds, found, tolerance=tolerance, subject=self.case.id)
+        case = self.case
+        opinion = self._oracle.judge(recipe, feeds, found, tolerance=tolerance, subject=case.id)
+        if opinion.verdict.status == "fail":
+            known = known_finding(case, recipe.values, opinion.verdict)
+            return (
+                Opinion(self._findings.known(opinion.verdict, known), "known") if known else opinion
+            )
+        return opinion
 
     def _feeds(self, recipe: Recipe) -> Arrays:
         photographs: Arrays = {}

@@ -1,11 +1,13 @@
 """The ledger of known failures: what an engine is known not to build or run, and how it says so.
 
 A case in the ledger is expected to fail at its stage with its error. Another error is news, and so
-is a success: both fail the test until the ledger is mended.
+is a success: both fail the test until the ledger is mended. What a search of shapes is known to
+find is passed over and counted; it may be missed, but not be worse than it is known to be.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pytest_infer.spec import Case
+    from pytest_infer.verdict import Verdict
 
 Stage: TypeAlias = Literal["export", "build", "load", "run"]
 Settled: TypeAlias = Literal["known", "changed", "gone"]
@@ -86,6 +89,36 @@ class KnownFailure:
         )
 
 
+@dataclass(frozen=True)
+class KnownFinding:
+    """One entry: on which feeds an engine is wrong, by how much, and why that is accepted."""
+
+    engine: str
+    model: str
+    values: tuple[str, ...]
+    """Of the recipes, as ``--infer-fuzz-replay`` has them."""
+    code: str
+    """The verdict's."""
+    most: float
+    """How many times its tolerance the error is at most; a larger one is news."""
+    because: str
+    """What is known of it: the cause, or where it was reported, and the versions that have it."""
+    precisions: tuple[str, ...] = ()
+    """Empty for every one."""
+    devices: tuple[str, ...] = ()
+    """Kinds of devices (``cpu``, ``cuda``); empty for every one."""
+
+    def covers(self, case: Case, values: str, verdict: Verdict) -> bool:
+        """Return whether a failed ``verdict`` on feeds of these ``values`` is known."""
+        return (
+            (self.engine, self.model, self.code) == (case.engine, case.model, verdict.code)
+            and values in self.values
+            and verdict.figures.get("worst_ratio", math.inf) <= self.most
+            and case.precision in (self.precisions or (case.precision,))
+            and case.device.partition(":")[0] in (self.devices or (case.device.partition(":")[0],))
+        )
+
+
 LEDGER: tuple[KnownFailure, ...] = (
     KnownFailure(
         "tvm",
@@ -99,12 +132,36 @@ LEDGER: tuple[KnownFailure, ...] = (
 )
 """What this package's own models and engines are known not to do."""
 
+FINDINGS: tuple[KnownFinding, ...] = (
+    KnownFinding(
+        "compile",
+        "efficientnet_b0",
+        ("ones", "zeros", "tiny", "denormal"),
+        "diverged",
+        most=3.0,
+        because="torch 2.15.0's Inductor adds up the mean of alike places one after the other on a "
+        "CPU, by docs/fuzzing.md's reproduction",
+        devices=("cpu",),
+    ),
+)
+"""Where they are known to be wrong."""
+
 _expected: list[KnownFailure] = []
+_expected_findings: list[KnownFinding] = []
 
 
-def expect(failure: KnownFailure) -> None:
-    """Add a known failure of a project's own, from its ``conftest.py``."""
-    _expected.append(failure)
+def expect(entry: KnownFailure | KnownFinding) -> None:
+    """Add an entry of a project's own, from its ``conftest.py``."""
+    if isinstance(entry, KnownFinding):
+        _expected_findings.append(entry)
+    else:
+        _expected.append(entry)
+
+
+def known_finding(case: Case, values: str, verdict: Verdict) -> KnownFinding | None:
+    """Return the first entry that covers a failed ``verdict`` on feeds of these ``values``."""
+    entries = (*_expected_findings, *FINDINGS)
+    return next((entry for entry in entries if entry.covers(case, values, verdict)), None)
 
 
 def known_failure(

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from pytest_infer.spec import Case, ModelSpec, Precision
     from pytest_infer.tolerance import Tolerance
 
-Worth: TypeAlias = Literal["judged", "vacuous", "undefined"]
+Worth: TypeAlias = Literal["judged", "vacuous", "undefined", "known"]
 """What a comparison proves: something; nothing, since the reference is all zero or alike; nothing,
-since eager itself overflows or is as wrong at this precision as no engine may be."""
+since eager itself overflows or is as wrong at this precision as no engine may be; what the ledger
+of known failures has."""
 
 KEPT = 3000
 """References to keep, the latest ones: other engines are often fed the same."""

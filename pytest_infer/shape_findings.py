@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.metamorphic import REPEATED
-from pytest_infer.verdict import Verdict, failed
+from pytest_infer.verdict import failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.config import InferConfig
     from pytest_infer.errors import InferError
+    from pytest_infer.known_failures import KnownFinding
     from pytest_infer.recipe import Recipe
     from pytest_infer.spec import Case
+    from pytest_infer.verdict import Verdict
 
 
 class Findings:
@@ -58,6 +61,11 @@ class Findings:
             why=str(error),
             mend="narrow the bounds in the model's decorator, or see why the engine refuses it",
         )
+
+    def known(self, verdict: Verdict, entry: KnownFinding) -> Verdict:
+        """Return that the engine is wrong, as the ledger of known failures says."""
+        message = f"{self._case.id} is wrong on {', '.join(entry.values)}: {entry.because}"
+        return replace(verdict, status="known", message=message)
 
     def command(self, replay: str) -> str:
         """Return the command that tries one recipe, or sequence, again in a new process."""

@@ -24,6 +24,7 @@ class ShapeTally:
         self._worths: Counter[str] = Counter()
         self._shapes: set[tuple[tuple[str, int], ...]] = set()
         self._worst = dict.fromkeys(WORST, 0.0)
+        self._known: dict[str, None] = {}
 
     @property
     def examples(self) -> int:
@@ -41,6 +42,8 @@ class ShapeTally:
         """Count one example; of those that pass, the figures too."""
         self._worths[opinion.worth] += 1
         self._shapes.add(recipe.sizes)
+        if opinion.worth == "known":
+            self._known[opinion.verdict.message] = None
         if opinion.verdict.status == "pass":
             for name in WORST:
                 figure = opinion.verdict.figures.get(name, 0.0)
@@ -49,6 +52,9 @@ class ShapeTally:
     def verdict(self, note: str = "") -> Verdict:
         """Return the verdict of a search that found nothing wrong."""
         counts = ", ".join(f"{number} {worth}" for worth, number in sorted(self._worths.items()))
+        known = "; ".join(self._known)
+        if self._known and not self._worths["judged"]:
+            return Verdict("parity", "known", "known-finding", known, self.figures)
         if not self._worths["judged"]:
             return failed(
                 "parity",
@@ -61,6 +67,6 @@ class ShapeTally:
         message = (
             f"{self._case.id} matches eager fp64 on {self.examples} examples of "
             f"{len(self._shapes)} shapes ({counts}): worst is {self._worst['worst_ratio']:.2g} x "
-            f"the tolerance{note}"
+            f"the tolerance{note}{known and f'; known: {known}'}"
         )
         return Verdict("parity", "pass", "match", message, self.figures)

@@ -71,3 +71,24 @@ register(Static("static", inner="torchscript"))
     assert record["status"] == "pass", record["message"]
     assert "built per shape: it has one shape" in record["message"]
     assert record["figures"]["shapes"] <= 4
+
+
+@pytest.mark.parametrize(("most", "status"), [(1e6, "known"), (2.0, "fail")])
+def test_known_finding(shapes_run: Callable[..., Run], most: float, status: str) -> None:
+    """What a conftest expects of a search is counted and told, unless it is larger than that."""
+    done = shapes_run(
+        *("-m", "fuzz", "--engine=alike", "-k", "every_shape"),
+        "--infer-fuzz-replay=batch=1,values=ones,layout=contiguous,seed=0",
+        conftest=f"""
+from pytest_infer.known_failures import KnownFinding, expect
+from pytest_infer.testing.faults import where
+
+expect(KnownFinding("alike", "toy", ("ones",), "diverged", {most}, "it never could (0.1)"))
+fault = where(lambda feeds: (feeds["image"] == 1).all(), scale(1.01))
+register(FakeEngine("alike", inner="torchscript", shapes=fault))
+""",
+    )
+    record = done.record("toy-alike-fp32-b1")
+    assert record["status"] == status, record["message"]
+    assert ("it never could (0.1)" in record["message"]) is (status == "known")
+    assert done.code == (status == "fail")

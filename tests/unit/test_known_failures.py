@@ -3,8 +3,9 @@
 import pytest
 
 from pytest_infer.errors import BuildError, RunError
-from pytest_infer.known_failures import KnownFailure
+from pytest_infer.known_failures import KnownFailure, KnownFinding, known_finding
 from pytest_infer.spec import Case
+from pytest_infer.verdict import Verdict
 
 CASE = Case("detr", "tvm", "fp16", 1, "cuda:0")
 KNOWN = KnownFailure(
@@ -69,3 +70,38 @@ def test_news():
         "(its importer lacks mixed types (0.27)); now it works\n"
         "  mend: remove it from the ledger of known failures"
     )
+
+
+FINDING = KnownFinding(
+    "tvm", "detr", ("ones", "zeros"), "diverged", 3.0, "a naive sum (0.27)", devices=("cuda",)
+)
+
+
+@pytest.mark.parametrize(
+    ("case", "values", "code", "ratio", "expected"),
+    [
+        (CASE, "ones", "diverged", 3.0, True),
+        (CASE, "ones", "diverged", 3.1, False),
+        (CASE, "normal", "diverged", 2.0, False),
+        (CASE, "ones", "not-finite", 2.0, False),
+        (Case("detr", "tvm", "fp16", 1, "cpu"), "ones", "diverged", 2.0, False),
+        (Case("detr", "ort", "fp16", 1, "cuda:0"), "ones", "diverged", 2.0, False),
+    ],
+)
+def test_findings_cover(case, values, code, ratio, expected):
+    """Engine, model, kind of device, values and code must agree, and the error be no larger."""
+    verdict = Verdict("parity", "fail", code, "", {"worst_ratio": ratio})
+    assert FINDING.covers(case, values, verdict) is expected
+
+
+def test_error_without_a_size_is_news():
+    """What has no figures, such as a refusal, is larger than anything known."""
+    assert not FINDING.covers(CASE, "ones", Verdict("parity", "fail", "diverged", ""))
+
+
+def test_finding_of_this_package():
+    """EfficientNet-B0 as Inductor compiles it for a CPU is known to be wrong on alike places."""
+    verdict = Verdict("parity", "fail", "diverged", "", {"worst_ratio": 1.5})
+    case = Case("efficientnet_b0", "compile", "fp32", 1, "cpu")
+    assert known_finding(case, "ones", verdict)
+    assert known_finding(case, "photographs", verdict) is None

@@ -9,10 +9,10 @@ from pytest_infer.verdict import Verdict
 CASE = Case("net", "ort", "fp32", 1, "cpu")
 
 
-def opinion(worth="judged", ratio=0.25, status="pass"):
+def opinion(worth="judged", ratio=0.25, status="pass", message=""):
     """Return an opinion on some outputs."""
     figures = {"worst_ratio": ratio, "relative_l2": ratio * 1e-6}
-    return Opinion(Verdict("parity", status, "match", "", figures), worth)
+    return Opinion(Verdict("parity", status, "match", message, figures), worth)
 
 
 def tally_of(*opinions):
@@ -58,3 +58,15 @@ def test_nothing_was_proved():
 def test_failures_leave_the_figures_alone():
     """The worst figures are of what passed: a failure is told apart."""
     assert "worst_ratio" not in tally_of(opinion(ratio=9.0, status="fail")).figures
+
+
+def test_what_is_known_is_told_once():
+    """Known findings are counted and told beside what was judged; alone they are no pass."""
+    known = opinion("known", 2.0, "known", "wrong on ones: a naive sum")
+    verdict = tally_of(known, opinion(), known).verdict()
+    assert (verdict.status, verdict.figures["known"]) == ("pass", 2)
+    assert verdict.message.endswith(
+        "(1 judged, 2 known): worst is 0.25 x the tolerance; known: wrong on ones: a naive sum"
+    )
+    alone = tally_of(known).verdict()
+    assert (alone.status, alone.message) == ("known", "wrong on ones: a naive sum")
