@@ -61,8 +61,7 @@ class KnownFailure:
         """Return whether ``case``, whose engine has ``settings``, is expected to fail."""
         return (
             (self.engine, self.model) == (case.engine, case.model)
-            and case.precision in (self.precisions or (case.precision,))
-            and case.device.partition(":")[0] in (self.devices or (case.device.partition(":")[0],))
+            and _is_among(case, self.precisions, self.devices)
             and all(settings.get(name) == value for name, value in self.options.items())
         )
 
@@ -114,9 +113,14 @@ class KnownFinding:
             (self.engine, self.model, self.code) == (case.engine, case.model, verdict.code)
             and values in self.values
             and verdict.figures.get("worst_ratio", math.inf) <= self.most
-            and case.precision in (self.precisions or (case.precision,))
-            and case.device.partition(":")[0] in (self.devices or (case.device.partition(":")[0],))
+            and _is_among(case, self.precisions, self.devices)
         )
+
+
+def _is_among(case: Case, precisions: tuple[str, ...], devices: tuple[str, ...]) -> bool:
+    """Return whether an entry with these, empty for every one, is about ``case``."""
+    kind = case.device.partition(":")[0]
+    return case.precision in (precisions or (case.precision,)) and kind in (devices or (kind,))
 
 
 LEDGER: tuple[KnownFailure, ...] = (

@@ -27,6 +27,9 @@ SESSION_FIXTURE = "infer"
 BENCHMARK_TABLE = "pytest_infer.benchmark_table"
 """The name under which the hooks are registered that pytest-benchmark's table needs."""
 
+HYPOTHESIS_PROFILES = ("dev", "ci", "deep")
+"""The names of `strategies.PROFILES`, which is not imported for anybody else's profile."""
+
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
@@ -56,7 +59,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks, and watch the run."""
-    if config.getoption("--hypothesis-profile", None):
+    if config.getoption("--hypothesis-profile", None) in HYPOTHESIS_PROFILES:
         from pytest_infer.strategies import register_profiles
 
         register_profiles()  # before hypothesis's own plugin loads it

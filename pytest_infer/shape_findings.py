@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Findings:
-    """Makes the failed verdicts of one case."""
+    """Makes the verdicts on what is wrong with one case."""
 
     def __init__(self, case: Case, config: InferConfig) -> None:
         self._case = case

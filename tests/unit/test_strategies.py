@@ -11,6 +11,7 @@ from pytest_infer import strategies
 from pytest_infer.engine import BuildRequest
 from pytest_infer.errors import OptionError, RunError
 from pytest_infer.feed_shape import check_feeds
+from pytest_infer.plugin import HYPOTHESIS_PROFILES
 from pytest_infer.recipe import POISON, Recipe, elements_of
 from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
 from tests.unit.spec_of_sides import SPEC
@@ -171,6 +172,7 @@ def test_profiles():
     strategies.register_profiles()
     found = {name: settings.get_profile(name) for name in strategies.PROFILES}
     assert {name: profile.deadline for name, profile in found.items()} == dict.fromkeys(found)
+    assert set(found) == set(HYPOTHESIS_PROFILES)
     assert [name for name, profile in found.items() if profile.derandomize] == ["ci"]
     assert found["deep"].max_examples == 1000
 
