@@ -31,9 +31,6 @@ PHOTOGRAPHS = "photographs"
 POISON: Mapping[str, float] = {"nan": np.nan, "infinity": np.inf}
 """Values of one element of the last row, which must not reach the others."""
 
-ALIKE = ("ones", "zeros", "tiny", "denormal")
-"""To a net with biases, what is next to nothing is zeros."""
-
 VALUES = ("normal", PHOTOGRAPHS, "ones", "zeros", "tiny", "denormal", "large", *POISON)
 """From the plainest on."""
 
@@ -71,11 +68,6 @@ class Recipe:
         return not (is_poisoned and is_broadcast) and (
             self.rows > 1 or not (is_poisoned or is_broadcast)
         )
-
-    @property
-    def is_alike(self) -> bool:
-        """Return whether all fractions that are fed are alike, or as good as zero."""
-        return self.values in ALIKE
 
     @property
     def clean_rows(self) -> slice:

@@ -138,13 +138,3 @@ def test_worst_run_of_eager_may_be_beyond_the_ceiling(oracle):
     """Where eager is right by luck, and far from it on the next rounding, nothing is defined."""
     judge, _ = oracle(1e-9, 1e-9, 1e-3)
     assert judge.judge(RECIPE, FEEDS, outputs(1e-3)).worth == "undefined"
-
-
-def test_alike_places_round_alike(oracle):
-    """Fed with ones, seven times eager's error is a rounding; on other values it is none."""
-    judge, _ = oracle()
-    for values, status in (("ones", "pass"), ("normal", "fail")):
-        recipe = Recipe((("batch", 3),), values)
-        feeds = recipe.feeds(SPEC, {})
-        found = outputs(8 * ERROR * PATTERN, feeds)
-        assert judge.judge(recipe, feeds, found).verdict.status == status
