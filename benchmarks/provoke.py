@@ -44,7 +44,7 @@ def main() -> None:
     if options.load:
         _load()
         return
-    small, heavy = _small(), partial(_multiply, _matrix(LARGE), LARGE_CALLS)
+    small, heavy = _small(options.device), partial(_multiply, _matrix(LARGE), LARGE_CALLS)
     with _neighbour(options.device) as start:
         rows = [_phase("alone", options.device, small)]
         start()
@@ -97,9 +97,9 @@ def _matrix(size: int) -> torch.Tensor:
     return torch.randn(size, size, device="cuda", dtype=torch.float16)
 
 
-def _small() -> Callable[[], list[int]]:
-    matrix = _matrix(SMALL)
-    return lambda: time_on_gpu(partial(torch.mm, matrix, matrix), SMALL_CALLS)["cuda-event"]
+def _small(device: str) -> Callable[[], list[int]]:
+    multiply = partial(torch.mm, _matrix(SMALL), _matrix(SMALL))
+    return lambda: time_on_gpu(device, multiply, SMALL_CALLS)["cuda-event"]
 
 
 def _multiply(matrix: torch.Tensor, calls: int) -> list[int]:

@@ -31,6 +31,9 @@ CALLS = 50
 SEQUENCE, SEQUENCE_LENGTHS_US, SEQUENCE_CALLS = 100, (1, 5, 20, 100), 20
 L2_MIB = 16
 WARM_UP_S = 1.0
+CURRENT = "cuda"
+"""The current GPU, as torch calls it."""
+
 SPIN = "spin_kernel"
 """The name of the kernel of `torch.cuda._sleep`."""
 
@@ -78,8 +81,8 @@ def _spin(us: float, ghz: float) -> partial[object]:
 def _alone(us: float, ghz: float) -> dict[str, float]:
     """Return medians in us: by events, by the host until the end and until the call returned."""
     call = _spin(us, ghz)
-    time_on_gpu(call, 3)
-    times = time_on_gpu(call, CALLS)
+    time_on_gpu(CURRENT, call, 3)
+    times = time_on_gpu(CURRENT, call, CALLS)
     return {
         "events_us": median(times["cuda-event"]) / 1000,
         "wall_us": median(times["monotonic"]) / 1000,
@@ -101,7 +104,7 @@ def _plain_us(call: partial[object]) -> float:
 def _traced(us: float, ghz: float, alone: dict[str, float]) -> dict[str, float]:
     """Return a row: the untraced medians beside CUPTI's and the events' while CUPTI looked on."""
     call, times = _spin(us, ghz), {}
-    kernels = kernel_durations_ns(lambda: times.update(time_on_gpu(call, CALLS)), SPIN)
+    kernels = kernel_durations_ns(lambda: times.update(time_on_gpu(CURRENT, call, CALLS)), SPIN)
     _check(kernels, 3 * CALLS)
     cupti_us = median(_timed(kernels, 1)) / 1000
     return {
@@ -130,8 +133,8 @@ def _sequence_call(us: float, ghz: float) -> Any:
 def _sequence(us: float, ghz: float) -> dict[str, Any]:
     """Return what the package says of a call that enqueues many kernels."""
     call = _sequence_call(us, ghz)
-    time_on_gpu(call, 3)
-    times = time_on_gpu(call, SEQUENCE_CALLS)
+    time_on_gpu(CURRENT, call, 3)
+    times = time_on_gpu(CURRENT, call, SEQUENCE_CALLS)
     samples = Samples(
         tuple(times["cuda-event"]), "cuda-event", 1, 3, enqueue_ns=tuple(times["enqueue"])
     )
@@ -145,7 +148,7 @@ def _sequence(us: float, ghz: float) -> dict[str, Any]:
 def _traced_sequence(us: float, ghz: float, sequence: dict[str, Any]) -> dict[str, Any]:
     """Return a row: for which share of the events' time kernels ran."""
     call = _sequence_call(us, ghz)
-    kernels = kernel_durations_ns(lambda: time_on_gpu(call, SEQUENCE_CALLS), SPIN)
+    kernels = kernel_durations_ns(lambda: time_on_gpu(CURRENT, call, SEQUENCE_CALLS), SPIN)
     _check(kernels, (2 * SEQUENCE + 1) * SEQUENCE_CALLS)
     kernels_us = sum(_timed(kernels, SEQUENCE)) / SEQUENCE_CALLS / 1000
     busy_share = kernels_us / sequence["events_us"]
@@ -159,8 +162,8 @@ def _l2() -> dict[str, float]:
     found = {}
     for name, is_cold in (("warm_us", False), ("cold_us", True)):
         call = partial(torch.mul, source, 2, out=target)
-        time_on_gpu(call, 3, cold_l2=is_cold)
-        times = time_on_gpu(call, CALLS, cold_l2=is_cold)
+        time_on_gpu(CURRENT, call, 3, cold_l2=is_cold)
+        times = time_on_gpu(CURRENT, call, CALLS, cold_l2=is_cold)
         found[name] = median(times["cuda-event"]) / 1000
     return found
 

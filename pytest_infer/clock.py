@@ -7,10 +7,11 @@ from statistics import median
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.errors import TimingError
 from pytest_infer.samples import NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Durations = dict[str, list[int]]
 """Durations in ns by what was read: ``monotonic``, ``cuda-event``; ``enqueue`` on a GPU."""
@@ -24,6 +25,12 @@ LEAD_CYCLES = 100_000
 EMPTY_PAIRS = 20
 """How many pairs of events around nothing are timed, to know what a pair itself takes."""
 
+LEAST_NS = 300
+"""A call whose events span less beyond what a pair takes did nothing between them.
+
+The shortest kernel takes more than 1 us.
+"""
+
 L2_BUFFERS = 2
 """How many times the size of the L2 cache is overwritten to empty it."""
 
@@ -34,7 +41,7 @@ def clock_for(
     """Return the function that times calls on ``device``; only a GPU's L2 can be made cold."""
     if not device.startswith("cuda"):
         return time_on_cpu
-    return partial(time_on_gpu, cold_l2=True) if cold_l2 else time_on_gpu
+    return partial(time_on_gpu, device, cold_l2=cold_l2)
 
 
 def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
@@ -47,11 +54,14 @@ def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
     return {"monotonic": durations}
 
 
-def time_on_gpu(call: Callable[[], object], calls: int, *, cold_l2: bool = False) -> Durations:
+def time_on_gpu(
+    device: str, call: Callable[[], object], calls: int, *, cold_l2: bool = False
+) -> Durations:
     """Time calls on the GPU by events, and as many others on the host: until it returns, and ends.
 
     A call enqueues its work on torch's current stream, which is one of the clock's own meanwhile:
-    on the default stream TensorRT synchronizes more than it has to.
+    on the default stream TensorRT synchronizes more than it has to. Events see no other stream, and
+    none of another GPU: if all that a call does is elsewhere, raise `TimingError`.
 
     The GPU spins for some 50 us before the first event, so that the launch of the first kernel is
     not between the events, and what a pair takes around nothing is subtracted. What is left is what
@@ -61,24 +71,41 @@ def time_on_gpu(call: Callable[[], object], calls: int, *, cold_l2: bool = False
     """
     import torch
 
-    device = torch.cuda.current_device()
-    stream = _stream(device)
-    stream.wait_stream(torch.cuda.current_stream())  # it may still be making the feeds
     wall, events, enqueue = [], [], []
-    with torch.cuda.stream(stream):
-        pair_ns = _pair_ns(device)
-        for _ in range(calls):
-            if cold_l2:
-                _overwrite_l2(device)
-            began = perf_counter_ns()
-            call()
-            enqueue.append(perf_counter_ns() - began)
-            stream.synchronize()
-            wall.append(perf_counter_ns() - began)
-            if cold_l2:
-                _overwrite_l2(device)
-            events.append(max(_led_ns(call) - pair_ns, 1))
-    return {"cuda-event": events, "monotonic": wall, "enqueue": enqueue}
+    with torch.cuda.device(device):
+        number = torch.cuda.current_device()
+        stream = _stream(number)
+        stream.wait_stream(torch.cuda.current_stream())  # it may still be making the feeds
+        with torch.cuda.stream(stream):
+            pair_ns = _pair_ns(number)
+            for _ in range(calls):
+                if cold_l2:
+                    _overwrite_l2(number)
+                began = perf_counter_ns()
+                call()
+                enqueue.append(perf_counter_ns() - began)
+                stream.synchronize()
+                wall.append(perf_counter_ns() - began)
+                if cold_l2:
+                    _overwrite_l2(number)
+                events.append(_led_ns(call) - pair_ns)
+    _check_events(device, events, wall)
+    return {
+        "cuda-event": [max(each, 1) for each in events],
+        "monotonic": wall,
+        "enqueue": enqueue,
+    }
+
+
+def _check_events(device: str, events: Sequence[int], wall: Sequence[int]) -> None:
+    """Raise `TimingError` if events around the calls saw no more than around nothing."""
+    if events and median(events) < LEAST_NS:
+        raise TimingError(
+            f"cannot time a call on {device}",
+            why=f"it put no work on torch's current stream: its median is {median(events):g} ns by "
+            f"CUDA events, and {median(wall):g} ns by the host's clock",
+            mend=f"let it enqueue its work on torch.cuda.current_stream() of {device}",
+        )
 
 
 @cache

@@ -61,7 +61,8 @@ def _on_cpu(calls: Mapping[str, Callable[[], object]], plan: Plan) -> Measuremen
 def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str, plan: Plan) -> Measurement:
     shares: list[float] = []
     arms = {
-        name: _timed_on_gpu(call, [] if name != ENGINE else shares) for name, call in calls.items()
+        name: _timed_on_gpu(device, call, [] if name != ENGINE else shares)
+        for name, call in calls.items()
     }
     probe, watch = clock_probe(device), GpuWatch(device)
     arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
@@ -78,11 +79,11 @@ def _timed_on_cpu(call: Callable[[], object]) -> Arm:
     return lambda calls: time_on_cpu(call, calls)["monotonic"]
 
 
-def _timed_on_gpu(call: Callable[[], object], shares: list[float]) -> Arm:
+def _timed_on_gpu(device: str, call: Callable[[], object], shares: list[float]) -> Arm:
     """Return an arm that appends to ``shares`` how much of its time each block's launches took."""
 
     def timed(calls: int) -> list[int]:
-        durations = time_on_gpu(call, calls)
+        durations = time_on_gpu(device, call, calls)
         shares.append(median(durations["enqueue"]) / median(durations["cuda-event"]))
         return durations["cuda-event"]
 

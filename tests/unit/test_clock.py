@@ -15,6 +15,7 @@ from pytest_infer.clock import (
     time_on_cpu,
     time_on_gpu,
 )
+from pytest_infer.errors import TimingError
 
 
 def test_each_call_is_timed(monkeypatch):
@@ -32,9 +33,8 @@ def test_no_call():
 
 
 def test_clock_of_a_device():
-    """A GPU is timed by its own events, a CPU by the host's clock."""
+    """A CPU is timed by the host's clock, whatever is asked of a cache that it has not."""
     assert clock_for("cpu") is clock_for("cpu", cold_l2=True) is time_on_cpu
-    assert clock_for("cuda:1") is time_on_gpu
 
 
 class Gpu:
@@ -111,17 +111,18 @@ def gpu(monkeypatch):
         cached.cache_clear()
 
 
+DEVICE = ["device cuda:0"]
 LED = ["sleep 100000", "event", "kernel", "event"]
 EMPTY = ["sleep 100000", "event", "event"] * EMPTY_PAIRS
 
 
 def test_busy_device(gpu):
     """A kernel of 5 us is 5 us by events; by the host the launch is added, 0.1 us."""
-    times = time_on_gpu(lambda: gpu.enqueue("kernel", 5000), 2)
+    times = time_on_gpu("cuda:0", lambda: gpu.enqueue("kernel", 5000), 2)
     assert times["enqueue"] == [100, 100]
     assert times["cuda-event"] == [5000, 5000]
     assert times["monotonic"] == [5100, 5100]
-    assert gpu.asked == [*EMPTY, *["kernel", *LED] * 2]
+    assert gpu.asked == [*DEVICE, *EMPTY, *["kernel", *LED] * 2]
 
 
 def test_device_that_waits_for_launches(gpu):
@@ -131,24 +132,39 @@ def test_device_that_waits_for_launches(gpu):
         for _ in range(1000):
             gpu.enqueue("kernel", 10)
 
-    times = time_on_gpu(call, 1)
+    times = time_on_gpu("cuda:0", call, 1)
     assert times["enqueue"] == [100_000]
     assert times["cuda-event"] == [100_000 - 50_000 + 200]
 
 
 def test_what_a_pair_takes_is_subtracted(gpu, monkeypatch):
     """Two microseconds around nothing are two too many around a kernel; never less than 1 ns."""
-    spans = iter([2000] * EMPTY_PAIRS + [7000, 1500])
+    spans = iter([2000] * EMPTY_PAIRS + [7000, 1500, 7000])
     monkeypatch.setattr(clock, "_elapsed_ns", lambda *_: next(spans))
-    assert time_on_gpu(lambda: None, 2)["cuda-event"] == [5000, 1]
+    assert time_on_gpu("cuda:0", lambda: None, 3)["cuda-event"] == [5000, 1, 5000]
     assert gpu.asked[-1] == "event"
+
+
+def test_work_on_the_gpu_that_is_asked_for(gpu):
+    """Its events and its stream are of that GPU, whichever the process calls its current one."""
+    time_on_gpu("cuda:1", lambda: gpu.enqueue("kernel", 5000), 1)
+    assert gpu.asked[0] == "device cuda:1"
+
+
+@pytest.mark.usefixtures("gpu")
+def test_work_that_events_do_not_see():
+    """What ran on another stream or another GPU has no latency of a nanosecond: an error."""
+    with pytest.raises(TimingError, match="put no work on torch's current stream") as raised:
+        time_on_gpu("cuda:0", lambda: None, 3)
+    assert "current_stream() of cuda:0" in raised.value.mend
+    assert time_on_gpu("cuda:0", lambda: None, 0)["cuda-event"] == []
 
 
 def test_cold_l2(gpu):
     """Twice the L2's size is overwritten before each call, and none of it is timed."""
     times = clock_for("cuda:0", cold_l2=True)(lambda: gpu.enqueue("kernel", 5000), 2)
     cold = ["overwrite", "kernel", "overwrite", *LED]
-    assert gpu.asked == [*EMPTY, "100 uint8 on cuda:0", *cold * 2]
+    assert gpu.asked == [*DEVICE, *EMPTY, "100 uint8 on cuda:0", *cold * 2]
     assert times == {
         "cuda-event": [5000, 5000],
         "monotonic": [5100, 5100],

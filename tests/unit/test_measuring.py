@@ -58,7 +58,8 @@ class Watch:
 def probes(monkeypatch):
     """Let engines take as long as they return, in us, and the probe 200 us."""
 
-    def timed(call, calls):
+    def timed(device, call, calls):
+        assert device == "cuda:1"
         event = call() * 1000
         return {"cuda-event": [event] * calls, "enqueue": [event // 4] * calls}
 
