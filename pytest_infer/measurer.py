@@ -76,7 +76,7 @@ class Measurer:
         Nothing else of this package uses the device meanwhile.
         """
         case, setting = engine.case, self.setting(engine.case)
-        reference = _reference_case(case)
+        reference = reference_case(case)
         arms = {
             ENGINE: (engine.built, feeds),
             REFERENCE: (
@@ -114,7 +114,8 @@ class Measurer:
         return found
 
 
-def _reference_case(case: Case) -> Case:
+def reference_case(case: Case) -> Case:
+    """Return the frozen net as ``case`` runs its own."""
     kind = case.device.partition(":")[0]
     return replace(case, model=REFERENCE_NET, batch=REFERENCE_BATCH[kind])
 

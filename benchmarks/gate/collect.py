@@ -28,7 +28,7 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engine_option import read_options
 from pytest_infer.engines import find
 from pytest_infer.errors import TimingError
-from pytest_infer.measurer import open_bound
+from pytest_infer.measurer import open_bound, reference_case
 from pytest_infer.session import InferSession
 from pytest_infer.source import import_source
 from pytest_infer.spec import Case, Source
@@ -103,7 +103,8 @@ class Collector:
         feeds = artefacts.feeds(case.model, case.batch)
         engine = EngineUnderTest(case, artefacts.built(case), self._session.hosts)
         self._built[case] = engine, feeds
-        self._session.measurer(engine, feeds, self._stored(case))
+        artefacts.built(reference_case(case))
+        self._stored(case)
 
     def take(self, case: Case) -> dict[str, Any]:
         """Return one measurement, and what the rivals see in another process of like length."""
