@@ -1,4 +1,4 @@
-"""Lies about what ran on a GPU are caught by the suite of truth.
+"""Lies about what ran on a GPU are caught by the suite of truth, a misread graph by parity.
 
 TensorRT may be in another environment: PYTEST_INFER_TRT_HOST=popen//python=/opt/trt8/bin/python.
 """
@@ -25,6 +25,34 @@ pytestmark = pytest.mark.skipif(LACK is not None, reason=LACK.why if LACK else "
 LIAR = """
 register(FakeEngine("liar", inner={inner!r}, {lie}))
 """
+
+CENTRED = """
+from pytest_infer.models import model
+from pytest_infer.spec import TensorSpec
+
+
+@model(
+    task="classification",
+    inputs={"image": TensorSpec(("batch", 3, 32, 32))},
+    outputs={"logits": TensorSpec(("batch", 10))},
+)
+def toy():
+    import torch
+
+    class Centred(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features, self.head = torch.nn.Conv2d(3, 8, 3), torch.nn.Linear(7200, 10)
+
+        def forward(self, image):
+            features = self.features(image)
+            centred = features - features.mean((2, 3), keepdim=True)
+            return self.head(centred.relu().flatten(1))
+
+    torch.manual_seed(0)
+    return Centred().eval()
+"""
+"""A net whose mean over other axes still has a shape that fits."""
 
 
 @pytest.fixture
@@ -69,3 +97,16 @@ def test_sparse_of_dense_weights(codes: Callable[..., list[str]]) -> None:
 def test_tf32_for_fp32(codes: Callable[..., list[str]]) -> None:
     """A TensorRT engine that multiplies in TF32 does not pass for fp32."""
     assert codes("trt", "runs_as='tf32'") == ["other-precision"]
+
+
+@pytest.mark.parametrize("opset", [17, 18])
+def test_reduction_over_all_axes(toy_run: Callable[..., Run], opset: int) -> None:
+    """TensorRT 8.6 misreads opset 18 without a word; parity says it where the guard is off."""
+    done = toy_run(
+        *("--engine=trt", "--infer-device=cuda:0", "-k", "test_outputs"),
+        *(f"--infer-host=trt={TRT}", f"--infer-option=trt.unsafe_opset={opset}"),
+        conftest=CENTRED,
+    )
+    (record,) = done.report["records"]
+    is_misread = opset == 18 and record["runtime"]["tensorrt"].startswith("8.")
+    assert record["code"] == ("diverged" if is_misread else "match")
