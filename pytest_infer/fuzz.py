@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from pytest_infer.shape_tally import ShapeTally
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hypothesis.strategies import SearchStrategy
 
@@ -77,6 +78,7 @@ class Fuzz:
         self._config = config
         self._findings = Findings(case, config)
         self._runner = self._new_runner()
+        self._first: tuple[str, BaseException] | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -120,8 +122,9 @@ class Fuzz:
 
         def try_(recipe: Recipe) -> None:
             latest[:] = [recipe]
-            self._settle(self._runner)
-            self._count(self._runner, recipe, tally, tolerance)
+            with self._noted(latest):
+                self._settle(self._runner)
+                self._count(self._runner, recipe, tally, tolerance)
 
         if text := self._config.fuzz_replay:
             return self._told(lambda: try_(recipe_from_text(text, self.spec)), tally, latest)
@@ -130,7 +133,7 @@ class Fuzz:
     def sequences(self, tolerance: Tolerance | None = None) -> Verdict:
         """Judge two runners of the engine in sequences of calls, repeats and reopenings."""
         tally, steps = ShapeTally(self.case), list[str]()
-        judged = _Judged(self, tally, tolerance)
+        judged = _Judged(self, tally, tolerance, steps)
         if text := self._config.fuzz_replay:
             steps += text.split(SEPARATOR)
             return self._told(lambda: replay(judged, steps, self.spec), tally, steps)
@@ -211,14 +214,25 @@ class Fuzz:
         from hypothesis.errors import Flaky
 
         self._runner.engine(example_of(self.spec)).open()  # no search for what cannot be built
+        self._first = None
         try:
             search()
         except WrongShapeError as wrong:
             return self._findings.wrong(wrong.verdict, tally.figures, _text(latest))
         except Flaky as flaky:
-            return self._findings.flaky(flaky, tally.figures, _text(latest))
+            steps, error = self._first or (_text(latest), flaky)
+            return self._findings.flaky(error, tally.figures, steps)
         note = f"; built per shape: {self.static.why}" if self.static else ""
         return tally.verdict(note)
+
+    @contextmanager
+    def _noted(self, steps: Iterable[object]) -> Iterator[None]:
+        """Keep the first error of a search: hypothesis does not tell what it could not repeat."""
+        try:
+            yield
+        except Exception as error:
+            self._first = self._first or (_text(steps), error)
+            raise
 
     def _new_runner(self) -> ShapeRunner:
         return ShapeRunner(self.case, self._artefacts, self._hosts)
@@ -289,20 +303,29 @@ def _text(steps: Iterable[object]) -> str:
 class _Judged:
     """What the state machine does to runners."""
 
-    def __init__(self, fuzz: Fuzz, tally: ShapeTally, tolerance: Tolerance | None) -> None:
+    def __init__(
+        self, fuzz: Fuzz, tally: ShapeTally, tolerance: Tolerance | None, steps: list[str]
+    ) -> None:
         self._fuzz = fuzz
         self._tally = tally
         self._tolerance = tolerance
+        self._steps = steps
 
     def open(self) -> ShapeRunner:
         runner = self._fuzz._new_runner()  # noqa: SLF001 - the two are one judge
-        self._fuzz._settle(runner)  # noqa: SLF001
+        with self._fuzz._noted(self._steps):  # noqa: SLF001
+            self._fuzz._settle(runner)  # noqa: SLF001
         return runner
 
     def run(self, runner: ShapeRunner, recipe: Recipe) -> dict[str, Array]:
-        return self._fuzz._count(runner, recipe, self._tally, self._tolerance)  # noqa: SLF001
+        with self._fuzz._noted(self._steps):  # noqa: SLF001
+            return self._fuzz._count(runner, recipe, self._tally, self._tolerance)  # noqa: SLF001
 
     def again(self, runner: ShapeRunner, recipe: Recipe, before: dict[str, Array]) -> None:
+        with self._fuzz._noted(self._steps):  # noqa: SLF001
+            self._repeat(runner, recipe, before)
+
+    def _repeat(self, runner: ShapeRunner, recipe: Recipe, before: dict[str, Array]) -> None:
         fuzz = self._fuzz
         outputs = runner(recipe, fuzz._feeds(recipe))  # noqa: SLF001
         rows = recipe.clean_rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
@@ -42,12 +43,9 @@ def opened_package(built: BuiltEngine) -> Compiled:
     import torch
 
     path, device = built.path(FILE), torch.device(built.request.device)
-    package = torch._inductor.aoti_load_package(  # noqa: SLF001 - its documented name
-        str(path),
-        # Its guard against parallel calls records events, which a capture refuses.
-        run_single_threaded=bool(built.request.options[OPTION]),
-        device_index=-1 if device.index is None else device.index,
-    )
+    load = _kept if device.type == "cpu" else _loaded
+    # Its guard against parallel calls records events, which a capture refuses.
+    package = load(path, device.index, is_single_threaded=bool(built.request.options[OPTION]))
     facts = json.loads(built.path(FACTS).read_text())
     return Compiled(
         "package",
@@ -56,6 +54,23 @@ def opened_package(built: BuiltEngine) -> Compiled:
         weight_dtypes_of(path),
         {**facts, "compiled_for": package.get_metadata()},
     )
+
+
+def _loaded(path: Path, index: int | None, *, is_single_threaded: bool) -> Any:
+    import torch
+
+    return torch._inductor.aoti_load_package(  # noqa: SLF001 - its documented name
+        str(path),
+        run_single_threaded=is_single_threaded,
+        device_index=-1 if index is None else index,
+    )
+
+
+_kept = cache(_loaded)
+"""Load each file once per process: torch 2.15 never unmaps a library that it has loaded.
+
+Each load maps another copy, weights included, which it has written to the temporary folder.
+"""
 
 
 def weight_dtypes_of(path: Path) -> set[str]:

@@ -40,14 +40,13 @@ class Findings:
             figures=figures,
         )
 
-    def flaky(self, flaky: BaseException, figures: Mapping[str, float], replay: str) -> Verdict:
-        """Return that the engine was wrong but once, as hypothesis's error says."""
-        causes = [each for each in getattr(flaky, "exceptions", ()) if str(each)]
+    def flaky(self, error: BaseException, figures: Mapping[str, float], replay: str) -> Verdict:
+        """Return that ``error`` was raised for ``replay``, and not when it was tried again."""
         return failed(
             "parity",
             REPEATED.code,
             what=f"{self._case.id} was wrong once on {replay}, and not again",
-            why="\n".join(map(str, causes)) or str(flaky),
+            why=str(error),
             mend="look for what a call leaves behind: fuzz.sequences() finds it by its steps",
             figures=figures,
         )

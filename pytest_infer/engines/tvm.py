@@ -85,13 +85,16 @@ class Tvm:
         path = built.path(FILE)
         try:
             import tvm
+            import tvm_ffi
 
             device = tvm.device(built.request.device)
             if built.request.device.startswith("cuda"):
                 import torch
 
                 torch.cuda.set_device(device.index)
-            machine = tvm.relax.VirtualMachine(tvm.runtime.load_module(str(path)), device)
+            # tvm.runtime's own keeps each library, its weights included, until the process ends.
+            program = tvm_ffi.load_module(path, keep_module_alive=False)
+            machine = tvm.relax.VirtualMachine(program, device)
         except Exception as error:
             raise LoadError(f"cannot load {path}", why=reason(error), mend=LOAD_MEND) from error
         runner = TvmRunner(machine, device, built)

@@ -92,3 +92,31 @@ register(FakeEngine("alike", inner="torchscript", shapes=fault))
     assert record["status"] == status, record["message"]
     assert ("it never could (0.1)" in record["message"]) is (status == "known")
     assert done.code == (status == "fail")
+
+
+@pytest.mark.parametrize("test", ["every_shape", "sequences"], ids=["call", "steps"])
+def test_wrong_once(shapes_run: Callable[..., Run], tmp_path: Path, test: str) -> None:
+    """What cannot be found again is told as it was the first time, with what was fed then."""
+    done = shapes_run(
+        *("-m", "fuzz", "--engine=once", "-k", test, "--infer-fuzz-examples=40"),
+        conftest=f"""
+from pathlib import Path
+
+from pytest_infer.testing.faults import where
+
+
+def is_first(feeds):
+    marker = Path({str(tmp_path / "once")!r})
+    if len(feeds["image"]) == 1 or marker.exists():
+        return False
+    marker.touch()
+    return True
+
+
+register(FakeEngine("once", inner="torchscript", shapes=where(is_first, scale(1.01))))
+""",
+    )
+    record = done.record("toy-once-fp32-b1")
+    assert (record["status"], record["code"]) == ("fail", "not-repeatable")
+    assert re.search(r"was wrong once on .*batch=(?!1,).*, and not again", record["message"])
+    assert "relative_l2" in record["message"], record["message"]
