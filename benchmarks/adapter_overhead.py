@@ -60,8 +60,8 @@ def trt_call(runner: Any, feeds: Any) -> Callable[[], object]:
     import torch
 
     runner.bind(feeds)
-    if getattr(runner, "_graph", None) is not None:
-        return runner._graph.replay
+    if runner._replays:
+        return runner._capture().graph.replay
     context = runner._context
     return lambda: context.execute_async_v3(torch.cuda.current_stream().cuda_stream)
 

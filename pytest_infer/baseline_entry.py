@@ -77,6 +77,8 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """How many ``--infer-calls`` asked for; 0: the device's own plan."""
     artefact: str = ""
     """The built engine's name in the cache, which may keep it; empty if none is built."""
+    gpu: str = ""
+    """The UUID of the GPU that was measured; empty on a CPU, or where it is not known."""
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -17,6 +17,7 @@ from pytest_infer.gate import (
     GPU,
     LAUNCH_BOUND,
     MOST_TRIES,
+    OTHER_GPU,
     SHARED_CPU,
     STORED_MEASUREMENTS,
     THROTTLED,
@@ -123,7 +124,7 @@ class BaselineJudge:
         has_rival = bool(gate.artefact) and is_same_runtime and not is_stored
         beside = self._measurer.kept_folder(self._case, gate.artefact) if has_rival else ""
         first = self._measurer(engine, feeds, beside)
-        terms = terms_of(setting, first)
+        terms = terms_of(setting, first, gate.gpu)
         decision, taken = measure_until_decided(
             first,
             lambda: self._measurer(engine, feeds, beside),
@@ -186,6 +187,7 @@ class BaselineJudge:
                 for each in usable
             ],
             artefact=Path(engine.built.folder).name,
+            gpu=_gpu_of(usable),
         )
         message = f"{self._case.id} is to be stored, by {len(usable)} measurements"
         return Verdict(
@@ -205,12 +207,23 @@ class BaselineJudge:
         return Verdict("baseline", "inconclusive", "inconclusive-foreign", message)
 
 
-def terms_of(setting: Setting, measurement: Measurement) -> Terms:
-    """Return the terms on which a case is gated: by its device, and what a first look shows."""
+def terms_of(setting: Setting, measurement: Measurement, stored_gpu: str) -> Terms:
+    """Return the terms on which a case is gated: by its device, and what a first look shows.
+
+    ``stored_gpu`` is the UUID of the GPU of the stored measurements.
+    """
     if setting.clock == "monotonic":
         return SHARED_CPU if setting.cores <= FEW_CORES else CPU
     share = measurement.enqueue_share
-    return LAUNCH_BOUND if share is not None and share >= LAUNCH_BOUND_SHARE else GPU
+    if share is not None and share >= LAUNCH_BOUND_SHARE:
+        return LAUNCH_BOUND
+    return GPU if stored_gpu and stored_gpu == measurement.gpu else OTHER_GPU
+
+
+def _gpu_of(measurements: Sequence[Measurement]) -> str:
+    """Return the UUID of the GPU of all of them; empty if there is no such one."""
+    uuids = {each.gpu for each in measurements}
+    return uuids.pop() if len(uuids) == 1 else ""
 
 
 def _unlike(gate: Gate, setting: Setting) -> str:

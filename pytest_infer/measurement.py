@@ -62,6 +62,11 @@ class Measurement:
         """Return who else was on the GPU, as far as the driver tells."""
         return self.environment.get("foreign_processes") or ()
 
+    @property
+    def gpu(self) -> str:
+        """Return the UUID of the GPU; empty on a CPU, or where the driver does not tell."""
+        return str(self.environment.get("uuid") or "")
+
     def told(self) -> str:
         """Return how many rounds count, and why others do not."""
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))

@@ -121,6 +121,8 @@ class Collector:
             "kept": found.kept,
             "dropped": dict(found.dropped),
             "elapsed_s": round(elapsed, 2),
+            "gpu": found.gpu,
+            "foreign": list(found.foreign_processes),
             "alone": self._alone(engine, feeds) if self._has_rivals else None,
         }
 

@@ -68,6 +68,7 @@ def measured(line: Line, shift: float, *, has_duet: bool = False) -> Measurement
         kept=line["kept"],
         dropped=line["dropped"],
         enqueue_share=line["enqueue_share"],
+        environment={"uuid": line.get("gpu", "")},
     )
 
 
@@ -81,7 +82,7 @@ def outcome(
     usable = [each for each in baseline if measured(each, 0).is_usable][:STORED_MEASUREMENTS]
     stored = Stored([each["theta"] for each in usable], [each["rho"] for each in usable])
     taken = [measured(line, shift, has_duet=has_duet) for line in looks]
-    terms = terms_of(Setting(**looks[0]["setting"]), taken[0])
+    terms = terms_of(Setting(**looks[0]["setting"]), taken[0], usable[0].get("gpu", ""))
     more = iter(taken[1:])
     try:
         decision, used = measure_until_decided(

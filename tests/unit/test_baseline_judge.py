@@ -8,7 +8,7 @@ import pytest
 
 from pytest_infer.baseline_entry import Entry, Gate, Measured, StoredMeasurement
 from pytest_infer.baseline_judge import PROTOCOL, BaselineJudge, terms_of
-from pytest_infer.gate import CPU, GPU, LAUNCH_BOUND, SHARED_CPU
+from pytest_infer.gate import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
 from pytest_infer.measurement import Measurement
 from pytest_infer.measurer import Setting
 from pytest_infer.samples import Samples
@@ -246,15 +246,28 @@ def test_nothing_else_is_renewed(change, artefact, code):
 
 
 @pytest.mark.parametrize(
-    ("setting", "share", "terms"),
+    ("setting", "share", "stored", "terms"),
     [
-        (Setting("monotonic", 1, 4, 0), None, SHARED_CPU),
-        (Setting("monotonic", 0, 8, 0), None, CPU),
-        (Setting("cuda-event", 0, 0, 0), 0.1, GPU),
-        (Setting("cuda-event", 0, 0, 0), 0.8, LAUNCH_BOUND),
+        (Setting("monotonic", 1, 4, 0), None, "", SHARED_CPU),
+        (Setting("monotonic", 0, 8, 0), None, "", CPU),
+        (Setting("cuda-event", 0, 0, 0), 0.1, "GPU-1", GPU),
+        (Setting("cuda-event", 0, 0, 0), 0.1, "GPU-2", OTHER_GPU),
+        (Setting("cuda-event", 0, 0, 0), 0.1, "", OTHER_GPU),
+        (Setting("cuda-event", 0, 0, 0), 0.8, "GPU-2", LAUNCH_BOUND),
     ],
 )
-def test_terms_are_the_devices(setting, share, terms):
-    """A GPU that waits for launches has terms of its own."""
-    measurement = Measurement(1.0, 2.0, 10.0, 12, enqueue_share=share)
-    assert terms_of(setting, measurement) is terms
+def test_terms_are_the_devices(setting, share, stored, terms):
+    """A GPU that waits for launches has terms of its own, and so has another one of its model."""
+    environment = {"uuid": "GPU-1"} if setting.clock == "cuda-event" else {}
+    measurement = Measurement(1.0, 2.0, 10.0, 12, enqueue_share=share, environment=environment)
+    assert terms_of(setting, measurement, stored) is terms
+
+
+@pytest.mark.parametrize(
+    ("uuids", "stored"), [(["GPU-1"] * 5, "GPU-1"), (["GPU-1", "GPU-2"] * 3, ""), ([""] * 5, "")]
+)
+def test_the_gpu_is_stored(uuids, stored):
+    """Measurements of one GPU are stored with its UUID, those of several or of none without."""
+    looks = [replace(look(), environment={"uuid": uuid}) for uuid in uuids]
+    gate = judged(None, Measurer(looks), is_updating=True).details["gate"]
+    assert gate.get("gpu", "") == stored

@@ -82,10 +82,10 @@ def test_a_baseline_that_spreads_widens_the_limit():
 
 
 def test_a_gpu_is_gated_below_one_per_cent():
-    """Bound by the device, a slowdown of 1 % fails; bound by launches, 5 % is the limit."""
+    """Bound by the device, a slowdown of 1 % fails; bound by launches, 10 % is the limit."""
     assert outcome(look(0.01), look(0.01), look(0.01), terms=GPU) == "regressed"
-    assert outcome(*[look(0.04)] * 3, terms=LAUNCH_BOUND) == "unchanged"
-    assert outcome(*[look(0.06)] * 3, terms=LAUNCH_BOUND) == "regressed"
+    assert outcome(*[look(0.09)] * 3, terms=LAUNCH_BOUND) == "unchanged"
+    assert outcome(*[look(0.15)] * 3, terms=LAUNCH_BOUND) == "regressed"
 
 
 def test_the_stored_artefact_beside_it_clears():
