@@ -6,7 +6,7 @@ order to show the options.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -139,6 +139,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_infer.collection import case_of
 
         state.coverage.expected = sum(case_of(item) is not None for item in session.items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let xdist keep the tests of a case together, where it would scatter them."""
+    if config.getoption("dist") != "load":
+        return None
+    from pytest_infer.case_scheduling import CaseScheduling
+
+    return CaseScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,9 +68,14 @@ def test_exclusions_are_counted(run: Run) -> None:
 
 
 def test_workers_share_the_matrix(run: Run) -> None:
-    """Under xdist every check runs once and the controller reports for all."""
-    result = run("-n", "2")
+    """Under xdist every check runs once, a case's on one worker; the controller reports for all."""
+    result = run("-n", "2", "-v")
     result.assert_outcomes(passed=10)
+    places = re.findall(r"\[(gw\d)\].* PASSED .*\[(toy-\S+)\]", result.stdout.str())
+    assert len(places) == 10
+    workers = {case: {at for at, of in places if of == case} for _, case in places}
+    assert all(len(on) == 1 for on in workers.values()), workers
+    assert len(set.union(*workers.values())) == 2
     result.stdout.fnmatch_lines(
         ["13 of 13 checks ran, 5 narrowed away by marks; verdicts: 3 new, 19 pass"]
     )
