@@ -15,7 +15,7 @@ import argparse
 import json
 from collections import Counter, defaultdict
 from functools import partial
-from math import exp, log
+from math import exp, log, nan
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, stdev
@@ -99,23 +99,30 @@ def trials(
     random: Random,
     judge: Callable[[Sequence[Line], Sequence[Line]], tuple[str, int]],
 ) -> Counter[tuple[str, int]]:
-    """Return how often each outcome came, over draws of two different windows.
+    """Return how often each outcome came, over draws of two different windows; none without two."""
+    pairs = pairs_of(base, candidate)
+    counts: Counter[tuple[str, int]] = Counter()
+    for _ in range(TRIALS if pairs else 0):
+        old, new = random.choice(pairs)
+        stored = random.sample(base[old], len(base[old]))
+        counts[judge(stored, random.sample(candidate[new], len(candidate[new])))] += 1
+    return counts
+
+
+def pairs_of(
+    base: dict[int, list[Line]], candidate: dict[int, list[Line]]
+) -> list[tuple[int, int]]:
+    """Return the pairs of different windows that can be compared.
 
     Both have the stored artefact beside the engine, or both have not: what ran just before a call
     has left its traces in the caches, and ratios of the two kinds are not alike.
     """
-    pairs = [
+    return [
         (old, new)
         for old in base
         for new in candidate
         if old != new and _has_duet(base[old]) == _has_duet(candidate[new])
     ]
-    counts: Counter[tuple[str, int]] = Counter()
-    for _ in range(TRIALS):
-        old, new = random.choice(pairs)
-        stored = random.sample(base[old], len(base[old]))
-        counts[judge(stored, random.sample(candidate[new], len(candidate[new])))] += 1
-    return counts
 
 
 def _has_duet(lines: Sequence[Line]) -> bool:
@@ -123,8 +130,9 @@ def _has_duet(lines: Sequence[Line]) -> bool:
 
 
 def share(counts: Counter[tuple[str, int]], *names: str) -> float:
-    """Return the share of outcomes of these names."""
-    return sum(n for (name, _), n in counts.items() if name in names) / sum(counts.values())
+    """Return the share of outcomes of these names; NaN where nothing was tried."""
+    total = sum(counts.values())
+    return sum(n for (name, _), n in counts.items() if name in names) / total if total else nan
 
 
 def rival(figure: str, limit: float, shift: float) -> Callable[..., tuple[str, int]]:
@@ -155,6 +163,7 @@ def power(
         each = [
             share(trials(cells[name], cells[name], random, judge_at(shift)), *FAILS)
             for name in sorted(cells)
+            if pairs_of(cells[name], cells[name])
         ]
         found.append(fmean(each))
     return found
@@ -196,20 +205,19 @@ def spread_table(cells: Cells) -> list[str]:
         beside = trials(pairs, pairs, Random(0), gate(0.0, has_duet=True))
         counts = trials(windows, windows, Random(0), gate(0.0))
         looks = [
-            sum(n * count for (_, n), count in each.items()) / TRIALS for each in (beside, counts)
+            sum(n * count for (_, n), count in each.items()) / TRIALS
+            for each in (beside, counts)
+            if each
         ]
-        spreads = [
-            stdev(line[figure] for line in usable if line["duet"] is not None)
-            for figure in ("theta", "rho", "duet")
-        ]
+        duet = [line for line in usable if line["duet"] is not None]
         cells_of_row = (
             name,
             str(len(lines)),
             str(len(windows)),
-            *(f"{spread:.2%}" for spread in spreads),
+            *(f"{stdev(line[each] for line in duet or usable):.2%}" for each in ("theta", "rho")),
+            f"{stdev(line['duet'] for line in duet):.2%}" if duet else "",
             f"{stdev(alone):.1%}" if alone else "",
-            f"{share(beside, *FAILS):.2%}",
-            f"{share(counts, *FAILS):.2%}",
+            *(f"{share(each, *FAILS):.2%}" if each else "" for each in (beside, counts)),
             f"{share(beside + counts, 'noisy', 'throttled'):.2%}",
             " and ".join(f"{each:.2f}" for each in looks),
         )
@@ -270,6 +278,11 @@ def report(path: Path) -> str:
     """Return the tables of one file."""
     cells = cells_of(path)
     clean = originals(cells)
+    if not any(pairs_of(windows, windows) for windows in clean.values()):
+        raise SystemExit(
+            f"{path}: no case has {STORED_MEASUREMENTS} measurements in each of two windows; "
+            "collect more"
+        )
     lines = [line for windows in cells.values() for ls in windows.values() for line in ls]
     devices = ", ".join(sorted({line["device"] for line in lines}))
     dates = sorted({line["when"][:10] for line in lines})
