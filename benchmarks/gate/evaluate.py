@@ -25,6 +25,7 @@ from pytest_infer.baseline_judge import terms_of
 from pytest_infer.gate import STORED_MEASUREMENTS, Stored, measure_until_decided
 from pytest_infer.measurement import Measurement
 from pytest_infer.measurer import Setting
+from pytest_infer.samples import LAUNCH_BOUND_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,23 @@ ALL = -1
 
 Line = dict[str, Any]
 Cells = dict[str, dict[int, list[Line]]]
+Rule = tuple[Cells, "Callable[[float], Any]", "Callable[[Line, Line], bool]"]
+"""What a rule is tried on, the judge at a slowdown, and which windows it may compare."""
+
+
+def anywhere(_old: Line, _new: Line) -> bool:
+    """Compare any two windows."""
+    return True
+
+
+def on_one_gpu(old: Line, new: Line) -> bool:
+    """Compare windows of the same GPU."""
+    return bool(old["gpu"] == new["gpu"])
+
+
+def on_two_gpus(old: Line, new: Line) -> bool:
+    """Compare windows of two GPUs of one model."""
+    return not on_one_gpu(old, new)
 
 
 def cells_of(path: Path) -> Cells:
@@ -98,9 +116,10 @@ def trials(
     candidate: dict[int, list[Line]],
     random: Random,
     judge: Callable[[Sequence[Line], Sequence[Line]], tuple[str, int]],
+    are_comparable: Callable[[Line, Line], bool] = anywhere,
 ) -> Counter[tuple[str, int]]:
     """Return how often each outcome came, over draws of two different windows; none without two."""
-    pairs = pairs_of(base, candidate)
+    pairs = pairs_of(base, candidate, are_comparable)
     counts: Counter[tuple[str, int]] = Counter()
     for _ in range(TRIALS if pairs else 0):
         old, new = random.choice(pairs)
@@ -110,7 +129,9 @@ def trials(
 
 
 def pairs_of(
-    base: dict[int, list[Line]], candidate: dict[int, list[Line]]
+    base: dict[int, list[Line]],
+    candidate: dict[int, list[Line]],
+    are_comparable: Callable[[Line, Line], bool] = anywhere,
 ) -> list[tuple[int, int]]:
     """Return the pairs of different windows that can be compared.
 
@@ -121,7 +142,9 @@ def pairs_of(
         (old, new)
         for old in base
         for new in candidate
-        if old != new and _has_duet(base[old]) == _has_duet(candidate[new])
+        if old != new
+        and _has_duet(base[old]) == _has_duet(candidate[new])
+        and are_comparable(base[old][0], candidate[new][0])
     ]
 
 
@@ -153,17 +176,16 @@ def gate(shift: float, *, cases: int = 1, has_duet: bool = False) -> Callable[..
 FAILS = ("regressed", "engine-regressed")
 
 
-def power(
-    cells: Cells, judge_at: Callable[[float], Any], slowdowns: Sequence[float]
-) -> list[float]:
+def power(rule: Rule, slowdowns: Sequence[float]) -> list[float]:
     """Return the share of failures at each slowdown, over all cells alike."""
+    cells, judge_at, are_comparable = rule
     found = []
     for shift in slowdowns:
         random = Random(0)
         each = [
-            share(trials(cells[name], cells[name], random, judge_at(shift)), *FAILS)
-            for name in sorted(cells)
-            if pairs_of(cells[name], cells[name])
+            share(trials(windows, windows, random, judge_at(shift), are_comparable), *FAILS)
+            for _, windows in sorted(cells.items())
+            if pairs_of(windows, windows, are_comparable)
         ]
         found.append(fmean(each))
     return found
@@ -178,6 +200,16 @@ def originals(cells: Cells) -> Cells:
         for name, windows in cells.items()
         if "_slower" not in name
     }
+
+
+def by_bound(cells: Cells) -> dict[str, Cells]:
+    """Return the cells by what bounds them; launches have terms of their own."""
+    found: dict[str, Cells] = defaultdict(dict)
+    for name, windows in cells.items():
+        shares = [line["enqueue_share"] or 0 for lines in windows.values() for line in lines]
+        bound = "launches" if median(shares) >= LAUNCH_BOUND_SHARE else "the device"
+        found[bound][name] = windows
+    return found
 
 
 def duets(cells: Cells) -> Cells:
@@ -231,25 +263,43 @@ def power_table(cells: Cells) -> list[str]:
         "| rule | " + " | ".join(f"+{shift:.0%}" for shift in SLOWDOWNS) + " |",
         "|---|" + "---|" * len(SLOWDOWNS),
     ]
-    for label, (of, judge_at) in rules(cells).items():
-        found = power(of, judge_at, SLOWDOWNS)
+    for label, rule in rules(cells).items():
+        found = power(rule, SLOWDOWNS)
         rows.append(f"| {label} | " + " | ".join(f"{each:.1%}" for each in found) + " |")
     return rows
 
 
-def rules(cells: Cells) -> dict[str, tuple[Cells, Callable[[float], Any]]]:
-    """Return every rule by its label, and what it is tried on; rivals where they were run."""
+def rules(cells: Cells) -> dict[str, Rule]:
+    """Return every rule by its label, where there is something to try it on."""
     beside = duets(cells)
-    found: dict[str, tuple[Cells, Callable[[float], Any]]] = {
-        "the gate, beside the stored artefact": (beside, lambda shift: gate(shift, has_duet=True)),
-        "… as one of 24 cases": (beside, lambda shift: gate(shift, cases=24, has_duet=True)),
-        "the gate, by stored measurements": (cells, gate),
-        "… as one of 24 cases, by those": (cells, lambda shift: gate(shift, cases=24)),
+    lines = [line for windows in cells.values() for ls in windows.values() for line in ls]
+    found: dict[str, Rule] = {
+        "the gate, beside the stored artefact": (
+            beside,
+            lambda shift: gate(shift, has_duet=True),
+            anywhere,
+        ),
+        "… as one of 24 cases": (
+            beside,
+            lambda shift: gate(shift, cases=24, has_duet=True),
+            anywhere,
+        ),
     }
-    if all(line["alone"] for windows in cells.values() for ls in windows.values() for line in ls):
+    places = {"": anywhere}
+    if lines[0].get("gpu"):
+        places = {" on the same GPU": on_one_gpu, " on another GPU of the model": on_two_gpus}
+    for where, are_comparable in places.items():
+        found[f"the gate, by stored measurements{where}"] = cells, gate, are_comparable
+        label = f"… as one of 24 cases, by those{where}"
+        found[label] = cells, lambda shift: gate(shift, cases=24), are_comparable
+    if all(line["alone"] for line in lines):
         for label, (figure, limit) in RIVALS.items():
-            found[label] = cells, partial(rival, figure, limit)
-    return found
+            found[label] = cells, partial(rival, figure, limit), anywhere
+    return {
+        label: rule
+        for label, rule in found.items()
+        if any(pairs_of(windows, windows, rule[2]) for windows in rule[0].values())
+    }
 
 
 def slower_table(cells: Cells) -> list[str]:
@@ -297,7 +347,11 @@ def report(path: Path) -> str:
         f"{devices}, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}: {len(lines)} "
         f"measurements; a quiet one takes (median) {told} the stored artefact beside it."
     )
-    parts = [[head], spread_table(clean), power_table(clean), slower_table(cells)]
+    parts = [[head], spread_table(clean)]
+    kinds = by_bound({name: windows for name, windows in clean.items() if windows})
+    for bound, part in kinds.items():
+        parts += [[f"Bound by {bound}:"]] * (len(kinds) > 1) + [power_table(part)]
+    parts.append(slower_table(cells))
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -308,11 +362,11 @@ def plot(path: Path, target: Path) -> None:
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    cells = originals(cells_of(path))
+    cells = by_bound(originals(cells_of(path)))["the device"]
     figure, axes = plt.subplots(figsize=(7, 4))
-    for label, (of, judge_at) in rules(cells).items():
+    for label, rule in rules(cells).items():
         style = "--" if label in RIVALS else "-"
-        found = power(of, judge_at, CURVE)
+        found = power(rule, CURVE)
         axes.plot(
             [100 * each for each in CURVE], [100 * each for each in found], style, label=label
         )
