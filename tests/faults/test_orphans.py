@@ -32,6 +32,8 @@ def stay_busy():
 register(FakeEngine("busy", "ort", process=stay_busy, stage="build"))
 """
 WAIT_S = 120
+RELEASE_S = 10
+"""A process that ends has no environment any more a moment before it gives its locks back."""
 
 
 def eventually(is_so: Callable[[], bool]) -> bool:
@@ -70,4 +72,4 @@ def test_hosts_end_with_a_run_that_is_killed(
     if number == signal.SIGINT and not workers:  # the run itself had time to tidy
         assert not list((tmp_path / "cache").rglob(".draft-*"))
     for lock in (tmp_path / "cache").rglob("*.lock"):
-        FileLock(lock, timeout=0).acquire()
+        FileLock(lock, timeout=RELEASE_S).acquire()
