@@ -141,9 +141,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         state.coverage.expected = sum(case_of(item) is not None for item in session.items)
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, trylast=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let xdist keep the tests of a case together, where it would scatter them."""
+    """Let xdist keep the tests of a case together, unless another plugin has a scheduler."""
     if config.getoption("dist") != "load":
         return None
     from pytest_infer.case_scheduling import CaseScheduling
