@@ -81,6 +81,9 @@ class ProcessHost:
         except GoneError as end:
             self.close()
             raise error(f"cannot {doing}", why=self._obituary(), mend=self._debug()) from end
+        except BaseException:
+            self.close()  # the answer to this would be taken for the answer to the next request
+            raise
         if "error" in answer:
             raise error_from_message(answer["error"])
         if "exception" in answer:
