@@ -192,14 +192,15 @@ def power(rule: Rule, slowdowns: Sequence[float]) -> list[float]:
 
 
 def originals(cells: Cells) -> Cells:
-    """Return the cells of nets as they are, in windows with enough measurements."""
-    return {
+    """Return the cells of nets as they are that have windows with enough measurements."""
+    full = {
         name: {
             window: lines for window, lines in windows.items() if len(lines) >= STORED_MEASUREMENTS
         }
         for name, windows in cells.items()
         if "_slower" not in name
     }
+    return {name: windows for name, windows in full.items() if windows}
 
 
 def by_bound(cells: Cells) -> dict[str, Cells]:
@@ -348,7 +349,7 @@ def report(path: Path) -> str:
         f"measurements; a quiet one takes (median) {told} the stored artefact beside it."
     )
     parts = [[head], spread_table(clean)]
-    kinds = by_bound({name: windows for name, windows in clean.items() if windows})
+    kinds = by_bound(clean)
     for bound, part in kinds.items():
         parts += [[f"Bound by {bound}:"]] * (len(kinds) > 1) + [power_table(part)]
     parts.append(slower_table(cells))

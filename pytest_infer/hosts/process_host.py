@@ -68,8 +68,9 @@ class ProcessHost:
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
     ) -> Any:
         """Send the request and wait for its answer, at most the time-out."""
+        request = {"operation": operation, "arguments": packed(arguments)}
         try:
-            self._gateway.send({"operation": operation, "arguments": packed(arguments)})
+            self._gateway.send(request)
             answer = self._gateway.receive(self._timeout_s)
         except LateError as late:
             self.close()
