@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines
 from pytest_infer.errors import InferError
 from pytest_infer.known_failures import known_failure
 from pytest_infer.plain_text import plain_text
 from pytest_infer.record import record_from_error, record_from_news
-from pytest_infer.stash import records_of
+from pytest_infer.stash import records_of, state_of
 
 if TYPE_CHECKING:
     import pytest
@@ -28,7 +28,9 @@ def settle_report(
 
     A known failure that changed, or that is gone after the test's engine was used, fails.
     """
-    known = known_failure(case, lambda: engines.build_request(case).options)
+    known = known_failure(
+        case, lambda: engines.build_request(case).options, lambda: _versions(item, case)
+    )
     if isinstance(error, InferError):
         _settle_error(report, item, case, error, known)
     elif known and report.when == "call" and report.passed and USES_ENGINE in _fixtures(item):
@@ -57,6 +59,14 @@ def _fail(report: pytest.TestReport, item: pytest.Item, case: Case, news: str) -
     report.outcome = "failed"
     report.longrepr = plain_text(news)
     records_of(item).append(record_from_news(news, case, item.nodeid))
+
+
+def _versions(item: pytest.Item, case: Case) -> dict[str, Any]:
+    """Return the versions of the libraries in the engine's host; none without an answer."""
+    try:
+        return state_of(item.config).session.artefacts.runtime(case.engine)
+    except InferError:
+        return {}
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

@@ -147,8 +147,19 @@ def _signature_oddities(facts: GraphFacts, _: GraphRequest, signature: ModelSpec
         for axis, (found, wanted) in enumerate(
             zip(facts.tensors[name].shape, spec.shape, strict=True)
         )
-        if (found == 0) != isinstance(wanted, str) or (found and found != wanted)
+        if not _is_stated(found, wanted, is_input=name in signature.inputs)
     ]
+
+
+def _is_stated(found: int, wanted: int | str, *, is_input: bool) -> bool:
+    """Return whether a file's size, 0 if it gives none, is what is wanted, a name if dynamic.
+
+    Of an output a file need not know a size: torch's tracing exporter leaves out what it reshapes
+    to. What comes out is judged where it is compared.
+    """
+    if isinstance(wanted, str):
+        return found == 0
+    return found == wanted or (found == 0 and not is_input)
 
 
 def _type_oddities(facts: GraphFacts, request: GraphRequest, signature: ModelSpec) -> list[str]:

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[2] / "docs"
 TRIALS = 2000
 SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
-CURVE = tuple(number / 100 for number in range(13))
+CURVES = {
+    "monotonic": tuple(number / 100 for number in range(13)),
+    "cuda-event": tuple(number / 400 for number in range(17)),
+}
+"""The slowdowns of the plot, by the clock that measured."""
+
 RIVALS = {
     "pytest-benchmark, min:5%": ("min_ms", 0.05),
     "pytest-benchmark, median:5%": ("median_ms", 0.05),
@@ -364,17 +369,18 @@ def plot(path: Path, target: Path) -> None:
     import matplotlib.pyplot as plt
 
     cells = by_bound(originals(cells_of(path)))["the device"]
-    figure, axes = plt.subplots(figsize=(7, 4))
+    clocks = {ls[0]["setting"]["clock"] for windows in cells.values() for ls in windows.values()}
+    (curve,) = (CURVES[clock] for clock in clocks)
+    figure, axes = plt.subplots(figsize=(8.5, 5), layout="constrained")
     for label, rule in rules(cells).items():
         style = "--" if label in RIVALS else "-"
-        found = power(rule, CURVE)
+        found = power(rule, curve)
         axes.plot(
-            [100 * each for each in CURVE], [100 * each for each in found], style, label=label
+            [100 * each for each in curve], [100 * each for each in found], style, label=label
         )
     axes.set(xlabel="true slowdown, %", ylabel="fails, %", ylim=(-2, 102))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    figure.tight_layout()
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(target, metadata={"Date": None})
 
 

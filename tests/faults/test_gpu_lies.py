@@ -23,6 +23,8 @@ TRT = os.environ.get("PYTEST_INFER_TRT_HOST", "popen")
 pytestmark = pytest.mark.skipif(LACK is not None, reason=LACK.why if LACK else "")
 
 LIAR = """
+from pytest_infer.testing import contract_model  # large enough for kernels of every kind
+
 register(FakeEngine("liar", inner={inner!r}, {lie}))
 """
 
@@ -61,7 +63,8 @@ def codes(toy_run: Callable[..., Run]) -> Callable[..., list[str]]:
 
     def call(inner: str, lie: str, *options: str) -> list[str]:
         done = toy_run(
-            *("--engine=liar", "--infer-device=cuda:0", "-k", "what_ran"),
+            *("--engine=liar", "--infer-model=contract_cnn", "--infer-device=cuda:0"),
+            *("-k", "what_ran"),
             f"--infer-host=liar={TRT if inner == 'trt' else 'popen'}",
             *options,
             conftest=LIAR.format(inner=inner, lie=lie),
@@ -82,9 +85,14 @@ def test_fp32_for_fp16(codes: Callable[..., list[str]]) -> None:
 
 
 def test_int8_without_int8_layers(codes: Callable[..., list[str]]) -> None:
-    """A TensorRT engine that was allowed int8 and has no scales has no int8 layers."""
+    """A TensorRT engine built in fp32 does not pass for int8."""
+    assert codes("trt", "runs_as='fp32'", "--infer-precision=int8") == ["other-precision"]
+
+
+def test_int8_without_scales(codes: Callable[..., list[str]]) -> None:
+    """A graph without scales is refused by TensorRT itself, which would have to calibrate it."""
     lie = "built_from={'precision': 'fp32', 'is_symmetric': False}"
-    assert codes("trt", lie, "--infer-precision=int8") == ["other-precision"]
+    assert codes("trt", lie, "--infer-precision=int8") == ["build-error"]
 
 
 def test_sparse_of_dense_weights(codes: Callable[..., list[str]]) -> None:

@@ -20,9 +20,16 @@ def break_down():
 
 
 register(FakeEngine("broken", {fault}))
-expect(KnownFailure("broken", "toy", "build", {error!r}, "it never could (0.1)"))
+expect(
+    KnownFailure("broken", "toy", "build", {error!r}, "it never could (0.1)", versions={versions})
+)
 """
 FAULT = "process=break_down, stage='build'"
+
+
+def conftest(*, fault: str, error: str, versions: str = "{}") -> str:
+    """Return the text of a conftest.py with an engine, and what is known of it."""
+    return CONFTEST.format(fault=fault, error=error, versions=versions)
 
 
 def test_known(run: Run) -> None:
@@ -30,7 +37,7 @@ def test_known(run: Run) -> None:
     result = run(
         "--engine=broken",
         "-rx",
-        conftest=CONFTEST.format(fault=FAULT, error="no kernel for conv"),
+        conftest=conftest(fault=FAULT, error="no kernel for conv"),
     )
     result.assert_outcomes(xfailed=4, deselected=2)
     assert result.ret == 0
@@ -48,7 +55,7 @@ def test_changed(run: Run) -> None:
     result = run(
         "--engine=broken",
         *("-k", "test_outputs"),
-        conftest=CONFTEST.format(fault=FAULT, error="out of memory"),
+        conftest=conftest(fault=FAULT, error="out of memory"),
     )
     assert result.ret == 1
     result.stdout.fnmatch_lines(
@@ -65,7 +72,7 @@ def test_gone(run: Run) -> None:
     result = run(
         "--engine=broken",
         *("-k", "test_outputs"),
-        conftest=CONFTEST.format(fault="", error="no kernel"),
+        conftest=conftest(fault="", error="no kernel"),
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -74,3 +81,12 @@ def test_gone(run: Run) -> None:
             "  mend: remove it from the ledger of known failures",
         ]
     )
+
+
+def test_known_of_some_versions(run: Run) -> None:
+    """An entry is about the versions that it names; with others a failure is one."""
+    options = ("--engine=broken", "-k", "test_outputs")
+    of_this = conftest(fault=FAULT, error="no kernel", versions="{'python': '3'}")
+    run(*options, conftest=of_this).assert_outcomes(xfailed=1, deselected=5)
+    of_another = conftest(fault=FAULT, error="no kernel", versions="{'python': '2'}")
+    run(*options, conftest=of_another).assert_outcomes(errors=1, deselected=5)

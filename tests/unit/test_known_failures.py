@@ -1,9 +1,11 @@
 """The ledger: which cases it covers, and what is news."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_infer.errors import BuildError, RunError
-from pytest_infer.known_failures import KnownFailure, KnownFinding, known_finding
+from pytest_infer.known_failures import KnownFailure, KnownFinding, known_failure, known_finding
 from pytest_infer.spec import Case
 from pytest_infer.verdict import Verdict
 
@@ -17,7 +19,9 @@ KNOWN = KnownFailure(
     precisions=("fp32", "fp16"),
     devices=("cuda",),
     options={"route": "export"},
+    versions={"apache-tvm": "0.27"},
 )
+VERSIONS = {"apache-tvm": "0.27.0.post1", "python": "3.11.2"}
 SETTINGS = {"route": "export", "threads": 0}
 
 
@@ -34,13 +38,39 @@ SETTINGS = {"route": "export", "threads": 0}
 )
 def test_covers(case, settings, expected):
     """Engine, model, precision, kind of device and settings must all agree."""
-    assert KNOWN.covers(case, settings) is expected
+    assert KNOWN.covers(case, settings, VERSIONS) is expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("0.27", True), ("0.27.1", True), ("0.2", False), ("0.270", False), ("0.28.0", False)],
+)
+def test_covers_a_version(version, expected):
+    """A version is compared by its parts, not by its letters."""
+    assert KNOWN.covers(CASE, SETTINGS, {"apache-tvm": version}) is expected
+    assert not KNOWN.covers(CASE, SETTINGS, {})
+
+
+def test_asks_only_for_what_counts(monkeypatch):
+    """Versions are asked of a host, which may have to start: not without need."""
+    asked = []
+
+    def versions():
+        asked.append("versions")
+        return VERSIONS
+
+    monkeypatch.setattr("pytest_infer.known_failures._expected", [KNOWN])
+    other = replace(CASE, engine="ort")
+    assert known_failure(other, lambda: SETTINGS, versions) is None
+    assert not asked
+    assert known_failure(CASE, lambda: SETTINGS, versions) is KNOWN
+    assert asked
 
 
 def test_empty_fields_cover_all():
     """An entry without precisions, devices and settings is about every case of the two."""
     entry = KnownFailure("tvm", "detr", "run", "x", "y")
-    assert entry.covers(CASE, {})
+    assert entry.covers(CASE, {}, {})
 
 
 def test_settle():

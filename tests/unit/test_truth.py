@@ -165,3 +165,19 @@ def test_static_graph():
     """A size that should be fixed must not be dynamic."""
     spec = replace(SPEC, inputs={**SPEC.inputs, "image": TensorSpec((2, 3))})
     assert judged(spec=spec).code == "other-signature"
+
+
+@pytest.mark.parametrize(
+    ("found", "code"), [(0, "as-asked"), (2, "as-asked"), (3, "other-signature")]
+)
+def test_size_of_an_output(found, code):
+    """A file may leave out what it does not infer; it must not say something else."""
+    scores = TensorFacts((0, found), "float32")
+    assert judged(replace(FACTS, tensors={**FACTS.tensors, "scores": scores})).code == code
+
+
+def test_batch_that_was_baked_in():
+    """An output of one size where any was asked for is another graph."""
+    scores = TensorFacts((1, 2), "float32")
+    verdict = judged(replace(FACTS, tensors={**FACTS.tensors, "scores": scores}))
+    assert verdict.code == "other-signature"
