@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer import models
 from pytest_infer.cache import digest_of
 from pytest_infer.engine import Graph, GraphRequest
-from pytest_infer.errors import ExportError, ModelError
+from pytest_infer.errors import CacheError, ExportError, ModelError
 
 GRAPH_SUFFIX = ".onnx"
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from typing import Protocol
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.errors import InferError
     from pytest_infer.spec import ModelSpec
+
+    Make = Callable[[Path], dict[str, Any]]
 
     class ModelCall(Protocol):
         """Asks the host that has the models' code and libraries."""
@@ -50,13 +52,12 @@ class Graphs:
         spec = models.find(model).spec
         identity = self._call("model.identity", f"identify {model}", model=model)
         weights = self._weights(spec, identity)
-        (name,) = weights.digests
         key = {"code": identity, "weights": content_digest(weights.digests)} | (
             {"pruned": True} if is_pruned else {}
         )
         return Graph(
             spec=spec,
-            file=str(weights.folder / name),
+            file=str(weights.folder / _only(weights.digests, weights.folder)),
             digest=digest_of(key),
             request=GraphRequest("module", is_pruned=is_pruned),
         )
@@ -113,7 +114,7 @@ class Graphs:
         origin: Graph,
         request: GraphRequest,
         more: dict[str, Any],
-        make: Callable[[Path], dict[str, Any]],
+        make: Make,
     ) -> Graph:
         key = {
             "origin": origin.digest,
@@ -121,8 +122,10 @@ class Graphs:
             "runtime": self._call("model.runtime", "identify the exporter"),
             **more,
         }
-        entry = self._cache.entry("graphs", key, make)
-        return Graph(origin.spec, str(_graph_file(entry)), content_digest(entry.digests), request)
+        entry = self._cache.entry("graphs", key, _checked(make, GRAPH_SUFFIX))
+        # beside it there may be its external data
+        file = entry.folder / _only(entry.digests, entry.folder, GRAPH_SUFFIX)
+        return Graph(origin.spec, str(file), content_digest(entry.digests), request)
 
     def _weights(self, spec: ModelSpec, identity: dict[str, Any]) -> Entry:
         """Return the weights' entry; only seeded ones are known without loading them."""
@@ -143,7 +146,7 @@ class Graphs:
             )
             return {"weights": choice}
 
-        return self._cache.entry("weights", key, make)
+        return self._cache.entry("weights", key, _checked(make))
 
 
 def content_digest(digests: Mapping[str, str]) -> str:
@@ -157,7 +160,26 @@ def content_digest(digests: Mapping[str, str]) -> str:
     return digest_of(dict(digests))
 
 
-def _graph_file(entry: Entry) -> Path:
-    """Return the ONNX file of an entry, beside which there may be its external data."""
-    (name,) = (name for name in entry.digests if name.endswith(GRAPH_SUFFIX))
-    return entry.folder / name
+def _checked(make: Make, suffix: str = "") -> Make:
+    """Return ``make`` that fails if it leaves no file, or several, of ``suffix``."""
+
+    def checked(folder: Path) -> dict[str, Any]:
+        facts = make(folder)
+        _only((path.name for path in folder.iterdir()), folder, suffix)
+        return facts
+
+    return checked
+
+
+def _only(names: Iterable[str], folder: Path, suffix: str = "") -> str:
+    """Return the only name of ``suffix`` among those in ``folder``; raise `CacheError`."""
+    present = sorted(names)
+    found = [name for name in present if name.endswith(suffix)]
+    if len(found) == 1:
+        return found[0]
+    raise CacheError(
+        f"{folder} has {len(found)} {suffix or 'weights'} files instead of one",
+        why=f"there is {', '.join(present) or 'nothing'} in it",
+        mend="remove that folder, if it is still there, and it is made again; if it comes back so, "
+        "the host does not write what it says",
+    )
