@@ -11,6 +11,7 @@ from pytest_infer import engines
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import RunError
 from pytest_infer.judges import Parity, Reference
+from pytest_infer.options import read_config
 from pytest_infer.session import InferSession
 from pytest_infer.spec import PRECISIONS, Case
 from pytest_infer.under_test import EngineUnderTest
@@ -28,7 +29,8 @@ class EngineContract:
     """Subclass it, name the engine, and pytest runs the contract on it in a real host.
 
     The engine must be one that `pytest_infer.engines` finds: an entry point, or registered in
-    a ``conftest.py``. A subclass may name another ``device``, and ``options`` of the engine.
+    a ``conftest.py``. A subclass may name another ``device``, and ``options`` of the engine. Its
+    host is that of ``--infer-host``: an engine's library may be in another environment.
     """
 
     engine_name: ClassVar[str]
@@ -43,12 +45,21 @@ class EngineContract:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def run(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferSession]:
+    def run(
+        cls, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[InferSession]:
         """A session with a cache of its own, whose hosts know the contract's model."""
         from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
-        cache = tmp_path_factory.mktemp("cache")
-        session = InferSession(InferConfig(device=cls.device, cache=cache))
+        given = read_config(pytestconfig)
+        session = InferSession(
+            InferConfig(
+                device=cls.device,
+                cache=tmp_path_factory.mktemp("cache"),
+                hosts=given.hosts,
+                timeout_s=given.timeout_s,
+            )
+        )
         yield session
         session.close()
 

@@ -1,15 +1,15 @@
 """Lies about what ran on a GPU are caught by the suite of truth, a misread graph by parity.
 
-TensorRT may be in another environment: PYTEST_INFER_TRT_HOST=popen//python=/opt/trt8/bin/python.
+TensorRT may be in another environment: --infer-host=trt=popen//python=/opt/trt8/bin/python.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer.options import read_config
 from pytest_infer.torch_runner import missing_gpu
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Run
 
 LACK = missing_gpu()
-TRT = os.environ.get("PYTEST_INFER_TRT_HOST", "popen")
 
 pytestmark = pytest.mark.skipif(LACK is not None, reason=LACK.why if LACK else "")
 
@@ -58,14 +57,20 @@ def toy():
 
 
 @pytest.fixture
-def codes(toy_run: Callable[..., Run]) -> Callable[..., list[str]]:
+def trt_host(pytestconfig: pytest.Config) -> str:
+    """The host that ``--infer-host`` names for TensorRT."""
+    return read_config(pytestconfig).hosts.get("trt", "popen")
+
+
+@pytest.fixture
+def codes(toy_run: Callable[..., Run], trt_host: str) -> Callable[..., list[str]]:
     """Run the suite of truth on a liar; return the codes of its failures."""
 
     def call(inner: str, lie: str, *options: str) -> list[str]:
         done = toy_run(
             *("--engine=liar", "--infer-model=contract_cnn", "--infer-device=cuda:0"),
             *("-k", "what_ran"),
-            f"--infer-host=liar={TRT if inner == 'trt' else 'popen'}",
+            f"--infer-host=liar={trt_host if inner == 'trt' else 'popen'}",
             *options,
             conftest=LIAR.format(inner=inner, lie=lie),
         )
@@ -108,11 +113,11 @@ def test_tf32_for_fp32(codes: Callable[..., list[str]]) -> None:
 
 
 @pytest.mark.parametrize("opset", [17, 18])
-def test_reduction_over_all_axes(toy_run: Callable[..., Run], opset: int) -> None:
+def test_reduction_over_all_axes(toy_run: Callable[..., Run], trt_host: str, opset: int) -> None:
     """TensorRT 8.6 misreads opset 18 without a word; parity says it where the guard is off."""
     done = toy_run(
         *("--engine=trt", "--infer-device=cuda:0", "-k", "test_outputs"),
-        *(f"--infer-host=trt={TRT}", f"--infer-option=trt.unsafe_opset={opset}"),
+        *(f"--infer-host=trt={trt_host}", f"--infer-option=trt.unsafe_opset={opset}"),
         conftest=CENTRED,
     )
     (record,) = done.report["records"]

@@ -1,0 +1,34 @@
+"""The contract as others use it, from a package of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+CONFTEST = """
+from pytest_infer.engines import register
+from pytest_infer.testing import FakeEngine
+
+register(FakeEngine("mine"))
+"""
+FILE = """
+from pytest_infer.testing import EngineContract
+
+
+class TestMine(EngineContract):
+    engine_name = "mine"
+"""
+
+
+def test_its_engine_runs_where_it_is_told_to(pytester: pytest.Pytester) -> None:
+    """The host is that of the command line."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(FILE)
+    options = ("-p", "no:cacheprovider", "-k", "owns_its_outputs")
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=1, deselected=6)
+    result = pytester.runpytest_subprocess(*options, "--infer-host=mine=popen//python=/nowhere")
+    assert result.ret != 0
+    text = result.stdout.str() + result.stderr.str()
+    assert "cannot start the engine host popen//python=/nowhere" in text
