@@ -60,17 +60,28 @@ class KnownFailure:
     """How the versions of the engine's libraries begin with which it fails: tensorrt: 8."""
 
     def covers(
-        self, case: Case, settings: Mapping[str, OptionValue], versions: Mapping[str, str]
+        self,
+        case: Case,
+        settings: Mapping[str, OptionValue],
+        versions: Callable[[], Mapping[str, str]],
     ) -> bool:
         """Return whether ``case``, whose engine has ``settings``, is expected to fail.
 
-        ``versions`` are those of the libraries in its engine's host.
+        The ``versions`` of the libraries in its engine's host are asked for last, and only if the
+        entry names some: the host may have to start.
         """
         return (
             (self.engine, self.model) == (case.engine, case.model)
             and _is_among(case, self.precisions, self.devices)
             and all(settings.get(name) == value for name, value in self.options.items())
-            and all(_begins(versions.get(name, ""), start) for name, start in self.versions.items())
+            and (not self.versions or self._has(versions()))
+        )
+
+    def _has(self, versions: Mapping[str, str]) -> bool:
+        """Return whether ``versions`` begin as the entry says, part by part."""
+        return all(
+            f"{versions.get(name, '')}.".startswith(f"{start}.")
+            for name, start in self.versions.items()
         )
 
     def settle(self, error: InferError | None) -> Settled:
@@ -129,11 +140,6 @@ def _is_among(case: Case, precisions: tuple[str, ...], devices: tuple[str, ...])
     """Return whether an entry with these, empty for every one, is about ``case``."""
     kind = case.device.partition(":")[0]
     return case.precision in (precisions or (case.precision,)) and kind in (devices or (kind,))
-
-
-def _begins(version: str, start: str) -> bool:
-    """Return whether ``version`` is ``start``, or has more parts after it."""
-    return f"{version}.".startswith(f"{start}.")
 
 
 LEDGER: tuple[KnownFailure, ...] = (
@@ -199,18 +205,11 @@ def known_failure(
     """Return the first entry that covers ``case``; a project's own come first.
 
     Its engine's ``settings`` are asked for only if there is an entry for the engine and the model,
-    the ``versions`` in its host only if such an entry names some.
+    the ``versions`` in its host only if all else of such an entry agrees.
     """
     entries: Iterable[KnownFailure] = (
         entry
         for entry in (*_expected, *LEDGER)
         if (entry.engine, entry.model) == (case.engine, case.model)
     )
-    return next(
-        (
-            entry
-            for entry in entries
-            if entry.covers(case, settings(), versions() if entry.versions else {})
-        ),
-        None,
-    )
+    return next((entry for entry in entries if entry.covers(case, settings(), versions)), None)

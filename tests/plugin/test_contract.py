@@ -8,10 +8,18 @@ if TYPE_CHECKING:
     import pytest
 
 CONFTEST = """
+import os
+
 from pytest_infer.engines import register
 from pytest_infer.testing import FakeEngine
 
-register(FakeEngine("mine"))
+
+def tell():
+    if "THERE" in os.environ:
+        raise RuntimeError("opened there")
+
+
+register(FakeEngine("mine", process=tell, stage="open"))
 """
 FILE = """
 from pytest_infer.testing import EngineContract
@@ -28,7 +36,6 @@ def test_its_engine_runs_where_it_is_told_to(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(FILE)
     options = ("-p", "no:cacheprovider", "-k", "owns_its_outputs")
     pytester.runpytest_subprocess(*options).assert_outcomes(passed=1, deselected=6)
-    result = pytester.runpytest_subprocess(*options, "--infer-host=mine=popen//python=/nowhere")
-    assert result.ret != 0
-    text = result.stdout.str() + result.stderr.str()
-    assert "cannot start the engine host popen//python=/nowhere" in text
+    result = pytester.runpytest_subprocess(*options, "--infer-host=mine=popen//env:THERE=1")
+    result.assert_outcomes(failed=1, deselected=6)
+    result.stdout.fnmatch_lines(["*opened there*"])

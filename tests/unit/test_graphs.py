@@ -55,10 +55,12 @@ def test_one_graph(cache):
     assert exported(cache, Host()).file == graph.file  # found, not made
 
 
-@pytest.mark.parametrize("names", [(), ("other.txt",), ("a.onnx", "b.onnx")])
-def test_no_graph_is_not_kept(cache, names):
+@pytest.mark.parametrize(
+    ("names", "count"), [((), 0), (("other.txt",), 0), (("a.onnx", "b.onnx"), 2)]
+)
+def test_no_graph_is_not_kept(cache, names, count):
     """A host that says that it has written a graph, and has not, leaves nothing in the cache."""
-    with pytest.raises(CacheError, match=f"has {len(names) // 2 * 2} .onnx files instead of one"):
+    with pytest.raises(CacheError, match=f"has {count} .onnx files instead of one"):
         exported(cache, Host(*names))
     assert exported(cache, Host("graph.onnx")).file
 
