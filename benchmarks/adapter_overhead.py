@@ -5,23 +5,29 @@
 For each engine a case is built (or found in the cache), opened once, and its bound call is timed
 in turns with the library's own call on the same objects: 20 blocks of each, in random order. The
 figure is the median of the blocks' medians; overhead is adapter over library, less one.
+
+On a GPU both are timed by CUDA events on torch's current stream. ONNX Runtime's own call computes
+on another stream and waits for its end; it and the adapter's are timed by the host's clock, until
+the GPU has ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines
-from pytest_infer.clock import clock_for
+from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.config import InferConfig
 from pytest_infer.engine_option import read_options
 from pytest_infer.session import InferSession
 from pytest_infer.spec import Case
+from pytest_infer.torch_runner import arithmetic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,18 +37,9 @@ BLOCKS, CALLS, WARM_UP = 20, 30, 20
 
 def torch_call(runner: Any, feeds: Any) -> Callable[[], object]:
     """Return the module's own call, or the captured graph's replay."""
-    import torch
-
     if runner._graph is not None:
         return runner._graph._graph.replay
-    inputs = runner._inputs(feeds)
-    module = runner._module
-
-    def call() -> object:
-        with torch.inference_mode():
-            return module(*inputs)
-
-    return call
+    return partial(runner._module, *runner._inputs(feeds))
 
 
 def ort_call(runner: Any, feeds: Any) -> Callable[[], object]:
@@ -64,6 +61,17 @@ def trt_call(runner: Any, feeds: Any) -> Callable[[], object]:
         return runner._capture().graph.replay
     context = runner._context
     return lambda: context.execute_async_v3(torch.cuda.current_stream().cuda_stream)
+
+
+def waited(call: Callable[[], object]) -> Callable[[], object]:
+    """Return the call and the wait for the GPU."""
+    import torch
+
+    def both() -> None:
+        call()
+        torch.cuda.synchronize()
+
+    return both
 
 
 def openvino_call(runner: Any, feeds: Any) -> Callable[[], object]:
@@ -102,10 +110,13 @@ def _row(session: InferSession, engine: str, options: argparse.Namespace) -> Non
     )
     built = session.artefacts.built(case)
     feeds = session.artefacts.feeds(case.model, 1)
-    with engines.find(engine).open(built) as runner:
+    with arithmetic(case.precision), engines.find(engine).open(built) as runner:
         calls = {"adapter": runner.bind(feeds), "library": LIBRARY[engine](runner, feeds)}
         durations: dict[str, list[float]] = {name: [] for name in calls}
         clock = clock_for(options.device)
+        if engine == "ort" and options.device.startswith("cuda"):
+            calls = {name: waited(call) for name, call in calls.items()}
+            clock = time_on_cpu
         order = Random(0)
         for call in calls.values():
             clock(call, WARM_UP)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
-    from pytest_infer.engine import BuildRequest, Graph
-
 OPTION = "cuda_graph"
 CUDA_GRAPH = EngineOption(
-    default=False, help="capture the call as a CUDA graph and replay it", affects_build=False
+    default=False,
+    help="capture the call as a CUDA graph and replay it",
+    affects_build=False,
+    gpu_only=True,
 )
 """The setting of every engine whose runner can replay a graph."""
 
@@ -25,16 +26,6 @@ WARM_UP = 3
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#whole-network-capture
 """
-
-
-def refuse_cpu(graph: Graph, request: BuildRequest, engine: str) -> None:
-    """Raise `BuildError` if a CUDA graph is asked for on another device than a GPU."""
-    if request.options.get(OPTION) and not request.device.startswith("cuda"):
-        raise BuildError(
-            f"cannot build {graph.spec.name} for {engine} with a CUDA graph",
-            why=f"the device is {request.device}",
-            mend=f"--infer-device=cuda, or leave out --infer-option={engine}.{OPTION}",
-        )
 
 
 class CudaGraph:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_infer.errors import OptionError, unknown
+from pytest_infer.errors import BuildError, OptionError, unknown
 from pytest_infer.spec import OptionValue
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class EngineOption:
     """Another value is another built engine, not the same one opened in another way."""
     counts_threads: bool = False
     """It is the number of threads on which one inference computes."""
+    gpu_only: bool = False
+    """It means nothing on a CPU, where any other value than the default is refused."""
 
     def read(self, name: str, text: str) -> OptionValue:
         """Return the value that ``text`` means; raise `OptionError` naming what is valid."""
@@ -74,6 +76,23 @@ def read_options(
         if value != options[name].default:
             changed[name] = value
     return dict(sorted(changed.items()))
+
+
+def refuse_gpu_settings(
+    options: Mapping[str, EngineOption], engine: str, request: BuildRequest
+) -> None:
+    """Raise `BuildError` if ``request`` asks for a CPU and for what only a GPU does."""
+    if request.device.startswith("cuda"):
+        return
+    for name, option in options.items():
+        value = request.options.get(name, option.default)
+        if option.gpu_only and value != option.default:
+            text = str(value).lower()
+            raise BuildError(
+                f"cannot build for {engine} with {name}={text}",
+                why=f"the device is {request.device}, and {name} is for a GPU",
+                mend=f"--infer-device=cuda, or leave out --infer-option={engine}.{name}={text}",
+            )
 
 
 def with_threads(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import inductor_package, inductor_program
 from pytest_infer.compilers import missing_cuda_headers, missing_cxx, missing_triton
-from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION, refuse_cpu
+from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, LoadError
@@ -72,7 +72,6 @@ class Compile:
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Export the module on the device as one graph, compile it, and note what was counted."""
-        refuse_cpu(graph, request, self.name)
         from torch._dynamo.utils import counters
 
         module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))

@@ -54,7 +54,10 @@ class OnnxRuntime:
     }
     options: Mapping[str, EngineOption] = {
         "provider": EngineOption(
-            "auto", "who runs on a GPU; auto: CUDA", choices=("auto", "cuda", "tensorrt")
+            "auto",
+            "who runs on a GPU; auto: CUDA",
+            choices=("auto", "cuda", "tensorrt"),
+            gpu_only=True,
         ),
         "optimization_level": EngineOption(
             "all", "how far the graph is rewritten", choices=("all", "extended", "basic", "none")
@@ -68,11 +71,12 @@ class OnnxRuntime:
         "inter_op_threads": EngineOption(
             0, "operators at a time on the CPU; 0: one", affects_build=False
         ),
-        "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it"),
+        "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it", gpu_only=True),
         "cudnn_search": EngineOption(
             "exhaustive",
             "how cuDNN's convolutions are chosen",
             choices=("exhaustive", "heuristic", "default"),
+            gpu_only=True,
         ),
     }
 
@@ -94,11 +98,15 @@ class OnnxRuntime:
         return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file in the precision; TensorRT's provider wants fixed shapes."""
+        """Return an ONNX file in the precision; TensorRT's provider wants fixed shapes.
+
+        A CUDA graph has one shape anyway, and cannot hold what would compute shapes on the CPU.
+        """
+        options = request.options
         return GraphRequest(
             "onnx",
             precision="fp32" if request.precision == "tf32" else request.precision,
-            is_static=request.options["provider"] == "tensorrt",
+            is_static=options["provider"] == "tensorrt" or bool(options["cuda_graph"]),
         )
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
@@ -113,7 +121,8 @@ class OnnxRuntime:
         else:
             options.optimized_model_filepath = str(folder / FILE)
         try:
-            new_session(file, options, providers_for(request, folder))
+            session = new_session(file, options, providers_for(request, folder))
+            _refuse_split_capture(session, request)
         except InferError as error:
             raise BuildError(what, why=error.why, mend=error.mend) from error
         except Exception as error:
@@ -210,6 +219,23 @@ def _refuse_tf32(request: BuildRequest, what: str) -> None:
             what,
             why="its TensorRT provider has no switch for TF32, which TensorRT allows by default",
             mend="ask for --infer-precision=tf32, or use the engine trt",
+        )
+
+
+def _refuse_split_capture(session: Any, request: BuildRequest) -> None:
+    """Raise `LoadError` if a CUDA graph were captured and some node ran on the CPU.
+
+    ONNX Runtime lets nodes that compute shapes stay there; a replay would go on with memory that
+    they have freed.
+    """
+    if not request.options["cuda_graph"] or request.options["provider"] == "tensorrt":
+        return
+    on_cpu = placement(session).get(CPU, 0)
+    if on_cpu:
+        raise LoadError(
+            "cannot capture a CUDA graph",
+            why=f"{on_cpu} nodes run on the CPU",
+            mend="leave out ort.cuda_graph, or change the model until no shape is computed in it",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION, refuse_cpu
+from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.torch_runner import TorchRunner, arithmetic, examples, missing_torch, torch_dtype
@@ -55,7 +55,6 @@ class TorchScript:
         """Trace the module on the device at the request's shapes, freeze and save it."""
         import torch
 
-        refuse_cpu(graph, request, self.name)
         module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))
         try:
             with arithmetic(request.precision):

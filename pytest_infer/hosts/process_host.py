@@ -10,8 +10,14 @@ from pytest_infer.hosts.gateway import SSH, Gateway, GoneError, LateError, NoGat
 from pytest_infer.hosts.wire import packed, unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_infer.hosts.place import Place
 
+LOST_GPU = (
+    "CUDA_LAUNCH_BLOCKING=1 shows the call that did it; the process has lost its GPU by it, and "
+    "the next case gets a new one"
+)
 _SERVE = """
 try:
     import pytest_infer
@@ -85,17 +91,26 @@ class ProcessHost:
         except BaseException:
             self.close()  # the answer to this would be taken for the answer to the next request
             raise
-        if "error" in answer:
-            raise error_from_message(answer["error"])
-        if "exception" in answer:
-            why = f"{answer['exception']}\n{self._gateway.printed()}"
-            raise error(f"cannot {doing}", why=why, mend=self._debug())
-        return unpacked(answer["result"])
+        if "result" in answer:
+            return unpacked(answer["result"])
+        raise self._refused(answer, error, doing)
 
     def close(self) -> None:
         """End the process, by force if it does not go within a second."""
         self._is_ended = True
         self._gateway.close()
+
+    def _refused(
+        self, answer: Mapping[str, Any], error: type[InferError], doing: str
+    ) -> InferError:
+        """Return an answer's error; a process that has lost its GPU is ended."""
+        printed = self._gateway.printed()
+        if answer["is_lost"]:
+            self.close()
+        if "error" in answer:
+            return error_from_message(answer["error"])
+        mend = LOST_GPU if answer["is_lost"] else self._debug()
+        return error(f"cannot {doing}", why=f"{answer['exception']}\n{printed}", mend=mend)
 
     def _no_start(self, why: str, mend: str) -> HostError:
         return HostError(f"cannot start the engine host {self._spec}", why=why, mend=mend)

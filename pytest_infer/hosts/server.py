@@ -15,6 +15,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import InferError, message_from_error
+from pytest_infer.gpu_context import has_lost_gpu
 from pytest_infer.hosts.operations import Operations
 from pytest_infer.hosts.wire import packed, unpacked
 
@@ -37,15 +38,18 @@ def serve(channel: Channel) -> None:
 
 
 def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the result of one request, or its error, as builtin types."""
+    """Return the result of one request, or its error, as builtin types.
+
+    An error has ``is_lost`` beside it: whether this process can do no more on its GPU.
+    """
     try:
         result = operations.run(request["operation"], unpacked(request["arguments"]))
         return {"result": packed(result)}
     except InferError as error:
-        return {"error": message_from_error(error)}
+        return {"error": message_from_error(error), "is_lost": has_lost_gpu()}
     except Exception as error:  # noqa: BLE001 - it crosses a process boundary as text
         traceback.print_exc()
-        return {"exception": f"{type(error).__name__}: {error}"}
+        return {"exception": f"{type(error).__name__}: {error}", "is_lost": has_lost_gpu()}
 
 
 def _end_with_caller() -> None:

@@ -95,16 +95,16 @@ def test_int8_without_int8_layers(codes: Callable[..., list[str]]) -> None:
 
 
 def test_int8_without_scales(codes: Callable[..., list[str]]) -> None:
-    """A graph without scales is refused by TensorRT itself, which would have to calibrate it."""
+    """From a graph without scales TensorRT 8.6 builds, with no layer in int8, and says nothing."""
     lie = "built_from={'precision': 'fp32', 'is_symmetric': False}"
-    assert codes("trt", lie, "--infer-precision=int8") == ["build-error"]
+    assert codes("trt", lie, "--infer-precision=int8") == ["other-precision"]
 
 
 def test_sparse_of_dense_weights(codes: Callable[..., list[str]]) -> None:
     """TensorRT takes no sparse kernel for dense weights, whatever is allowed."""
     lie = "built_from={'is_pruned': False}"
     options = ("--infer-precision=fp16", "--infer-option=liar.sparse=true")
-    assert codes("trt", lie, *options) == ["not-in-force"]
+    assert "not-in-force" in codes("trt", lie, *options)  # nor is all of so small a net in fp16
 
 
 def test_tf32_for_fp32(codes: Callable[..., list[str]]) -> None:

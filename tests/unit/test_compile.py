@@ -234,12 +234,6 @@ def test_what_is_asked_of_torch(build, monkeypatch, options, expected):
     assert asked["path"].endswith(".pt2")
 
 
-def test_cuda_graph_on_a_cpu(build):
-    """There are no CUDA graphs on a CPU."""
-    with pytest.raises(BuildError, match="for compile with a CUDA graph"):
-        build(cuda_graph=True)
-
-
 def test_weights_in_a_package(tmp_path):
     """Both ways of declaring a type are read; integers are no precision."""
     path = tmp_path / "module.pt2"

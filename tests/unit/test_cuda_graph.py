@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer.cuda_graph import CudaGraph, refuse_cpu
+from pytest_infer.cuda_graph import CudaGraph
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import LoadError, RunError
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.torch_runner import TorchRunner
 
@@ -194,19 +194,6 @@ def test_call_that_cannot_be_captured(gpu):
         "  mend: remove copies from and to the host and other synchronization from forward(), "
         "or leave cuda_graph out"
     )
-
-
-def test_device_without_graphs():
-    """A CUDA graph on a CPU is refused before anything is built."""
-    built = _built(cuda_graph=True)
-    with pytest.raises(BuildError) as caught:
-        refuse_cpu(built.graph, built.request, "torchscript")
-    assert str(caught.value) == (
-        "cannot build toy for torchscript with a CUDA graph\n"
-        "  why:  the device is cpu\n"
-        "  mend: --infer-device=cuda, or leave out --infer-option=torchscript.cuda_graph"
-    )
-    refuse_cpu(built.graph, _built(cuda_graph=False).request, "torchscript")
 
 
 def test_infer_replays(gpu):

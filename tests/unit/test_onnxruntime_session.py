@@ -1,5 +1,6 @@
 """What is asked of ONNX Runtime's sessions, and that a provider it drops is an error."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -118,6 +119,17 @@ def test_tensorrt_provider_cannot_do_fp32(tmp_path):
     )
 
 
+def test_cuda_graph_with_nodes_on_the_cpu(file, tmp_path, monkeypatch):
+    """ONNX Runtime would capture it all the same, and replay with memory that is freed."""
+    monkeypatch.setattr(ort, "providers_for", lambda *_: [(CPU, {})])
+    graph = SimpleNamespace(spec=SPEC, file=str(file), request=GraphRequest("onnx"))
+    with pytest.raises(BuildError) as caught:
+        ort.ENGINE.build(graph, request(cuda_graph=True), tmp_path)
+    assert caught.value.what == "cannot build contract_cnn for ort in fp32"
+    assert re.fullmatch(r"\d+ nodes run on the CPU", caught.value.why)
+    ort.ENGINE.build(graph, request(), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("asked", "graph"),
     [
@@ -125,6 +137,7 @@ def test_tensorrt_provider_cannot_do_fp32(tmp_path):
         (request("tf32"), GraphRequest("onnx")),
         (request("fp16"), GraphRequest("onnx", precision="fp16")),
         (request("tf32", provider="tensorrt"), GraphRequest("onnx", is_static=True)),
+        (request(cuda_graph=True), GraphRequest("onnx", is_static=True)),
     ],
 )
 def test_graph_that_it_wants(asked, graph):

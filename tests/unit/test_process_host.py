@@ -1,11 +1,39 @@
-"""A request that is broken off leaves no answer behind for the next one."""
+"""A process that cannot be asked again is ended: broken off, or its GPU lost."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from pytest_infer.errors import LoadError
-from pytest_infer.hosts.process_host import ProcessHost
+from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.hosts.process_host import LOST_GPU, ProcessHost
+from pytest_infer.spec import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOSING = """
+from pytest_infer import engines
+from pytest_infer.errors import BuildError
+from pytest_infer.hosts import server
+from pytest_infer.testing import FakeEngine
+
+LOST = RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+class Losing(FakeEngine):
+    @property
+    def libraries(self):
+        server.has_lost_gpu = lambda: {is_lost}
+        raise {error}
+
+
+engines.register(Losing("losing"))
+"""
+"""An engine that fails, in a process of which the driver says whether its GPU is lost."""
+
+KNOWN = 'BuildError("cannot parse", why="illegal memory access", mend="another graph")'
 
 
 def test_interrupted_request_ends_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +51,51 @@ def test_interrupted_request_ends_the_host(monkeypatch: pytest.MonkeyPatch) -> N
             host.call("engine.missing", device="cpu", **ask)
     finally:
         host.close()
+
+
+@pytest.fixture
+def failed(tmp_path: Path):
+    """Let an engine fail; return its error, and whether the host can be asked again."""
+    hosts = []
+
+    def call(error: str, *, is_lost: bool) -> tuple[Exception, bool]:
+        file = tmp_path / "losing.py"
+        file.write_text(LOSING.format(is_lost=is_lost, error=error))
+        host = ProcessHost("popen", timeout_s=60)
+        hosts.append(host)
+        ask = {"error": RunError, "doing": "run it"}
+        host.call("host.import_sources", sources=[Source("losing", str(file))], **ask)
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever it is, it is returned
+            host.call("engine.runtime", engine="losing", **ask)
+        return caught.value, host.is_alive
+
+    yield call
+    for host in hosts:
+        host.close()
+
+
+def test_lost_gpu_ends_the_host(failed) -> None:
+    """CUDA refuses all that comes after an illegal access, and only a new process helps."""
+    error, is_alive = failed("LOST", is_lost=True)
+    assert not is_alive
+    assert isinstance(error, RunError)
+    assert error.why.startswith("RuntimeError: CUDA error: an illegal memory access")
+    assert "in libraries" in error.why
+    assert error.mend == LOST_GPU
+
+
+def test_gpu_lost_behind_a_known_error(failed) -> None:
+    """An error that an adapter explains stays as it is; the host ends all the same."""
+    error, is_alive = failed(KNOWN, is_lost=True)
+    assert not is_alive
+    assert (type(error), error.mend) == (BuildError, "another graph")
+
+
+def test_host_with_a_healthy_gpu_goes_on(failed) -> None:
+    """Out of memory, say: the error has its debugger's mend, and the host is asked again."""
+    error, is_alive = failed('RuntimeError("CUDA out of memory")', is_lost=False)
+    assert is_alive
+    assert error.mend == "rerun this case with --infer-host=ENGINE=inline under a debugger"
 
 
 def _interrupt(_timeout_s: float) -> None:
