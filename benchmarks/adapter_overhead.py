@@ -6,9 +6,8 @@ For each engine a case is built (or found in the cache), opened once, and its bo
 in turns with the library's own call on the same objects: 20 blocks of each, in random order. The
 figure is the median of the blocks' medians; overhead is adapter over library, less one.
 
-On a GPU both are timed by CUDA events on torch's current stream. ONNX Runtime's own call computes
-on another stream and waits for its end; it and the adapter's are timed by the host's clock, until
-the GPU has ended.
+On a GPU both are timed by CUDA events. ONNX Runtime's own call waits for the GPU, which events
+would count as its own: it and the adapter's are timed by the host's clock, until the GPU has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines
-from pytest_infer.clock import clock_for, time_on_cpu
+from pytest_infer.clock import clock_for
 from pytest_infer.config import InferConfig
 from pytest_infer.engine_option import read_options
 from pytest_infer.session import InferSession
@@ -61,17 +60,6 @@ def trt_call(runner: Any, feeds: Any) -> Callable[[], object]:
         return runner._capture().graph.replay
     context = runner._context
     return lambda: context.execute_async_v3(torch.cuda.current_stream().cuda_stream)
-
-
-def waited(call: Callable[[], object]) -> Callable[[], object]:
-    """Return the call and the wait for the GPU."""
-    import torch
-
-    def both() -> None:
-        call()
-        torch.cuda.synchronize()
-
-    return both
 
 
 def openvino_call(runner: Any, feeds: Any) -> Callable[[], object]:
@@ -114,15 +102,13 @@ def _row(session: InferSession, engine: str, options: argparse.Namespace) -> Non
         calls = {"adapter": runner.bind(feeds), "library": LIBRARY[engine](runner, feeds)}
         durations: dict[str, list[float]] = {name: [] for name in calls}
         clock = clock_for(options.device)
-        if engine == "ort" and options.device.startswith("cuda"):
-            calls = {name: waited(call) for name, call in calls.items()}
-            clock = time_on_cpu
         order = Random(0)
         for call in calls.values():
             clock(call, WARM_UP)
         for _ in range(BLOCKS):
             for name in order.sample(list(calls), len(calls)):
-                timed = next(iter(clock(calls[name], CALLS).values()))
+                found = clock(calls[name], CALLS)
+                timed = found["monotonic"] if engine == "ort" else next(iter(found.values()))
                 durations[name].append(median(timed) / 1000)
     library, adapter = median(durations["library"]), median(durations["adapter"])
     print(f"{case.id:40} {library:11.1f} {adapter:11.1f} {adapter / library - 1:9.2%}", flush=True)

@@ -74,7 +74,7 @@ def time_on_gpu(
     wall, events, enqueue = [], [], []
     with torch.cuda.device(device):
         number = torch.cuda.current_device()
-        stream = _stream(number)
+        stream = stream_on(number)
         stream.wait_stream(torch.cuda.current_stream())  # it may still be making the feeds
         with torch.cuda.stream(stream):
             pair_ns = _pair_ns(number)
@@ -141,7 +141,7 @@ def clock_probe(device: str) -> Callable[[], int]:
 
     def probe() -> int:
         with torch.cuda.device(device):
-            stream = _stream(torch.cuda.current_device())
+            stream = stream_on(torch.cuda.current_device())
             with torch.cuda.stream(stream):
                 return _led_ns(spin)
 
@@ -172,8 +172,11 @@ def _l2_buffer(device: int) -> Any:
 
 
 @cache
-def _stream(device: int) -> Any:
-    """Return the clock's only stream on ``device``; libraries keep buffers by stream."""
+def stream_on(device: int) -> Any:
+    """Return the clock's only stream on ``device``; libraries keep buffers by stream.
+
+    What computes on this one is timed without waiting for another stream, or another for it.
+    """
     import torch
 
     return torch.cuda.Stream(device)

@@ -39,9 +39,8 @@ class _Bound:
 class CudaRunner:
     """A session whose inputs and outputs are bound to fixed addresses on the GPU.
 
-    The session computes on ``stream``, a stream of its own. A call is asynchronous: it makes that
-    stream wait for torch's current one and the other way round, so that events on the current
-    one enclose it.
+    The session computes on ``stream``, for good. A call is asynchronous; where torch's current
+    stream is another, each waits for the other, so that events on the current one enclose it.
     """
 
     def __init__(self, session: Any, built: BuiltEngine, stream: Any) -> None:
@@ -110,7 +109,9 @@ class CudaRunner:
         import torch
 
         current = torch.cuda.current_stream()
-        self._stream.wait_stream(current)
+        is_other = current != self._stream
+        if is_other:
+            self._stream.wait_stream(current)
         try:
             self._session.run_with_iobinding(bound.binding, self._run_options)
         except Exception as error:
@@ -119,7 +120,8 @@ class CudaRunner:
                 why=str(error),
                 mend="see the message; a CUDA graph cannot hold nodes that run on the CPU",
             ) from error
-        current.wait_stream(self._stream)
+        if is_other:
+            current.wait_stream(self._stream)
 
     def _upload(self, feeds: Arrays) -> _Bound:
         import torch

@@ -9,6 +9,7 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.clock import stream_on
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, InferError, LoadError
@@ -136,7 +137,7 @@ class OnnxRuntime:
     @contextmanager
     def open(self, built: BuiltEngine) -> Iterator[Runner]:
         """Load the optimized graph into a session with the provider that was asked for."""
-        stream = _new_stream(built.request.device)
+        stream = _stream(built.request.device)
         providers = providers_for(
             built.request, built.path(""), stream.cuda_stream if stream else 0
         )
@@ -239,14 +240,15 @@ def _refuse_split_capture(session: Any, request: BuildRequest) -> None:
         )
 
 
-def _new_stream(device: str) -> Any:
-    """Return a CUDA stream for a session to compute on; None on the CPU."""
+def _stream(device: str) -> Any:
+    """Return the CUDA stream for a session to compute on; None on the CPU."""
     if not device.startswith("cuda"):
         return None
     import torch
 
-    torch.cuda.set_device(int(device.partition(":")[2] or 0))
-    return torch.cuda.Stream()
+    index = int(device.partition(":")[2] or 0)
+    torch.cuda.set_device(index)
+    return stream_on(index)
 
 
 def _missing_cuda() -> Missing | None:

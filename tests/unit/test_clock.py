@@ -104,10 +104,10 @@ def gpu(monkeypatch):
     gpu = Gpu()
     monkeypatch.setitem(sys.modules, "torch", gpu.module())
     monkeypatch.setattr(clock, "perf_counter_ns", lambda: gpu.now_ns)
-    for cached in (clock._stream, clock._l2_buffer, clock._pair_ns):
+    for cached in (clock.stream_on, clock._l2_buffer, clock._pair_ns):
         cached.cache_clear()
     yield gpu
-    for cached in (clock._stream, clock._l2_buffer, clock._pair_ns):
+    for cached in (clock.stream_on, clock._l2_buffer, clock._pair_ns):
         cached.cache_clear()
 
 
