@@ -5,8 +5,8 @@
 
 Each engine's cases are built (or found in the cache), opened in one host, warmed up for half a
 second and called 200 times on feeds that are resident on the GPU; the figure is the median. What
-cannot be built, opened or captured is a row with the reason. An engine whose own library captures
-(``ort``) or that has no such option (``tvm``) has an empty column.
+cannot be built, opened or captured is a row with the reason. An engine without the option
+``cuda_graph`` (``eager``, ``tvm``) has an empty column.
 """
 
 from __future__ import annotations
