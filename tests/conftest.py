@@ -53,8 +53,9 @@ def toy():
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that the tests of one session share."""
-    return tmp_path_factory.mktemp("infer-cache")
+    """A cache that the tests of one run share, on all its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if "PYTEST_XDIST_WORKER" in environ else own) / "infer-cache"
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
 """Seeded weights are realistic: what they promise, held on real photographs, for every model."""
 
+from __future__ import annotations
+
 import copy
+import functools
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,9 +17,17 @@ import torch
 from torch import nn
 from torchvision import models as torchvision_models
 
+from pytest_infer.config import InferConfig
 from pytest_infer.models import find
 from pytest_infer.photographs import batch, photographs
-from pytest_infer.weights import load_module
+from pytest_infer.session import InferSession
+from pytest_infer.weights import module_from_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Seeding = Callable[[str], "Seeded"]
 
 pytestmark = pytest.mark.slow
 
@@ -28,27 +39,34 @@ FP16_ROWS = {"detr_resnet50": 1}  # few CPUs have fp16 convolutions
 STRIDE = {"detr_resnet50": 2}  # every second pixel: rounding errors are those of the layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Seeded:
     """A seeded module, its inputs, what it gave in fp32, and how many denormals it met."""
 
+    name: str
     module: nn.Module
     image: torch.Tensor
     outputs: dict[str, np.ndarray]
     denormals: int
 
 
-@cache
-def seeded(name: str) -> Seeded:
-    """Seed a model and run all photographs through it, looking at every activation of some."""
-    model = find(name)
-    module = load_module(model, "seeded")
-    (feed,) = model.preprocess(batch(photographs(), 8)).values()
-    image = torch.from_numpy(feed)
-    denormals = denormals_of(module, image[: FEW_ROWS.get(name, 8)])
-    outputs = run(module, image)
-    arrays = {n: t.numpy() for n, t in zip(model.spec.outputs, outputs, strict=True)}
-    return Seeded(module, image, arrays, denormals)
+@pytest.fixture(scope="module")
+def seeded(cache: Path) -> Iterator[Seeding]:
+    """Run all photographs through a seeded model, looking at every activation of some."""
+    session = InferSession(InferConfig(device="cpu", cache=cache))
+
+    @functools.cache
+    def call(name: str) -> Seeded:
+        model, module = find(name), module_from_graph(session.artefacts.module(name))
+        (feed,) = model.preprocess(batch(photographs(), 8)).values()
+        image = torch.from_numpy(feed)
+        denormals = denormals_of(module, image[: FEW_ROWS.get(name, 8)])
+        outputs = run(module, image)
+        arrays = {n: t.numpy() for n, t in zip(model.spec.outputs, outputs, strict=True)}
+        return Seeded(name, module, image, arrays, denormals)
+
+    yield call
+    session.close()
 
 
 def run(module: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
@@ -77,50 +95,52 @@ def denormals_of(module: nn.Module, image: torch.Tensor) -> int:
     return found
 
 
-def sample(name: str) -> torch.Tensor:
+def sample(found: Seeded) -> torch.Tensor:
     """Return the photographs on which errors are looked at."""
-    stride = STRIDE.get(name, 1)
-    return seeded(name).image[: FEW_ROWS.get(name, 8), :, ::stride, ::stride]
+    stride = STRIDE.get(found.name, 1)
+    return found.image[: FEW_ROWS.get(found.name, 8), :, ::stride, ::stride]
 
 
-@cache
-def exact(name: str) -> list[torch.Tensor]:
+@functools.cache
+def exact(found: Seeded) -> list[torch.Tensor]:
     """Return the outputs in fp64."""
-    return run(copy.deepcopy(seeded(name).module).double(), sample(name).double())
+    return run(copy.deepcopy(found.module).double(), sample(found).double())
 
 
-def relative_l2(name: str, dtype: torch.dtype) -> float:
+def relative_l2(found: Seeded, dtype: torch.dtype) -> float:
     """Return the worst output's relative L2 error in ``dtype`` against fp64."""
-    rows = FP16_ROWS.get(name, 8) if dtype is torch.float16 else 8
-    outputs = run(copy.deepcopy(seeded(name).module).to(dtype), sample(name)[:rows].to(dtype))
-    pairs = zip(outputs, exact(name), strict=True)
+    rows = FP16_ROWS.get(found.name, 8) if dtype is torch.float16 else 8
+    outputs = run(copy.deepcopy(found.module).to(dtype), sample(found)[:rows].to(dtype))
+    pairs = zip(outputs, exact(found), strict=True)
     return max(float((o - e[:rows]).norm() / e[:rows].norm()) for o, e in pairs)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_no_activation_is_denormal(name: str) -> None:
+def test_no_activation_is_denormal(name: str, seeded: Seeding) -> None:
     """The output of every module is zero or a normal fp32 number."""
     assert seeded(name).denormals == 0
 
 
 @pytest.mark.parametrize("dtype", LIMITS, ids=str)
 @pytest.mark.parametrize("name", MODELS)
-def test_rounding_errors_are_those_of_a_trained_net(name: str, dtype: torch.dtype) -> None:
+def test_rounding_errors_are_those_of_a_trained_net(
+    name: str, dtype: torch.dtype, seeded: Seeding
+) -> None:
     """The relative L2 error against fp64 is within the limit, and is not nothing."""
-    error = relative_l2(name, dtype)
+    error = relative_l2(seeded(name), dtype)
     print(f"{name} {dtype} {error:.2e}")  # noqa: T201 (the figures of docs/models.md)
     assert LIMITS[dtype] / 1000 < error <= LIMITS[dtype]
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_classes_are_diverse_and_some_are_certain(name: str) -> None:
+def test_classes_are_diverse_and_some_are_certain(name: str, seeded: Seeding) -> None:
     """At least 5 different best classes over 8 photographs, at least 2 above 50 %."""
     outputs = seeded(name).outputs
     assert len(set(outputs["logits"].argmax(1).tolist())) >= 5
     assert sum(len(row["labels"]) for row in find(name).postprocess(outputs)) >= 2
 
 
-def test_detections_are_many_and_diverse() -> None:
+def test_detections_are_many_and_diverse(seeded: Seeding) -> None:
     """Three detections or more on four photographs or more, with boxes and classes of their own."""
     found = find("detr_resnet50").postprocess(seeded("detr_resnet50").outputs)
     print([len(row["scores"]) for row in found])  # noqa: T201 (the figures of docs/models.md)
@@ -135,7 +155,7 @@ def test_detections_are_many_and_diverse() -> None:
         assert np.median(nearest) > 40
 
 
-def test_a_denormal_activation_is_caught() -> None:
+def test_a_denormal_activation_is_caught(seeded: Seeding) -> None:
     """One batch norm that scales by 1e-39 is seen at its output."""
     module = copy.deepcopy(seeded("mobilenet_v2").module)
     norm = module.get_submodule("features.18.1")
@@ -145,7 +165,7 @@ def test_a_denormal_activation_is_caught() -> None:
     assert denormals_of(module, seeded("mobilenet_v2").image[:1]) > 0
 
 
-def test_plain_initialisation_is_caught() -> None:
+def test_plain_initialisation_is_caught(seeded: Seeding) -> None:
     """MobileNetV2 as torchvision creates it answers 1e-9, of which fp16 keeps nothing."""
     torch.manual_seed(0)
     plain, image = torchvision_models.mobilenet_v2().eval(), seeded("mobilenet_v2").image[:2]
