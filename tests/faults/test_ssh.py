@@ -149,7 +149,7 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory, ort_environment, bare_environment):
+def machine(cache, ort_environment, bare_environment):
     """A sshd with interpreters and a cache of its own, which does not see this run's files."""
     if not Path(SSHD).exists():
         pytest.skip(f"there is no {SSHD}: apt-get install openssh-server openssh-client")
@@ -164,8 +164,7 @@ def machine(tmp_path_factory, ort_environment, bare_environment):
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public}")
     (folder / "sshd_config").write_text(CONFIG.format(port=port, folder=folder))
     Path("/run/sshd").mkdir(exist_ok=True)
-    hidden = tmp_path_factory.getbasetemp()
-    boot = BOOT.format(name=NAME, hidden=hidden, sshd=SSHD, folder=folder)
+    boot = BOOT.format(name=NAME, hidden=cache.parent, sshd=SSHD, folder=folder)
     sshd = subprocess.Popen(  # noqa: S603 - our own script
         ["/usr/bin/unshare", "--mount", "--uts", "sh", "-c", boot],
         stderr=subprocess.PIPE,
