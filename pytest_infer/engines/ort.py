@@ -226,8 +226,7 @@ def _refuse_tf32(request: BuildRequest, what: str) -> None:
 def _refuse_split_capture(session: Any, request: BuildRequest) -> None:
     """Raise `LoadError` if a CUDA graph were captured and some node ran on the CPU.
 
-    ONNX Runtime lets nodes that compute shapes stay there; a replay would go on with memory that
-    they have freed.
+    ONNX Runtime lets nodes that compute shapes stay there, and a replay does not run them.
     """
     if not request.options["cuda_graph"] or request.options["provider"] == "tensorrt":
         return

@@ -6,7 +6,8 @@ a third-party engine runs on itself.
 
 from pytest_infer.testing.contract import EngineContract
 from pytest_infer.testing.fake import FakeEngine
-from pytest_infer.testing.faults import add, fill_nan, hang, leave, scale, segfault, swap
+from pytest_infer.testing.faults import add, fill_nan, scale, swap
+from pytest_infer.testing.process_faults import hang, leave, segfault
 
 __all__ = [
     "EngineContract",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pytest_infer import engines
 from pytest_infer.engine import LimitsPrecisions, Missing, TakesShapes
 from pytest_infer.spec import OptionValue, Precision
-from pytest_infer.testing.faults import FeedFault, OutputFault, ProcessFault, ShapeFault
+from pytest_infer.testing.faults import FeedFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
+from pytest_infer.testing.process_faults import ProcessFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(LACK is not None, reason=LACK.why if LACK else "
 FAULTS = """
 from pathlib import Path
 
-from pytest_infer.testing.faults import fill_gpu, lose_gpu
+from pytest_infer.testing.process_faults import fill_gpu, lose_gpu
 
 
 def once(name, fault):

@@ -13,7 +13,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from pytest_infer.testing.faults import exhaust_memory, fork_and_crash
+from pytest_infer.testing.process_faults import exhaust_memory, fork_and_crash
 
 
 def raise_error():

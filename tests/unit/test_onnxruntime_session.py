@@ -120,7 +120,7 @@ def test_tensorrt_provider_cannot_do_fp32(tmp_path):
 
 
 def test_cuda_graph_with_nodes_on_the_cpu(file, tmp_path, monkeypatch):
-    """ONNX Runtime would capture it all the same, and replay with memory that is freed."""
+    """ONNX Runtime would capture it all the same, and replay without those nodes."""
     monkeypatch.setattr(ort, "providers_for", lambda *_: [(CPU, {})])
     graph = SimpleNamespace(spec=SPEC, file=str(file), request=GraphRequest("onnx"))
     with pytest.raises(BuildError) as caught:
