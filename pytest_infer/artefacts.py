@@ -11,6 +11,7 @@ from uuid import uuid4
 from pytest_infer import engines, fake_quantization, models
 from pytest_infer.cache import digest_of, digest_of_file
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
+from pytest_infer.engine_option import refuse_gpu_settings
 from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
@@ -284,7 +285,9 @@ class Artefacts:
         request: BuildRequest | None = None,
     ) -> BuiltEngine:
         adapter = engines.find(case.engine)
-        graph, request = graph or self.graph(case), request or self.request(case)
+        request = request or self.request(case)
+        refuse_gpu_settings(adapter.options, case.engine, request)
+        graph = graph or self.graph(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
         host = self._hosts.shared(case.engine)

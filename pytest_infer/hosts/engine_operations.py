@@ -15,7 +15,6 @@ from pytest_infer import engines, fingerprint
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
-from pytest_infer.engine_option import refuse_gpu_settings
 from pytest_infer.errors import LoadError
 from pytest_infer.feed_shape import check_feeds
 from pytest_infer.hosts.wire import as_type
@@ -81,7 +80,6 @@ class EngineOperations:
         """Build, unless the folder ``cache`` has it; return the folder, and how it came there."""
         adapter = engines.find(engine)
         origin, wanted = as_type(graph, Graph), as_type(request, BuildRequest)
-        refuse_gpu_settings(adapter.options, engine, wanted)
         key = {
             "engine": engine,
             "graph": origin.digest,

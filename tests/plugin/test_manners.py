@@ -371,6 +371,8 @@ def test_collect_only(run: Run, tmp_path: Path) -> None:
     assert result.ret == 0
     result.stdout.fnmatch_lines(["test_parity.py::test_outputs?toy-ort-fp32-b1?"])
     assert not list(cache.rglob("manifest.json"))
+    assert run("--engine=ort", "-k", "outputs", f"--infer-cache={cache}").ret == 0
+    assert list(cache.rglob("manifest.json"))  # they are where it was looked
 
 
 def test_records_of_a_case_of_ones_own(run: Run, pytester: pytest.Pytester) -> None:

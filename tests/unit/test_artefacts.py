@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from pytest_infer import engines
 from pytest_infer.artefacts import Artefacts
 from pytest_infer.cache import Cache
 from pytest_infer.config import InferConfig
+from pytest_infer.cuda_graph import CUDA_GRAPH
 from pytest_infer.engine import OPSET, GraphRequest
 from pytest_infer.engines import trt
+from pytest_infer.errors import BuildError
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import as_type, packed
 from pytest_infer.spec import Case
@@ -69,6 +72,7 @@ class Wants:
 
     def __init__(self, **wanted: Any) -> None:
         self.options: dict[str, Any] = {}
+        self.builds_files = True
         self._wanted = wanted
 
     def graph_request(self, request: Any) -> GraphRequest:
@@ -116,6 +120,28 @@ def test_batches_share_a_dynamic_graph(hosts: Hosts, tmp_path: Path) -> None:
     artefacts = _artefacts(hosts, tmp_path)
     assert artefacts.graph(case("ort", 1)) == artefacts.graph(case("ort", 8))
     assert len(hosts.exported) == 1
+
+
+@pytest.mark.parametrize("builds_files", [True, False])
+def test_setting_for_a_gpu_on_a_cpu(
+    hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, builds_files: bool
+) -> None:
+    """It would have no effect there: nothing is exported, built or opened under its name."""
+    engine = Wants()
+    engine.options = {"cuda_graph": CUDA_GRAPH}
+    engine.builds_files = builds_files
+    monkeypatch.setattr(engines, "find", lambda _: engine)
+    artefacts = _artefacts(hosts, tmp_path)
+    with pytest.raises(BuildError) as caught:
+        artefacts.built(replace(case("wants"), options=(("cuda_graph", True),)))
+    assert str(caught.value) == (
+        "cannot build for wants with cuda_graph=true\n"
+        "  why:  the device is cpu, and cuda_graph is for a GPU\n"
+        "  mend: --infer-device=cuda, or leave out --infer-option=wants.cuda_graph=true"
+    )
+    assert not hosts.exported
+    if not builds_files:
+        assert artefacts.built(case("wants")).folder == ""
 
 
 def test_external_data_is_content(hosts: Hosts, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pytest_infer import engines
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import LoadError
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.spec import Dim, ModelSpec, Source
 
@@ -30,7 +30,6 @@ class CountedEngine:
     options = {  # noqa: RUF012 - a class attribute of a double
         "level": EngineOption(1, "decides what is built"),
         "threads": EngineOption(0, "decides how it is opened", affects_build=False),
-        "cuda_graph": EngineOption(False, "replays", affects_build=False, gpu_only=True),
     }
 
     def build(self, graph, request, folder):
@@ -71,18 +70,6 @@ def test_setting_for_building_builds_anew(build):
     second, built = build(level=2, threads=1)
     assert first != second
     assert [request.options["level"] for request in built] == [1, 2]
-
-
-def test_setting_for_a_gpu_on_a_cpu(build):
-    """It would have no effect there; that is said, though the same files are built already."""
-    build(level=1, cuda_graph=False)
-    with pytest.raises(BuildError) as caught:
-        build(level=1, cuda_graph=True)
-    assert str(caught.value) == (
-        "cannot build for counted with cuda_graph=true\n"
-        "  why:  the device is cpu, and cuda_graph is for a GPU\n"
-        "  mend: --infer-device=cuda, or leave out --infer-option=counted.cuda_graph=true"
-    )
 
 
 def test_other_bounds_build_anew(build):
