@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """Notes what waits for it."""
+    """Notes what it waits for."""
 
-    def __init__(self, name: str, asked: list[str]) -> None:
-        self.name, self.asked = name, asked
+    device_index = 1
+
+    def __init__(self, name: str, cuda_stream: int, asked: list[str]) -> None:
+        self.name, self.cuda_stream, self.asked = name, cuda_stream, asked
 
     def wait_stream(self, other: Stream) -> None:
         """Note that this one waits."""
@@ -30,16 +32,22 @@ class Stream:
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Call a runner while a stream is the current one; return what was asked for, in order."""
 
-    def run(*, is_own: bool, error: str = "") -> list[str]:
+    def run(
+        *, is_own: bool, error: str = "", sees: Callable[[Any], None] = lambda _: None
+    ) -> list[str]:
         asked: list[str] = []
-        own, current = Stream("own", asked), Stream("current", asked)
+        own, other = Stream("own", 7, asked), Stream("current", 8, asked)
+        current = own if is_own else other
 
-        def run_with_iobinding(binding: str, _options: object) -> None:
+        def run_with_iobinding(binding: str, options: object) -> None:
             asked.append(f"run {binding}")
+            sees(options)
             if error:
                 raise ValueError(error)
 
-        monkeypatch.setattr(torch.cuda, "current_stream", lambda: own if is_own else current)
+        handles = {own.device_index: current.cuda_stream}
+        monkeypatch.setattr(torch._C, "_cuda_getCurrentRawStream", handles.__getitem__)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda: current)
         session = SimpleNamespace(run_with_iobinding=run_with_iobinding)
         CudaRunner(session, None, own)._call(SimpleNamespace(binding="bound"))
         return asked
@@ -63,3 +71,13 @@ def test_error(call: Callable[..., list[str]]) -> None:
     with pytest.raises(RunError) as caught:
         call(is_own=True, error="no kernel image")
     assert caught.value.why == "no kernel image"
+
+
+def test_options_spare_an_error(call: Callable[..., list[str]]) -> None:
+    """ONNX Runtime looks for the graph's number in each call, and catches an error without one."""
+    numbers: list[str] = []
+    call(
+        is_own=True,
+        sees=lambda options: numbers.append(options.get_run_config_entry("gpu_graph_id")),
+    )
+    assert numbers == ["0"]
