@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os import environ
+from os import cpu_count, environ
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 settings.register_profile("tests", deadline=None)  # no test depends on the machine's speed
 settings.register_profile("ci", deadline=None, derandomize=True)  # the same examples each time
 settings.load_profile("ci" if "CI" in environ else "tests")
+
+if "PYTEST_XDIST_WORKER" in environ:  # a worker's threads would wait for the others' cores
+    cores = (cpu_count() or 1) // int(environ["PYTEST_XDIST_WORKER_COUNT"])
+    environ.setdefault("OMP_NUM_THREADS", str(max(1, cores)))
 
 INI = """
 [pytest]
