@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import OPSET, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import BuildError, LoadError
@@ -55,11 +56,7 @@ OPTIONS = {
         help="the most scratch memory that a kernel may ask for, in MiB",
         least=1,
     ),
-    "cuda_graph": EngineOption(
-        default=False,
-        help="capture a call in a CUDA graph and replay that",
-        affects_build=False,
-    ),
+    OPTION: CUDA_GRAPH,
     "dynamic_batch": EngineOption(
         default=False, help="build for every size in the model's bounds instead of the case's alone"
     ),
