@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.node_precisions import NodePrecisions
+from pytest_infer.onnx_precision import precisions_in
 from pytest_infer.pruning import GROUP, KEPT
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class GraphFacts:
     """Inputs, then outputs, in the file's order."""
     dynamic_dims: tuple[str, ...]
     """The names of the inputs' dynamic dimensions."""
+    precisions: NodePrecisions
+    """How many nodes compute in each precision, by the types of their inputs."""
     quantizers: int
     """How many QuantizeLinear and DequantizeLinear nodes there are."""
     pruned_share: float
@@ -61,6 +65,7 @@ def graph_facts(path: Path) -> GraphFacts:
                 if not dim.HasField("dim_value")
             )
         ),
+        precisions=precisions_in(graph),
         quantizers=sum(
             node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in graph.node
         ),

@@ -61,7 +61,11 @@ def graph_precisions(path: Path) -> NodePrecisions:
     """
     import onnx
 
-    graph = onnx.load(path, load_external_data=False).graph
+    return precisions_in(onnx.load(path, load_external_data=False).graph)
+
+
+def precisions_in(graph: Any) -> NodePrecisions:
+    """Count the nodes of a loaded ONNX graph by precision."""
     return node_precisions(graph.node, _types(graph))
 
 

@@ -113,8 +113,12 @@ def judge_graph(
     """Judge an exported file against what its engine wants and the names and sizes of its model.
 
     Pass: ``as-asked``; fail: ``other-opset``, ``other-signature`` (names or sizes; a dynamic
-    dimension was lost), ``other-types``, ``not-quantized``, ``not-pruned``.
+    dimension was lost), ``other-types`` (of inputs, or of most convolutions and matrix products),
+    ``not-quantized``, ``not-pruned``.
     """
+    figures = facts.figures()
+    if request.precision in _DTYPES:
+        figures["graph_precision_share"] = facts.precisions.share(request.precision)
     for code, oddities in _GRAPH_CHECKS.items():
         if odd := oddities(facts, request, signature):
             return failed(
@@ -123,14 +127,14 @@ def judge_graph(
                 what=f"{subject} was built from another graph than the one that was asked for",
                 why="\n".join(odd),
                 mend="export the graph again with --infer-cache=DIR of its own; if it stays so, "
-                "the exporter ignores what it is asked",
-                figures=facts.figures(),
+                "the exporter ignores what it is asked, or the model casts by itself",
+                figures=figures,
             )
     message = (
         f"{subject} was built from a graph of opset {facts.opset} with "
         f"{', '.join(facts.dynamic_dims) or 'no'} dynamic dimensions"
     )
-    return Verdict("truth", "pass", "as-asked", message, facts.figures())
+    return Verdict("truth", "pass", "as-asked", message, figures)
 
 
 def _opset_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
@@ -164,11 +168,23 @@ def _is_stated(found: int, wanted: int | str, *, is_input: bool) -> bool:
 
 def _type_oddities(facts: GraphFacts, request: GraphRequest, signature: ModelSpec) -> list[str]:
     wanted = _DTYPES.get(request.precision, "float32")
-    return [
+    odd = [
         f"{name} is {facts.tensors[name].dtype}, not {wanted}"
         for name, spec in signature.inputs.items()
         if spec.dtype.startswith("float") and facts.tensors[name].dtype != wanted
     ]
+    precisions = facts.precisions
+    if (
+        request.precision in _DTYPES
+        and precisions.products
+        and precisions.share(request.precision) < LEAST_SHARE
+    ):
+        counted = ", ".join(f"{count} in {name}" for name, count in precisions.products.items())
+        odd.append(
+            f"its convolutions and matrix products are {counted}: "
+            f"less than {LEAST_SHARE:.0%} in {request.precision}"
+        )
+    return odd
 
 
 def _quantization_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:

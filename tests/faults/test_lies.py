@@ -28,6 +28,26 @@ write = model_operations.export_onnx
 register(FakeEngine("liar", inner="ort"))  # a host imports this file for its sake
 """
 
+IN_FP64 = """
+def in_fp64(module, *given):
+    import torch
+
+    class InFp64(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = module
+
+        def forward(self, image):
+            weights = {name: each.double() for name, each in self.inner.named_parameters()}
+            return torch.func.functional_call(self.inner, weights, image.double()).float()
+
+    write(InFp64().eval(), *given)
+
+
+model_operations.export_onnx = in_fp64
+"""
+"""Inputs and outputs have the types that were asked for, the arithmetic between has not."""
+
 
 @pytest.mark.parametrize(
     ("inner", "lie", "precision"),
@@ -68,12 +88,13 @@ def test_another_precision(
             "other-opset",
             "opset 20, not 18",
         ),
+        (IN_FP64, "other-types", "its convolutions and matrix products are 2 in fp64"),
     ],
 )
 def test_another_graph(
     toy_run: Callable[..., Run], tmp_path: Path, lie: str, code: str, why: str
 ) -> None:
-    """A batch that was baked in, or another opset, is seen in the file itself."""
+    """A batch that was baked in, another opset or arithmetic, is seen in the file itself."""
     done = toy_run(
         "--engine=ort",
         f"--infer-cache={tmp_path}",  # the lying graph must not be found by other tests

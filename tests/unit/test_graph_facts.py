@@ -47,6 +47,7 @@ def test_what_is_read(tmp_path):
     }
     assert facts.dynamic_dims == ("batch",)
     assert facts.quantizers == 3
+    assert facts.precisions.products == {"fp16": 1}
 
 
 @pytest.mark.parametrize(("zeros", "share"), [(0, 0), (1, 0), (2, 1), (3, 1)])

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_infer.engine import Evidence, GraphRequest
 from pytest_infer.graph_facts import GraphFacts, TensorFacts
+from pytest_infer.node_precisions import NodePrecisions
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
@@ -24,6 +25,7 @@ FACTS = GraphFacts(
         "scores": TensorFacts((0, 2), "float32"),
     },
     dynamic_dims=("batch",),
+    precisions=NodePrecisions({"fp32": 4}, {"fp32": 9}),
     quantizers=0,
     pruned_share=0.0,
 )
@@ -133,7 +135,18 @@ def test_graph_as_asked():
             "other-signature",
             "its tensors are input, not image, length, scores",
         ),
-        ({}, {"precision": "fp16"}, "other-types", "image is float32, not float16"),
+        (
+            {"precisions": NodePrecisions({"fp16": 4}, {})},
+            {"precision": "fp16"},
+            "other-types",
+            "image is float32, not float16",
+        ),
+        (
+            {"precisions": NodePrecisions({"fp32": 2, "fp64": 3}, {"fp32": 9})},
+            {},
+            "other-types",
+            "its convolutions and matrix products are 2 in fp32, 3 in fp64: less than 50% in fp32",
+        ),
         (
             {},
             {"precision": "int8"},
@@ -165,6 +178,21 @@ def test_static_graph():
     """A size that should be fixed must not be dynamic."""
     spec = replace(SPEC, inputs={**SPEC.inputs, "image": TensorSpec((2, 3))})
     assert judged(spec=spec).code == "other-signature"
+
+
+@pytest.mark.parametrize(
+    ("precisions", "share"),
+    [
+        (NodePrecisions({"fp32": 2, "fp64": 2}, {"fp64": 9}), 0.5),
+        (NodePrecisions({}, {"fp32": 1, "fp64": 3}), 0.25),
+        (NodePrecisions({}, {}), 0),
+    ],
+)
+def test_graph_of_several_precisions(precisions, share):
+    """Half of the products are enough; where there are none, nothing is demanded."""
+    verdict = judged(replace(FACTS, precisions=precisions))
+    assert verdict.code == "as-asked"
+    assert verdict.figures["graph_precision_share"] == share
 
 
 @pytest.mark.parametrize(
