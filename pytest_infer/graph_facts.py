@@ -51,6 +51,7 @@ class GraphFacts:
 def graph_facts(path: Path) -> GraphFacts:
     """Return what is in the ONNX file at ``path``."""
     import onnx
+    from onnx.shape_inference import infer_shapes
 
     model = onnx.load(path)
     graph = model.graph
@@ -65,7 +66,8 @@ def graph_facts(path: Path) -> GraphFacts:
                 if not dim.HasField("dim_value")
             )
         ),
-        precisions=precisions_in(graph),
+        # torch's tracing exporter leaves out what lies between inputs and outputs
+        precisions=precisions_in(infer_shapes(model).graph),
         quantizers=sum(
             node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in graph.node
         ),

@@ -63,3 +63,23 @@ def test_weights_without_groups(tmp_path):
     path = tmp_path / "graph.onnx"
     write(path, np.zeros((2, 3, 3, 3), np.float32))
     assert graph_facts(path).pruned_share == 0
+
+
+def test_types_that_an_exporter_leaves_out(tmp_path):
+    """What is made from sizes is not of their type."""
+    helper, kinds = onnx.helper, onnx.TensorProto
+    value = helper.make_tensor_value_info
+    one = onnx.numpy_helper.from_array(np.ones(1, np.float16))
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["a"], ["sizes"]),
+            helper.make_node("ConstantOfShape", ["sizes"], ["ones"], value=one),
+            helper.make_node("MatMul", ["ones", "b"], ["c"]),
+        ],
+        "toy",
+        [value("a", kinds.FLOAT16, (2, 2)), value("b", kinds.FLOAT16, (2, 2))],
+        [value("c", kinds.FLOAT16, (2, 2))],
+    )
+    path = tmp_path / "graph.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    assert graph_facts(path).precisions.products == {"fp16": 1}
