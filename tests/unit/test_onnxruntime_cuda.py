@@ -46,7 +46,9 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
                 raise ValueError(error)
 
         handles = {own.device_index: current.cuda_stream}
-        monkeypatch.setattr(torch._C, "_cuda_getCurrentRawStream", handles.__getitem__)
+        monkeypatch.setattr(
+            torch._C, "_cuda_getCurrentRawStream", handles.__getitem__, raising=False
+        )  # a torch for CPUs has none
         monkeypatch.setattr(torch.cuda, "current_stream", lambda: current)
         session = SimpleNamespace(run_with_iobinding=run_with_iobinding)
         CudaRunner(session, None, own)._call(SimpleNamespace(binding="bound"))
