@@ -3,9 +3,9 @@
     python benchmarks/neighbours.py --device=cuda:0
     python benchmarks/neighbours.py --device=cuda:0 --engine=torchscript --option=cuda_graph=true
 
-The first command replays a graph of 200 short kernels in fresh processes, each started beside
-another idle neighbour. With an engine the second measures a model in each way of this package:
-alone, in turns with eager mode, and as the gate does, with and without a neighbour.
+The first command replays a graph of 200 short kernels, in fresh processes beside an idle neighbour
+of each kind. With an engine a model is measured in each way that this package has: alone, in turns
+with eager mode, and as the gate does, without and with a neighbour.
 """
 
 from __future__ import annotations
@@ -31,11 +31,16 @@ from pytest_infer.under_test import EngineUnderTest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.engine import Arrays
+
 KERNELS, CALLS = 200, 100
 NEIGHBOURS = ("nobody", "context", "memory", "torch", "nobody")
 """What a neighbour has: a context; 4 KiB beside it; what torch loads for a first kernel."""
 
 MEMORY_BYTES = 4096
+
+WAYS = ("alone", "empty host", "before eager", "after eager", "gate")
+"""Alone, beside a host that has opened nothing, in turns with eager, and in the gate's process."""
 
 
 def main() -> None:
@@ -89,7 +94,6 @@ def _neighbour(kind: str, device: str) -> Iterator[None]:
         if not (process.stdin and process.stdout and process.stdout.readline() == b"ready\n"):
             raise SystemExit(f"the neighbour {kind!r} did not start")
         yield
-        process.stdin.close()
 
 
 def _fresh_replay_us(device: str) -> float:
@@ -127,24 +131,27 @@ def _measure(options: argparse.Namespace) -> None:
         feeds = session.artefacts.feeds(options.model, 1)
         session.artefacts.built(reference_case(engine.case))
         session.hosts.close()  # what has built has a context, too
-        timer, ms = session.timer, lambda samples: samples.percentile_ms(50)
-        print(
-            f"{engine.case.id}\n{'':8} {'alone':>8} {'empty host':>11} {'eager later':>12} ", end=""
-        )
-        print(f"{'eager first':>12} {'gate':>8}")
+        print(f"{engine.case.id}\n{'':8}", *(f"{way:>13}" for way in WAYS))
         for kind in ("nobody", "context"):
             with _neighbour(kind, options.device):
-                figures = [ms(timer(engine, feeds))]
-                with session.hosts.fresh("eager"):
-                    figures.append(ms(timer(engine, feeds)))
-                figures.append(ms(timer.interleaved([engine, eager], feeds)[0]))
-                figures.append(ms(timer.interleaved([eager, engine], feeds)[1]))
-                figures.append(session.measurer(engine, feeds).engine_ms)
-            widths = (8, 11, 12, 12, 8)
-            row = (f"{x:{width}.4f}" for x, width in zip(figures, widths, strict=True))
-            print(f"{kind:8}", *row, flush=True)
+                row = _ways_ms(session, engine, eager, feeds)
+            print(f"{kind:8}", *(f"{ms:13.4f}" for ms in row), flush=True)
     finally:
         session.close()
+
+
+def _ways_ms(
+    session: InferSession, engine: EngineUnderTest, eager: EngineUnderTest, feeds: Arrays
+) -> list[float]:
+    """Return the engine's median by each of `WAYS`."""
+    timer = session.timer
+    alone = timer(engine, feeds)
+    with session.hosts.fresh(eager.case.engine):
+        beside_a_host = timer(engine, feeds)
+    first, _ = timer.interleaved([engine, eager], feeds)
+    _, last = timer.interleaved([eager, engine], feeds)
+    timed = [each.percentile_ms(50) for each in (alone, beside_a_host, first, last)]
+    return [*timed, session.measurer(engine, feeds).engine_ms]
 
 
 def _options() -> argparse.Namespace:

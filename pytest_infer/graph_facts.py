@@ -51,9 +51,13 @@ class GraphFacts:
 def graph_facts(path: Path) -> GraphFacts:
     """Return what is in the ONNX file at ``path``."""
     import onnx
+    from onnx.external_data_helper import load_external_data_for_model
     from onnx.shape_inference import infer_shapes
 
-    model = onnx.load(path)
+    model = onnx.load(path, load_external_data=False)
+    # torch's tracing exporter leaves out the types of what lies between inputs and outputs
+    typed = infer_shapes(model).graph  # takes 2 GiB at most: weights come later
+    load_external_data_for_model(model, str(path.parent))
     graph = model.graph
     return GraphFacts(
         opset=opset_of(model),
@@ -66,8 +70,7 @@ def graph_facts(path: Path) -> GraphFacts:
                 if not dim.HasField("dim_value")
             )
         ),
-        # torch's tracing exporter leaves out what lies between inputs and outputs
-        precisions=precisions_in(infer_shapes(model).graph),
+        precisions=precisions_in(typed),
         quantizers=sum(
             node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in graph.node
         ),

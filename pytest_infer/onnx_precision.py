@@ -66,15 +66,10 @@ def graph_precisions(path: Path) -> NodePrecisions:
 
 def precisions_in(graph: Any) -> NodePrecisions:
     """Count the nodes of a loaded ONNX graph by precision."""
-    return node_precisions(graph.node, _types(graph))
-
-
-def node_precisions(nodes: Iterable[Any], types: Mapping[str, str]) -> NodePrecisions:
-    """Count ``nodes``, given in their order; ``types`` has tensors' element types by name."""
-    known = dict(types)
+    known = _types(graph)
     products: Counter[str] = Counter()
     others: Counter[str] = Counter()
-    for node in nodes:
+    for node in graph.node:
         kind = next((known[name] for name in node.input if name in known), "")
         for name in node.output:
             if name not in known:

@@ -127,7 +127,7 @@ def judge_graph(
                 what=f"{subject} was built from another graph than the one that was asked for",
                 why="\n".join(odd),
                 mend="export the graph again with --infer-cache=DIR of its own; if it stays so, "
-                "the exporter ignores what it is asked, or the model casts by itself",
+                "the exporter ignores what it is asked",
                 figures=figures,
             )
     message = (
@@ -182,7 +182,7 @@ def _type_oddities(facts: GraphFacts, request: GraphRequest, signature: ModelSpe
         counted = ", ".join(f"{count} in {name}" for name, count in precisions.products.items())
         odd.append(
             f"its convolutions and matrix products are {counted}: "
-            f"less than {LEAST_SHARE:.0%} in {request.precision}"
+            f"less than {LEAST_SHARE:.0%} in {request.precision}; a model may cast by itself"
         )
     return odd
 

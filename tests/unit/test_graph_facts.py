@@ -58,6 +58,16 @@ def test_pruned_share(tmp_path, zeros, share):
     assert graph_facts(path).pruned_share == share
 
 
+def test_pruned_share_of_external_data(tmp_path):
+    """Weights in a file of their own are read, too."""
+    path = tmp_path / "graph.onnx"
+    write(path, kernel(2))
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location="weights", size_threshold=0)
+    assert (tmp_path / "weights").exists()
+    assert graph_facts(path).pruned_share == 1
+
+
 def test_weights_without_groups(tmp_path):
     """A kernel of three inputs has no groups of four."""
     path = tmp_path / "graph.onnx"
