@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-from pytest_infer import engines, fake_quantization, models
+from pytest_infer import engines, models
 from pytest_infer.cache import digest_of, digest_of_file
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.engine_option import refuse_gpu_settings
@@ -17,6 +17,7 @@ from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.module_graphs import ModuleGraphs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ class Tally:
         """Count one entry of a cache."""
         self.made += is_new
         self.found += not is_new
-        self.notices += (notice,) if notice else ()
+        self.notices += (f"{notice}; it was made again",) if notice else ()
 
 
 class Artefacts:
@@ -53,6 +54,7 @@ class Artefacts:
         self._config = config
         self._cache = cache
         self._hosts = hosts
+        self.modules = ModuleGraphs(config, cache, self._model_call)
         self._graphs = Graphs(config, cache, self._model_call)
         self._kept: dict[Any, Any] = {}
         self._folders: list[TemporaryDirectory[str]] = []
@@ -73,6 +75,15 @@ class Artefacts:
             ("runtime", engine),
             lambda: self._hosts.shared(engine).call(
                 "engine.runtime", error=HostError, doing=f"identify {engine}", engine=engine
+            ),
+        )
+
+    def _adapter(self, engine: str) -> Any:
+        """Return the code of an engine's adapter in its host."""
+        return self._once(
+            ("adapter", engine),
+            lambda: self._hosts.shared(engine).call(
+                "engine.adapter", error=HostError, doing=f"identify {engine}", engine=engine
             ),
         )
 
@@ -228,9 +239,8 @@ class Artefacts:
             "feeds": digest_of_arrays(feeds),
             "precision": precision,
             "device": self.device(EAGER, rival.device),
+            "adapter": self._adapter(EAGER),
         }
-        if precision == "int8":
-            key["code"] = digest_of_file(Path(fake_quantization.__file__))
 
         def make(folder: Path) -> dict[str, Any]:
             host = self._hosts.shared(EAGER)
@@ -263,9 +273,7 @@ class Artefacts:
 
     def module(self, model: str, *, is_pruned: bool = False) -> Graph:
         """Return a model's code and weights."""
-        return self._once(
-            ("module", model, is_pruned), lambda: self._graphs.module(model, is_pruned=is_pruned)
-        )
+        return self.modules.module(model, is_pruned=is_pruned)
 
     def _built_wide(self, case: Case, request: BuildRequest) -> BuiltEngine:
         """Build from a graph of its own: the others keep the dimensions of the model's spec."""

@@ -22,6 +22,8 @@ class Coverage:
     built: int = 0
     reused: int = 0
     notices: tuple[str, ...] = ()
+    probe_s: dict[str, float] = field(default_factory=dict)
+    """How long each model took to answer as it is now, in this process and its workers."""
     sent_bytes: dict[str, int] = field(default_factory=dict)
     """How much of this machine's files each machine got that does not see them."""
 
@@ -38,5 +40,7 @@ class Coverage:
         self.built += counts["built"]
         self.reused += counts["reused"]
         self.notices += tuple(counts["notices"])
+        for model, seconds in counts["probe_s"].items():
+            self.probe_s[model] = self.probe_s.get(model, 0.0) + seconds
         for machine, size_bytes in counts["sent_bytes"].items():
             self.sent_bytes[machine] = self.sent_bytes.get(machine, 0) + size_bytes

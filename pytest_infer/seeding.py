@@ -75,7 +75,7 @@ def seed_network(
 
     module.double().eval()
     with torch.no_grad():
-        with _one_thread():
+        with one_thread():
             draw(name, module, gains or {})
         outputs = calibrate(name, module, feeds, fits or {})
     module.float()
@@ -137,7 +137,7 @@ def semi_orthogonal(random: np.random.Generator, rows: int, columns: int) -> Arr
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep torch to one thread: hundreds of small factorisations only wait for a second one."""
     import torch
 

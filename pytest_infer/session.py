@@ -248,7 +248,8 @@ class InferSession:
         if "artefacts" in self.__dict__:
             tally = self.artefacts.engines
             coverage.built, coverage.reused = tally.made, tally.found
-            coverage.notices = tally.notices
+            coverage.notices = self.artefacts.modules.notices + tally.notices
+            coverage.probe_s = dict(self.artefacts.modules.probe_s)
         if "hosts" in self.__dict__:
             coverage.sent_bytes = self.hosts.sent_bytes
 

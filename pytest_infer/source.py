@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import unwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,33 @@ def source_of(function: Callable[..., Any]) -> Source:
     """Return the module of a function of this package, the file of anybody else's."""
     if function.__module__.partition(".")[0] == _PACKAGE:
         return Source(module=function.__module__)
-    return Source(file=str(Path(function.__code__.co_filename).resolve()))
+    return Source(file=str(file_of(function)))
+
+
+def file_of(function: Callable[..., Any]) -> Path:
+    """Return the file in which a function, or what a partial or a decorator wraps, is defined.
+
+    Raise `ModelError` for what no file defines: its code cannot be told from other code.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    function = unwrap(function)
+    kind = function if hasattr(function, "__code__") else type(function)
+    module = sys.modules.get(str(kind.__module__))
+    code = getattr(kind, "__code__", None)
+    file = code.co_filename if code else getattr(module, "__file__", None)
+    if file and Path(file).is_file():
+        return Path(file).resolve()
+    raise ModelError(
+        f"cannot tell where {function!r} is defined",
+        why="it has no file, and models and engines are made in other processes, from files",
+        mend="define it in a Python file, such as conftest.py",
+    )
+
+
+def source_file(source: Source) -> Path:
+    """Return the file of a source; a module's is that which an import of it finds."""
+    return Path(source.file or str(import_module(source.module).__file__))
 
 
 def import_source(source: Source) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from pytest_infer.errors import ModelError
@@ -96,6 +96,13 @@ class ModelSpec:
     """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
     profile: Profile | None = None
     """What the network takes besides; None: the dynamic dimensions above are all."""
+
+    def as_key(self) -> dict[str, Any]:
+        """Return all of it but where its code lives, as JSON-able values."""
+        fields = asdict(self)
+        del fields["source"]
+        order = {name: list(fields[name].items()) for name in ("inputs", "outputs")}
+        return fields | order
 
     def widened(self) -> ModelSpec:
         """Return the spec with every dimension dynamic that its network allows to be."""

@@ -16,7 +16,7 @@ from pytest_infer.summary import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.table import Table
 
@@ -110,6 +110,8 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
     ]
+    if coverage.probe_s:
+        lines.append(_probes(coverage.probe_s))
     if coverage.unasked:
         lines.append(f"searches of shapes not asked for: {coverage.unasked}; -m fuzz runs them")
     lines += [
@@ -117,9 +119,14 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
         for machine, size_bytes in sorted(coverage.sent_bytes.items())
     ]
     lines += _unclear(records)
-    lines += [f"notice: {notice}; it was made again" for notice in coverage.notices]
+    lines += [f"notice: {notice}" for notice in coverage.notices]
     lines += [_exclusion(each) for each in coverage.exclusions]
     return lines
+
+
+def _probes(seconds: Mapping[str, float]) -> str:
+    models = f"{len(seconds)} model{'s' * (len(seconds) > 1)}"
+    return f"probes: {models} answered one input as they are now, in {sum(seconds.values()):.1f} s"
 
 
 def _exclusion(each: dict[str, Any]) -> str:

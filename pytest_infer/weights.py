@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.cache import digest_of
 from pytest_infer.errors import ModelError
 from pytest_infer.feeds import make_feeds
 from pytest_infer.models import find
@@ -39,11 +40,11 @@ def load_module(model: Model, weights: str) -> nn.Module:
     ``.pt``, ``.pth``). A model that brings weights of its own ignores it. Raise `ModelError`.
     """
     if model.spec.brings_weights:
-        return _created(model)
+        return created(model)
     if weights == "pretrained":
         return _pretrained(model)
     path = None if weights == "seeded" else weights_path(model.spec.name, weights)
-    module = _created(model, pretrained=False)
+    module = created(model, pretrained=False)
     if path is None:
         _seed(model, module)
     else:
@@ -55,7 +56,7 @@ def module_from_graph(graph: Graph) -> nn.Module:
     """Return a graph's module with the weights in its file, in eval mode on the CPU."""
     model = find(graph.spec.name)
     choice = {} if graph.spec.brings_weights else {"pretrained": False}
-    module = _created(model, **choice)
+    module = created(model, **choice)
     load_weights(module, Path(graph.file))
     if graph.request.is_pruned:
         prune(module)
@@ -81,6 +82,12 @@ def weights_path(name: str, folder: str) -> Path:
         mend=_nearest(f"{name}.safetensors", present, "rename {}")
         or "save them there with pytest_infer.weights.save_weights",
     )
+
+
+def structure_of(module: nn.Module) -> str:
+    """Return the digest of the names, shapes and dtypes of a module's weights."""
+    state = module.state_dict()
+    return digest_of([[name, list(each.shape), str(each.dtype)] for name, each in state.items()])
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -112,7 +119,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
         )
 
 
-def _created(model: Model, **choice: bool) -> nn.Module:
+def created(model: Model, **choice: bool) -> nn.Module:
     """Return what the model's function creates, and leave torch's random state as it was."""
     import torch
 
@@ -123,7 +130,7 @@ def _created(model: Model, **choice: bool) -> nn.Module:
 
 def _pretrained(model: Model) -> nn.Module:
     try:
-        return _created(model, pretrained=True)
+        return created(model, pretrained=True)
     except Exception as error:
         raise ModelError(
             f"cannot load the pretrained weights of {model.spec.name}",

@@ -21,7 +21,9 @@ from pytest_infer.hosts.wire import as_type
 from pytest_infer.layout import CONTIGUOUS, arranged
 from pytest_infer.measurement import ENGINE
 from pytest_infer.measuring import measure
+from pytest_infer.reached_code import reached_code
 from pytest_infer.resources import BUILD_S, resources_of
+from pytest_infer.source import source_file
 from pytest_infer.transfers import transfers
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class EngineOperations:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._opened: dict[int, _Opened] = {}
+        self._adapters: dict[str, list[list[str]]] = {}
 
     def missing(self, engine: str, device: str) -> Missing | None:
         """Return why ``engine`` cannot run on ``device`` in this host."""
@@ -64,6 +67,16 @@ class EngineOperations:
     def runtime(self, engine: str) -> dict[str, Any]:
         """Return the versions that an engine's built artefacts depend on."""
         return fingerprint.runtime_fingerprint(engines.find(engine).libraries)
+
+    def adapter(self, engine: str) -> list[list[str]]:
+        """Return name and SHA-256 of each file that an engine's adapter consists of.
+
+        Its libraries are told by their versions, and not among them.
+        """
+        if engine not in self._adapters:
+            code = reached_code([source_file(engines.source(engine))])
+            self._adapters[engine] = code.as_key()["files"]
+        return self._adapters[engine]
 
     def graph_request(self, engine: str, request: dict[str, Any]) -> GraphRequest:
         """Return what ``engine`` wants to be built from."""
@@ -82,6 +95,7 @@ class EngineOperations:
         origin, wanted = as_type(graph, Graph), as_type(request, BuildRequest)
         key = {
             "engine": engine,
+            "adapter": self.adapter(engine),
             "graph": origin.digest,
             "dims": {name: asdict(dim) for name, dim in origin.spec.dims.items()},
             "precision": wanted.precision,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import fingerprint, models, onnx_tensors
+from pytest_infer import fingerprint, models, onnx_tensors, probe
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import Graph, GraphRequest
@@ -17,7 +17,15 @@ from pytest_infer.feeds import make_feeds
 from pytest_infer.graph_facts import GraphFacts, graph_facts
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.quantization import calibration_feeds, quantize_onnx
-from pytest_infer.weights import load_module, module_from_graph, save_weights
+from pytest_infer.reached_code import reached_code
+from pytest_infer.source import file_of
+from pytest_infer.weights import (
+    created,
+    load_module,
+    module_from_graph,
+    save_weights,
+    structure_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,33 +36,44 @@ if TYPE_CHECKING:
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
 
-PACKAGE = Path(__file__).parents[1]
-SHARED_CODE = ("coco.py", "imagenet.py", "pruning.py", "seeding.py", "weights.py")
-"""Files of this package that decide what its models compute."""
-
-LIBRARIES = ("torch", "torchvision", "transformers", "numpy", "pillow", "scikit-image")
-"""Distributions whose version can change what a model computes or is fed."""
-
-EXPORTING_CODE = ("export.py", "quantization.py")
-"""Files of this package that decide what is written into an exported or quantized file."""
+IMAGE_LIBRARIES = ("scikit-image",)
+"""Distributions whose files models are seeded with, and whose code nothing imports."""
 
 EXPORTERS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
-"""Distributions whose version can change an exported or quantized file."""
+"""Distributions whose version can change an exported file, torch's own helpers among them."""
 
 
 class ModelOperations:
     """Each public method is one operation; its arguments are builtin types and arrays."""
 
     def identity(self, model: str) -> dict[str, Any]:
-        """Return what decides a model's code: its source file and the libraries' versions."""
-        source = models.find(model).spec.source
-        own = Path(source.file or str(import_module(source.module).__file__))
-        shared = [PACKAGE / name for name in SHARED_CODE]
-        shared += sorted((PACKAGE / "networks").glob("*.py"))
+        """Return what decides what a model computes, but its weights: its spec and its code.
+
+        The code is all that the model's own functions and our seeding can reach.
+        """
+        found = models.find(model)
+        roots = [*models.code_files(found), file_of(load_module)]
         return {
-            "source": [digest_of_file(path) for path in (own, *shared)],
-            "libraries": fingerprint.runtime_fingerprint(LIBRARIES),
+            "spec": found.spec.as_key(),
+            "code": reached_code(roots).as_key(),
+            "runtime": fingerprint.runtime_fingerprint(IMAGE_LIBRARIES),
         }
+
+    def probe(self, graph: dict[str, Any], structure: str) -> dict[str, Any]:
+        """Return what a module as it is now answers to one row of feeds, in eager fp32 on the CPU.
+
+        ``structure`` is that of its weights. If the module has another one by now, and so cannot
+        take them, that one is returned instead.
+        """
+        module = as_type(graph, Graph)
+        began = perf_counter()
+        try:
+            return {"answer": probe.answer(module), "seconds": perf_counter() - began}
+        except ModelError:
+            found = structure_of(created(models.find(module.spec.name)))
+            if found == structure:
+                raise
+            return {"structure": found}
 
     def weights_digest(self, model: str, weights: str) -> str:
         """Load weights that nothing but their content identifies; return its digest."""
@@ -62,18 +81,20 @@ class ModelOperations:
             self.write_weights(model, weights, folder)
             return digest_of_file(Path(folder, WEIGHTS_FILE))
 
-    def write_weights(self, model: str, weights: str, folder: str) -> None:
-        """Create the module with the weights that ``--infer-weights`` asks for; save them."""
-        save_weights(load_module(models.find(model), weights), Path(folder, WEIGHTS_FILE))
+    def write_weights(self, model: str, weights: str, folder: str) -> str:
+        """Save the module with the weights of ``--infer-weights``; return their structure."""
+        module = load_module(models.find(model), weights)
+        save_weights(module, Path(folder, WEIGHTS_FILE))
+        return structure_of(module)
 
     def feeds(self, model: str, batch: int, images: str) -> Arrays:
         """Return the named inputs made from the first ``batch`` photographs, cyclically."""
         return make_feeds(models.find(model), batch, Path(images) if images else None)
 
     def runtime(self) -> dict[str, Any]:
-        """Return the versions, and this package's own code, on which an exported file depends."""
-        code = {name: digest_of_file(PACKAGE / name) for name in EXPORTING_CODE}
-        return fingerprint.runtime_fingerprint(EXPORTERS) | code
+        """Return the versions and the code on which an exported or quantized file depends."""
+        code = reached_code([file_of(export_onnx), file_of(quantize_onnx)])
+        return fingerprint.runtime_fingerprint(EXPORTERS) | {"code": code.as_key()}
 
     def export(
         self, graph: dict[str, Any], request: dict[str, Any], shapes: dict[str, Any], folder: str

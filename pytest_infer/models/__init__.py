@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
-from pytest_infer.source import source_of
+from pytest_infer.source import file_of, source_of
 from pytest_infer.spec import Dim, ModelSpec, Profile, Task, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torch import nn
 
@@ -100,6 +101,12 @@ def find(name: str) -> Model:
     if name not in models:
         raise unknown("model", name, models)
     return models[name]
+
+
+def code_files(model: Model) -> list[Path]:
+    """Return the files of the functions that decide what a model computes and is seeded with."""
+    functions = (model.create, model.preprocess, model.seed)
+    return [file_of(each) for each in functions if each is not None]
 
 
 def _add(new: Model) -> None:
