@@ -81,13 +81,7 @@ class ModuleGraphs:
         if "structure" in found:  # what its code makes now has other weights than those kept for it
             kept = self._kept(spec, identity | {"structure": found["structure"]})
             self.notices += (OTHER_WEIGHTS.format(model),) if kept.is_new else ()
-            found = self._asked(kept)
-        if "structure" in found:
-            raise ModelError(
-                f"{model} has other weights each time that it is created",
-                why="the names or shapes of its weights differed in three calls of its function",
-                mend="let the function create the same module each time",
-            )
+            found = _fitting(model, self._asked(kept))
         self.probe_s[model] = found["seconds"]
         key = {"module": kept.graph.digest, "answer": self._answer(model, kept, found["answer"])}
         return replace(kept.graph, digest=digest_of(key))
@@ -139,3 +133,14 @@ class ModuleGraphs:
         file = str(entry.folder / only(entry.digests, entry.folder))
         graph = Graph(spec, file, digest_of(whole), GraphRequest("module"))
         return _Kept(graph, entry.facts["structure"], entry.is_new)
+
+
+def _fitting(model: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer; raise `ModelError` if weights that were just made do not fit again."""
+    if "structure" not in found:
+        return found
+    raise ModelError(
+        f"{model} has other weights each time that it is created",
+        why="the names or shapes of its weights differed in three calls of its function",
+        mend="let the function create the same module each time",
+    )

@@ -144,7 +144,8 @@ def sized(size, name):
     def made():
         return torch.nn.ReLU()
     made.__name__ = f"at{size}"
-    model(inputs={name: TensorSpec(("batch", size))}, outputs={"y": TensorSpec(("batch", size))})(made)
+    spec = TensorSpec(("batch", size))
+    model(inputs={name: spec}, outputs={"y": spec})(made)
 
 sized(6, "x")
 sized(9, "x")

@@ -44,12 +44,15 @@ class CountedEngine:
 def build(monkeypatch, tmp_path):
     """Build with settings; return the folder, and all requests that were built so far."""
     engine = CountedEngine()
+    adapter = tmp_path / "adapter.py"
+    adapter.write_text("one")
     monkeypatch.setattr(engines, "find", lambda _: engine)
+    monkeypatch.setattr(engines, "source", lambda _: Source(file=str(adapter)))
 
     def call(graph=GRAPH, **options):
         request = BuildRequest("fp32", "cpu", {}, options)
         folder = EngineOperations().build(
-            "counted", asdict(graph), asdict(request), cache=str(tmp_path)
+            "counted", asdict(graph), asdict(request), cache=str(tmp_path / "cache")
         )["folder"]
         return folder, engine.built
 
@@ -78,6 +81,17 @@ def test_other_bounds_build_anew(build):
     wider = replace(GRAPH, spec=replace(GRAPH.spec, dims={"batch": Dim(max=128)}))
     second, built = build(wider)
     assert first != second
+    assert len(built) == 2
+
+
+def test_edited_adapter_builds_anew(build, tmp_path):
+    """An engine's key holds what its adapter's file says, and the same text finds it again."""
+    first, _ = build()
+    (tmp_path / "adapter.py").write_text("another")
+    second, built = build()
+    (tmp_path / "adapter.py").write_text("one")
+    again, _ = build()
+    assert first == again != second
     assert len(built) == 2
 
 

@@ -68,8 +68,8 @@ def test_no_graph_is_not_kept(cache, names, count):
 def test_an_entry_without_a_graph(cache, monkeypatch):
     """One that was kept all the same is an error with its folder."""
     with monkeypatch.context() as patch:
-        patch.setattr("pytest_infer.graphs._checked", lambda make, _suffix="": make)
-        patch.setattr("pytest_infer.graphs._only", lambda *_: "x")
+        patch.setattr("pytest_infer.graphs.checked", lambda make, _suffix="": make)
+        patch.setattr("pytest_infer.graphs.only", lambda *_: "x")
         exported(cache, Host("other.txt"))
     with pytest.raises(CacheError, match="there is other"):
         exported(cache, Host("graph.onnx"))

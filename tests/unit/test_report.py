@@ -85,13 +85,15 @@ def test_lines():
         narrowed=2,
         built=1,
         reused=4,
-        notices=("x is not what was stored",),
+        notices=("x is not what was stored; it was made again",),
+        probe_s={"toy": 0.25, "net": 1.0},
         exclusions=({"what": "ort in bf16", "cases": 2, "lack": lack},),
         sent_bytes={"jetson-1f2e3d4c": 102_440_000, "a-server-00000000": 0},
     )
     assert coverage_lines(coverage, records(PARITY, TOP_K)) == [
         "3 of 5 checks ran, 2 narrowed away by marks; verdicts: 1 fail, 1 pass",
         "engines: 1 built, 4 found in the cache",
+        "probes: 2 models answered one input as they are now, in 1.2 s",
         "files: 0.0 MB sent to a-server-00000000",
         "files: 102.4 MB sent to jetson-1f2e3d4c",
         "notice: x is not what was stored; it was made again",
