@@ -253,7 +253,7 @@ def env():
 
 @model(**ROW)
 def saved():
-    return torch.jit.load(Path(__file__).with_name("saved.pt")).eval()
+    return torch.load(Path(__file__).with_name("saved.pt"), weights_only=False)
 
 @model(**ROW)
 def same():
@@ -266,8 +266,7 @@ def same():
     torch.nn.init.zeros_(rows.bias)
 
     def save(function: torch.nn.Module) -> None:
-        whole = torch.nn.Sequential(rows, function).eval()
-        torch.jit.save(torch.jit.trace(whole, torch.zeros(2, 8)), project.folder / "saved.pt")
+        torch.save(torch.nn.Sequential(rows, function), project.folder / "saved.pt")
 
     options = ("--infer-model=env,saved,same", "--engine=ort,openvino,torchscript")
     save(torch.nn.ReLU())
