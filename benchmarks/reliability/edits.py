@@ -5,9 +5,10 @@
 
 A project is a model, a network two imports away, a library of a known version, weights in a file, a
 preprocessing, a variable of the environment and a file that the network reads. Each edit changes
-one of them, or takes a change back, or changes what decides nothing (a comment, a model beside it).
-After each, a process asks the package for an engine (TorchScript's or ONNX Runtime's, by chance) and
-the reference, with the cache of all runs before, and writes what they answer. What is right comes from the files themselves, by plain torch.
+one of them, or takes a change back, or changes what decides nothing (a comment, a neighbour).
+After each, a process asks the package for an engine (TorchScript's or ONNX Runtime's, by chance)
+and the reference, with the cache of all runs before, and writes what they answer. What is right
+comes from the files themselves, by plain torch.
 
 A verdict is stale if the engine or the reference does not answer as the network does today. A
 rebuild is needless if an engine for the same network, weights, spec and settings was built before.
