@@ -1,4 +1,4 @@
-"""What every engine adapter is: two Protocols, and the plain types that pass between them."""
+"""What every engine adapter is: its Protocols, and the plain types that pass between them."""
 
 from __future__ import annotations
 
@@ -144,6 +144,16 @@ class TakesShapes(Protocol):
 
         Built with them from a spec's graph, it takes all that the spec's dimensions allow.
         """
+        ...
+
+
+@runtime_checkable
+class WrapsEngine(Protocol):
+    """What an `Engine` has besides if it runs another one: its key holds the other's adapter."""
+
+    @property
+    def inner(self) -> str:
+        """Return the name of the other engine."""
         ...
 
 

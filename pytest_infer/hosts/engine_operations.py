@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer import engines, fingerprint
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
+from pytest_infer.engine import (
+    BuildRequest,
+    BuiltEngine,
+    Graph,
+    LimitsPrecisions,
+    Runner,
+    WrapsEngine,
+)
 from pytest_infer.errors import LoadError
 from pytest_infer.feed_shape import check_feeds
 from pytest_infer.hosts.wire import as_type
@@ -74,7 +81,7 @@ class EngineOperations:
         Its libraries are told by their versions, and not among them.
         """
         if engine not in self._adapters:
-            code = reached_code([source_file(engines.source(engine))])
+            code = reached_code(_adapter_files(engine))
             self._adapters[engine] = code.as_key()["files"]
         return self._adapters[engine]
 
@@ -198,6 +205,13 @@ class EngineOperations:
         opened = self._opened[runner]
         check_feeds(opened.built.graph.spec, opened.built.request, feeds)
         return opened
+
+
+def _adapter_files(engine: str) -> list[Path]:
+    """Return the file of an engine's adapter, and of the one that it wraps."""
+    adapter = engines.find(engine)
+    inner = _adapter_files(adapter.inner) if isinstance(adapter, WrapsEngine) else []
+    return [source_file(engines.source(engine)), *inner]
 
 
 def _check_whole(built: BuiltEngine) -> None:

@@ -15,6 +15,7 @@ from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import LoadError
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.spec import Dim, ModelSpec, Source
+from pytest_infer.testing import FakeEngine
 
 SPEC = ModelSpec("toy", "tensor", inputs={}, outputs={}, source=Source(module="toy"))
 GRAPH = Graph(SPEC, "", "digest", GraphRequest("module"))
@@ -93,6 +94,18 @@ def test_edited_adapter_builds_anew(build, tmp_path):
     again, _ = build()
     assert first == again != second
     assert len(built) == 2
+
+
+def test_wrapped_adapter_is_in_the_key(monkeypatch, tmp_path):
+    """An engine that runs another one is as old as the other's adapter."""
+    files = {name: tmp_path / f"{name}.py" for name in ("wrapper", "plain")}
+    for name, file in files.items():
+        file.write_text(name)
+    wrapper = FakeEngine("wrapper", inner="plain")
+    monkeypatch.setattr(engines, "find", {"wrapper": wrapper, "plain": CountedEngine()}.get)
+    monkeypatch.setattr(engines, "source", lambda name: Source(file=str(files[name])))
+    names = [name for name, _ in EngineOperations().adapter("wrapper")]
+    assert names == ["plain.py", "wrapper.py"]
 
 
 @pytest.mark.parametrize(
