@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
+from pathlib import Path
 from signal import SIGKILL
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryFile
@@ -15,6 +17,8 @@ from typing import IO, Any
 import execnet
 from execnet.gateway_base import ThreadExecModel
 
+from pytest_infer.hosts import keeper
+
 SSH = "ssh="
 SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
 """Never ask on the terminal; notice a machine that does not answer, at the start and later.
@@ -25,10 +29,20 @@ They come after the user's own, of which ssh takes the first.
 LOG_LINES = 12
 FATAL = "Fatal Python error"
 """How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
-ENDS_WITHIN_S = 2.0
-"""How long the carrier of a gateway that is gone may take to tell why."""
+ENDS_WITHIN_S = 2.0 + keeper.GIVE_UP_S
+"""How long a process may take to end: one that is told to, or that of a connection that is cut."""
 LOOK_EVERY_S = 1.0
 """How often a process that does not answer is looked at: what it forked may hold its pipe open."""
+
+_KEPT = """
+import sys
+keeper = {{"__name__": "keeper"}}
+exec({source!a}, keeper)
+keeper["keep"]({aftermath!a})
+del keeper
+exec(eval(sys.stdin.readline()))
+"""
+"""What a Python does before it obeys execnet, whose own first line is the last one here."""
 
 
 class NoGatewayError(Exception):
@@ -46,11 +60,14 @@ class GoneError(Exception):
 class Gateway:
     """A Python behind an execnet specification, and one channel to the code that it runs."""
 
-    def __init__(self, spec: str, code: str, *, timeout_s: float) -> None:
-        """Start it; raise `NoGatewayError` if no Python answers within the time-out."""
+    def __init__(self, spec: str, code: str, *, timeout_s: float, aftermath: str = "") -> None:
+        """Start it; raise `NoGatewayError` if no Python answers within the time-out.
+
+        When this process has died, the source ``aftermath`` runs there last.
+        """
         self._log = TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as the gateway
         self._log_start = 0
-        self._processes = _Processes(self._log)
+        self._processes = _Processes(self._log, aftermath)
         self._group = execnet.Group()
         self._group.set_execmodel(self._processes, "main_thread_only")
         watch = Timer(timeout_s, self._processes.give_up)
@@ -81,6 +98,11 @@ class Gateway:
     def is_open(self) -> bool:
         """Return whether messages can still come and go."""
         return not self._channel.isclosed()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the process has ended: its status, or less than 0 a signal's number."""
+        return self._processes.exit_code
 
     def send(self, message: Any) -> None:
         """Send builtin types; what is printed from now on belongs to the answer."""
@@ -125,10 +147,11 @@ class Gateway:
 
 
 class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types for mypy here
-    """How execnet starts processes: as ever, but what they print to stderr goes to a file."""
+    """How execnet starts processes here: each has a keeper, and what it prints goes to a file."""
 
-    def __init__(self, log: IO[bytes]) -> None:
+    def __init__(self, log: IO[bytes], aftermath: str) -> None:
         self._log = log
+        self._aftermath = aftermath
         self._started: list[Popen[bytes]] = []
         self.is_late = False
 
@@ -136,17 +159,32 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
     def subprocess(self) -> Any:
         return SimpleNamespace(PIPE=PIPE, Popen=self._start)
 
-    def _start(self, arguments: list[str], **pipes: Any) -> Popen[bytes]:
-        process = Popen(  # noqa: S603 - the user's
-            arguments, stderr=self._log, start_new_session=True, **pipes
-        )
+    def _start(self, arguments: list[str], **_pipes: Any) -> Popen[bytes]:
+        """Start a process between two sockets: unlike a pipe, they can be shut by another thread.
+
+        So nobody reads or writes for ever, whoever else holds the other ends.
+        """
+        (ours_in, its_in), (ours_out, its_out) = socket.socketpair(), socket.socketpair()
+        with its_in, its_out:
+            process = _Kept(
+                arguments, stdin=its_in, stdout=its_out, stderr=self._log, start_new_session=True
+            )
+        process.stdin = os.fdopen(ours_in.detach(), "wb")
+        process.stdout = os.fdopen(ours_out.detach(), "rb")
         self._started.append(process)
+        process.stdin.write(_first_line(self._aftermath))
+        process.stdin.flush()
         return process
 
     @property
     def have_ended(self) -> bool:
         """Return whether none of them runs any more."""
         return all(process.poll() is not None for process in self._started)
+
+    @property
+    def exit_code(self) -> int | None:
+        codes = [process.poll() for process in self._started]
+        return codes[0] if codes else None
 
     def wait(self, timeout_s: float) -> None:
         for process in self._started:
@@ -158,11 +196,38 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         self.kill()
 
     def kill(self) -> None:
-        """End each process, and what it has started and left: that is in a session of its own."""
+        """End each process by its keeper, or else by force, with all of its session."""
+        for process in self._started:
+            process.kill()
+        self.wait(ENDS_WITHIN_S)
         for process in self._started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, SIGKILL)
             process.wait()
+            _shut(process.stdin)
+            _shut(process.stdout)
+
+
+class _Kept(Popen[bytes]):
+    """A process that is asked to end, for it has others to end."""
+
+    def kill(self) -> None:
+        self.terminate()
+
+
+def _first_line(aftermath: str) -> bytes:
+    source = _KEPT.format(source=Path(keeper.__file__).read_text(), aftermath=aftermath)
+    return ascii(source).encode() + b"\n"
+
+
+def _shut(end: IO[bytes] | None) -> None:
+    """Wake whoever waits at this end of a socket."""
+    if end is None or end.closed:
+        return
+    shared = socket.socket(fileno=end.fileno())
+    with suppress(OSError):  # the other side was quicker
+        shared.shutdown(socket.SHUT_RDWR)
+    shared.detach()
 
 
 def _spec_with_limits(spec: str) -> str:

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.sent_files import SentFiles
     from pytest_infer.spec import Source
 
+_TIDY = """
+from pathlib import Path
+from pytest_infer.cache import Cache
+Cache(Path({root!a})).tidy()
+"""
+"""Removes the draft of a host that was killed while it built, for a caller that cannot."""
+
 INLINE = "inline"
 DEFAULT = "popen"
 
@@ -70,7 +77,7 @@ def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host
     """Return a process that has said where it is, and gets the files that it does not see."""
     from pytest_infer.hosts.process_host import ProcessHost
 
-    host = ProcessHost(spec, timeout_s)
+    host = ProcessHost(spec, timeout_s, aftermath=_TIDY.format(root=str(cache.root)))
     try:
         with cache.token() as (path, content):
             place = host.call(

@@ -6,10 +6,8 @@ the operations do, when they are asked for.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -24,13 +22,9 @@ if TYPE_CHECKING:
 
     from execnet.gateway_base import Channel
 
-PR_SET_PDEATHSIG = 1
-"""Linux's number of the request (prctl(2))."""
-
 
 def serve(channel: Channel) -> None:
     """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
-    _end_with_caller()
     _redirect_output()
     operations = Operations()
     for request in channel:
@@ -46,20 +40,30 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
         result = operations.run(request["operation"], unpacked(request["arguments"]))
         return {"result": packed(result)}
     except InferError as error:
-        return {"error": message_from_error(error), "is_lost": has_lost_gpu()}
-    except Exception as error:  # noqa: BLE001 - it crosses a process boundary as text
+        message = {name: _encodable(text) for name, text in message_from_error(error).items()}
+        return {"error": message, "is_lost": has_lost_gpu()}
+    except BaseException as error:  # noqa: BLE001 - it crosses a process boundary as text
         traceback.print_exc()
-        return {"exception": f"{type(error).__name__}: {error}", "is_lost": has_lost_gpu()}
+        return {"exception": _described(error), "is_lost": has_lost_gpu()}
 
 
-def _end_with_caller() -> None:
-    """Let the kernel end this process when the one that started it ends, however that happens.
+def _described(error: BaseException) -> str:
+    """Return an exception's type and text."""
+    exits = "it asked Python to exit: " if isinstance(error, SystemExit) else ""
+    text = f"{exits}{type(error).__name__}: {_text(error)}".removesuffix(": ")
+    return _encodable(text)
 
-    Otherwise a library that is busy would go on for minutes, with its locks and its memory.
-    """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+
+def _encodable(text: str) -> str:
+    """Return ``text`` as execnet, xdist and every report can carry it."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:  # noqa: BLE001 - whatever the library's own method raises
+        return f"its text cannot be shown ({type(fault).__name__})"
 
 
 def _redirect_output() -> None:
