@@ -61,9 +61,13 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Cache:
     """A folder of entries, each made once by whoever comes first, on any number of processes."""
 
-    def __init__(self, root: Path) -> None:
-        """Use ``root``, made if it is not there; raise `CacheError` unless it is private."""
+    def __init__(self, root: Path, *, is_temporary: bool = False) -> None:
+        """Use ``root``, made if it is not there; raise `CacheError` unless it is private.
+
+        A temporary one is removed with the run that has made it.
+        """
         self.root = private_folder(root)
+        self.is_temporary = is_temporary
         self._limit_bytes = limit_bytes()
 
     def entry(

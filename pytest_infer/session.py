@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -74,7 +75,7 @@ class InferSession:
         """Return where this machine keeps what is made once; without a cache, until the end."""
         if self.config.cache == OFF:
             self._scratch = TemporaryDirectory(prefix="pytest-infer-")
-            return Cache(Path(self._scratch.name))
+            return Cache(Path(self._scratch.name), is_temporary=True)
         return Cache(self.config.cache or user_cache())
 
     @property
@@ -111,7 +112,8 @@ class InferSession:
 
     @cached_property
     def hosts(self) -> HostPool:
-        """Return the engine hosts."""
+        """Return the engine hosts, which end with this process even if pytest fails to say so."""
+        atexit.register(self.close)
         return HostPool(
             self.config.hosts,
             timeout_s=self.config.timeout_s,
@@ -272,6 +274,7 @@ class InferSession:
 
     def close(self) -> None:
         """End every host, and remove what was to be kept no longer."""
+        atexit.unregister(self.close)
         if "hosts" in self.__dict__:
             self.hosts.close()
             self.cache.tidy()  # a host that was ended while it built has left a draft
