@@ -99,7 +99,16 @@ class InferSession:
 
     def _shared(self, place: Place) -> AbstractContextManager[None]:
         """Hold the device at ``place`` together with other work that is not timed."""
-        return _lock(self._lock_name(place)).shared()
+        return self._lock(place).shared()
+
+    @contextmanager
+    def _going_on(self, place: Place) -> Iterator[None]:
+        """Show those who wait for the device at ``place``, which this run holds, that it works."""
+        self._lock(place).touch()
+        yield
+
+    def _lock(self, place: Place) -> DeviceLock:
+        return _lock(self._lock_name(place), self.config.timeout_s)
 
     @contextmanager
     def exclusive(self, engines: Sequence[str]) -> Iterator[None]:
@@ -107,7 +116,7 @@ class InferSession:
         names = {self._lock_name(self.hosts.place(engine)) for engine in engines}
         with ExitStack() as stack:
             for name in sorted(names):
-                stack.enter_context(_lock(name).exclusive())
+                stack.enter_context(_lock(name, self.config.timeout_s).exclusive())
             yield
 
     @cached_property
@@ -120,6 +129,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._shared,
+            measuring=self._going_on,
             gpu=self._own_gpu,
         )
 
@@ -304,5 +314,5 @@ def _reported(
     return [f"report: {path}"]
 
 
-def _lock(name: str) -> DeviceLock:
-    return DeviceLock(user_cache() / "locks", name)
+def _lock(name: str, limit_s: float) -> DeviceLock:
+    return DeviceLock(user_cache() / "locks", name, limit_s)

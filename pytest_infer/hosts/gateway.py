@@ -165,12 +165,16 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         So nobody reads or writes for ever, whoever else holds the other ends.
         """
         (ours_in, its_in), (ours_out, its_out) = socket.socketpair(), socket.socketpair()
-        with its_in, its_out:
+        with its_in, its_out, ours_in, ours_out:
             process = _Kept(
-                arguments, stdin=its_in, stdout=its_out, stderr=self._log, start_new_session=True
+                arguments,
+                stdin=its_in.fileno(),
+                stdout=its_out.fileno(),
+                stderr=self._log,
+                start_new_session=True,
             )
-        process.stdin = os.fdopen(ours_in.detach(), "wb")
-        process.stdout = os.fdopen(ours_out.detach(), "rb")
+            process.stdin = os.fdopen(ours_in.detach(), "wb")
+            process.stdout = os.fdopen(ours_out.detach(), "rb")
         self._started.append(process)
         process.stdin.write(_first_line(self._aftermath))
         process.stdin.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from pytest_infer.errors import HostError, InferError, error_from_message
 from pytest_infer.hosts.gateway import SSH, Gateway, GoneError, LateError, NoGatewayError
 from pytest_infer.hosts.wire import packed, unpacked
 from pytest_infer.kernel_kills import memory_kills
+from pytest_infer.lock_wait import tell_listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +87,7 @@ class ProcessHost:
         request = {"operation": operation, "arguments": packed(arguments)}
         try:
             self._gateway.send(request)
-            answer = self._gateway.receive(self._timeout_s)
+            answer = self._answer()
         except LateError as late:
             self.close()
             raise error(
@@ -107,6 +109,14 @@ class ProcessHost:
         """End the process, by force if it does not go within a second."""
         self._is_ended = True
         self._gateway.close()
+
+    def _answer(self) -> Any:
+        """Return the answer; while the host waits for another run's lock, its time stands still."""
+        timeout_s = self._timeout_s
+        while "waiting" in (message := self._gateway.receive(timeout_s)):
+            tell_listener(message["waiting"], is_over=message["is_over"])
+            timeout_s = self._timeout_s if message["is_over"] else inf
+        return message
 
     def _refused(
         self, answer: Mapping[str, Any], error: type[InferError], doing: str

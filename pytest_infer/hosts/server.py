@@ -10,12 +10,14 @@ import faulthandler
 import os
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import InferError, message_from_error
 from pytest_infer.gpu_context import has_lost_gpu
 from pytest_infer.hosts.operations import Operations
 from pytest_infer.hosts.wire import packed, unpacked
+from pytest_infer.lock_wait import listen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 def serve(channel: Channel) -> None:
     """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
     _redirect_output()
+    listen(partial(_tell, channel))
     operations = Operations()
     for request in channel:
         channel.send(answer(operations, request))
@@ -45,6 +48,11 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
     except BaseException as error:  # noqa: BLE001 - it crosses a process boundary as text
         traceback.print_exc()
         return {"exception": _described(error), "is_lost": has_lost_gpu()}
+
+
+def _tell(channel: Channel, line: str, is_over: bool) -> None:
+    """Tell the caller of a wait; its own time-out stands still until that is over."""
+    channel.send({"waiting": _encodable(line), "is_over": is_over})
 
 
 def _described(error: BaseException) -> str:
