@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def show_notice(config: pytest.Config, line: str) -> None:
     """Write ``line`` for the user to see now.
 
-    A worker of xdist has no terminal, and its stdout goes nowhere; its stderr is the controller's.
+    The terminal of a worker of xdist goes nowhere, and its stderr is the controller's.
     """
     capture = config.pluginmanager.get_plugin("capturemanager")
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     with capture.global_and_fixture_disabled() if capture else nullcontext():
-        if terminal:
+        if terminal and not hasattr(config, "workerinput"):
             terminal.write_line(plain_text(line))
             terminal.flush()
         else:
