@@ -6,7 +6,7 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from signal import SIGKILL
+from signal import SIGKILL, Signals
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryFile
 from threading import Timer
@@ -31,6 +31,8 @@ FATAL = "Fatal Python error"
 """How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
 ENDS_WITHIN_S = 2.0 + keeper.GIVE_UP_S
 """How long a process may take to end: one that is told to, or that of a connection that is cut."""
+SOON_S = 0.2
+"""How long a process that has closed its connection may take to end."""
 LOOK_EVERY_S = 1.0
 """How often a process that does not answer is looked at: what it forked may hold its pipe open."""
 
@@ -87,10 +89,10 @@ class Gateway:
             LookupError,
             execnet.HostNotFound,
         ) as error:
-            self.close()
             late = f"it did not answer within {timeout_s:g} s"
-            is_late = self._processes.is_late
-            raise NoGatewayError(late if is_late else self._why(_text(error))) from error
+            why = late if self._processes.is_late else self._why(self._early_end or _text(error))
+            self.close()
+            raise NoGatewayError(why) from error
         finally:
             watch.cancel()
 
@@ -141,6 +143,16 @@ class Gateway:
         self._group.terminate(timeout=1)
         self._processes.kill()
 
+    @property
+    def _early_end(self) -> str:
+        """Return how the process has ended by itself; nothing if it has not."""
+        self._processes.wait(SOON_S)
+        code = self.exit_code
+        if code is None:
+            return ""
+        how = f"exit status {code}" if code >= 0 else Signals(-code).name
+        return f"it ended ({how}) before it answered"
+
     def _why(self, error: str) -> str:
         """Return what the process said before it ended, or else what execnet says."""
         return self.printed() or error
@@ -152,7 +164,7 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
     def __init__(self, log: IO[bytes], aftermath: str) -> None:
         self._log = log
         self._aftermath = aftermath
-        self._started: list[Popen[bytes]] = []
+        self._started: list[_Kept] = []
         self.is_late = False
 
     @property
@@ -210,10 +222,15 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
             process.wait()
             _shut(process.stdin)
             _shut(process.stdout)
+            with suppress(OSError):  # what nobody has read is lost
+                process.stdin.close()
 
 
 class _Kept(Popen[bytes]):
     """A process that is asked to end, for it has others to end."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
 
     def kill(self) -> None:
         self.terminate()
@@ -224,14 +241,14 @@ def _first_line(aftermath: str) -> bytes:
     return ascii(source).encode() + b"\n"
 
 
-def _shut(end: IO[bytes] | None) -> None:
+def _shut(end: IO[bytes]) -> None:
     """Wake whoever waits at this end of a socket."""
-    if end is None or end.closed:
-        return
-    shared = socket.socket(fileno=end.fileno())
-    with suppress(OSError):  # the other side was quicker
-        shared.shutdown(socket.SHUT_RDWR)
-    shared.detach()
+    with suppress(OSError, ValueError):  # it is closed, or the other side was quicker
+        shared = socket.socket(fileno=end.fileno())
+        try:
+            shared.shutdown(socket.SHUT_RDWR)
+        finally:
+            shared.detach()
 
 
 def _spec_with_limits(spec: str) -> str:

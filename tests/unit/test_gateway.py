@@ -9,7 +9,9 @@ import pytest
 from pytest_infer.hosts.gateway import SSH_OPTIONS, Gateway, NoGatewayError, _spec_with_limits
 
 NEVER_ANSWERS = {
-    "it leaves a child that holds its pipes": "setsid sleep 777 &\necho $! > {pid}\nexit 0",
+    "it leaves a child that holds its pipes": (
+        "exec 3<&0\nsetsid sleep 777 <&3 &\necho $! > {pid}\nexit 0"
+    ),
     "it reads nothing, and neither does its child": (
         "setsid sleep 777 &\necho $! > {pid}\nexec sleep 778"
     ),
@@ -31,6 +33,24 @@ NEVER_ANSWERS = {
 def test_options_come_last(spec, expected):
     """Ours come after the user's, of which ssh takes the first, and only for ssh."""
     assert _spec_with_limits(spec) == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("exit 3", "it ended (exit status 3) before it answered"),
+        ("kill -15 $$", "it ended (SIGTERM) before it answered"),
+        ("echo sorry >&2; exit 0", "sorry"),
+    ],
+)
+def test_program_that_ends(tmp_path: Path, script: str, why: str) -> None:
+    """What it said is told, or else how it ended."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    with pytest.raises(NoGatewayError) as caught:
+        Gateway(f"popen//python={program}", "", timeout_s=60)
+    assert str(caught.value) == why
 
 
 @pytest.mark.parametrize("script", NEVER_ANSWERS.values(), ids=NEVER_ANSWERS)
