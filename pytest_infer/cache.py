@@ -20,6 +20,7 @@ import msgspec
 
 from pytest_infer.cache_size import MANIFEST, evict, limit_bytes, lock_of
 from pytest_infer.lease import hold
+from pytest_infer.lock_wait import Wanted, acquire
 from pytest_infer.private_folder import private_folder, unusable
 from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed, shown
 
@@ -61,9 +62,13 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Cache:
     """A folder of entries, each made once by whoever comes first, on any number of processes."""
 
-    def __init__(self, root: Path) -> None:
-        """Use ``root``, made if it is not there; raise `CacheError` unless it is private."""
+    def __init__(self, root: Path, *, is_temporary: bool = False) -> None:
+        """Use ``root``, made if it is not there; raise `CacheError` unless it is private.
+
+        A temporary one is removed with the run that has made it.
+        """
         self.root = private_folder(root)
+        self.is_temporary = is_temporary
         self._limit_bytes = limit_bytes()
 
     def entry(
@@ -162,13 +167,11 @@ class Cache:
         from filelock import FileLock
 
         private_folder(folder.parent, self.root)
-        lock = FileLock(lock_of(folder))
+        wanted = Wanted(f"{folder.parent.name}/{folder.name} in the cache", lock_of(folder))
         with self._told():
-            lock.acquire()
-        try:
+            lock = acquire(wanted, FileLock(wanted.file).acquire)
+        with lock:
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def _told(self) -> Iterator[None]:

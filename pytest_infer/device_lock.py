@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from pytest_infer.lock_wait import Wanted, acquire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,20 +18,29 @@ if TYPE_CHECKING:
 class DeviceLock:
     """A lock on one device: shared by work that is not timed, exclusive for measurements."""
 
-    def __init__(self, folder: Path, device: str) -> None:
+    def __init__(self, folder: Path, device: str, limit_s: float = float("inf")) -> None:
+        """Wait for holders that touch the lock's file at least every ``limit_s``."""
         self._path = folder / f"{device.replace(':', '-')}.db"
+        self._wanted = Wanted(f"device {device}", self._path, limit_s)
 
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Hold the device together with other work that is not timed."""
-        with self._lock().read_lock():
+        with acquire(self._wanted, self._lock().acquire_read):
+            self.touch()
             yield
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the device alone."""
-        with self._lock().write_lock():
+        with acquire(self._wanted, self._lock().acquire_write):
+            self.touch()
             yield
+
+    def touch(self) -> None:
+        """Show those who wait that the holder goes on."""
+        with suppress(FileNotFoundError):  # nobody has ever held it
+            os.utime(self._path)
 
     def _lock(self) -> ReadWriteLock:
         from filelock import ReadWriteLock

@@ -34,15 +34,21 @@ def foreign(compute: Sequence[Any] | None, graphics: Sequence[Any] | None) -> li
 
 
 def _is_ours(pid: int) -> bool:
-    """Return whether a process is this one, its parent, or another engine host of its parent's.
+    """Return whether a process is this one, its caller, or another engine host of its caller's.
 
-    Hosts of one parent have one command line but for the interpreter. Under xdist the idle hosts
+    Hosts of one caller have one command line but for the interpreter. Under xdist the idle hosts
     of other workers are foreign.
     """
-    parent = os.getppid()
-    if pid in {os.getpid(), parent}:
+    caller = _caller(os.getpid())
+    if pid in {os.getpid(), caller}:
         return True
-    return _parent(pid) == parent and _arguments(pid) == _arguments(os.getpid())
+    return _caller(pid) == caller and _arguments(pid) == _arguments(os.getpid())
+
+
+def _caller(pid: int) -> int:
+    """Return who has started a process: between a host and its caller is a fork, its keeper."""
+    parent = _parent(pid)
+    return _parent(parent) if _arguments(parent) == _arguments(pid) else parent
 
 
 def _told(pid: int, used_bytes: int | None) -> str:

@@ -72,8 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End every engine host."""
-    if STATE in config.stash and state_of(config).is_used:
-        state_of(config).session.close()
+    if STATE in config.stash:
+        state_of(config).close()
 
 
 @pytest.hookimpl(tryfirst=True)

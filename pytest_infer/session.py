@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
@@ -74,7 +75,7 @@ class InferSession:
         """Return where this machine keeps what is made once; without a cache, until the end."""
         if self.config.cache == OFF:
             self._scratch = TemporaryDirectory(prefix="pytest-infer-")
-            return Cache(Path(self._scratch.name))
+            return Cache(Path(self._scratch.name), is_temporary=True)
         return Cache(self.config.cache or user_cache())
 
     @property
@@ -98,7 +99,16 @@ class InferSession:
 
     def _shared(self, place: Place) -> AbstractContextManager[None]:
         """Hold the device at ``place`` together with other work that is not timed."""
-        return _lock(self._lock_name(place)).shared()
+        return self._lock(place).shared()
+
+    @contextmanager
+    def _going_on(self, place: Place) -> Iterator[None]:
+        """Show those who wait for the device at ``place``, which this run holds, that it works."""
+        self._lock(place).touch()
+        yield
+
+    def _lock(self, place: Place) -> DeviceLock:
+        return _lock(self._lock_name(place), self.config.timeout_s)
 
     @contextmanager
     def exclusive(self, engines: Sequence[str]) -> Iterator[None]:
@@ -106,18 +116,20 @@ class InferSession:
         names = {self._lock_name(self.hosts.place(engine)) for engine in engines}
         with ExitStack() as stack:
             for name in sorted(names):
-                stack.enter_context(_lock(name).exclusive())
+                stack.enter_context(_lock(name, self.config.timeout_s).exclusive())
             yield
 
     @cached_property
     def hosts(self) -> HostPool:
-        """Return the engine hosts."""
+        """Return the engine hosts, which end with this process even if pytest fails to say so."""
+        atexit.register(self.close)
         return HostPool(
             self.config.hosts,
             timeout_s=self.config.timeout_s,
             sources=all_sources,
             cache=self.cache,
             guard=self._shared,
+            measuring=self._going_on,
             gpu=self._own_gpu,
         )
 
@@ -273,6 +285,7 @@ class InferSession:
 
     def close(self) -> None:
         """End every host, and remove what was to be kept no longer."""
+        atexit.unregister(self.close)
         if "hosts" in self.__dict__:
             self.hosts.close()
             self.cache.tidy()  # a host that was ended while it built has left a draft
@@ -302,5 +315,5 @@ def _reported(
     return [f"report: {path}"]
 
 
-def _lock(name: str) -> DeviceLock:
-    return DeviceLock(user_cache() / "locks", name)
+def _lock(name: str, limit_s: float) -> DeviceLock:
+    return DeviceLock(user_cache() / "locks", name, limit_s)

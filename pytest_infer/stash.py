@@ -31,10 +31,28 @@ class State:
     @cached_property
     def session(self) -> InferSession:
         """Return the session; raise `OptionError` for options that are not valid."""
+        from pytest_infer.lock_wait import listen
         from pytest_infer.options import read_config
         from pytest_infer.session import InferSession
 
-        return InferSession(read_config(self._config))
+        session = InferSession(read_config(self._config))
+        listen(self.tell)
+        return session
+
+    def tell(self, line: str, is_over: bool) -> None:
+        """Show a line about a lock for which a test waits."""
+        from pytest_infer.notice import show_notice
+
+        del is_over
+        show_notice(self._config, line)
+
+    def close(self) -> None:
+        """End what the run has started."""
+        from pytest_infer.lock_wait import stop_listening
+
+        if self.is_used:
+            self.session.close()
+            stop_listening(self.tell)
 
     @property
     def is_used(self) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
-from signal import SIGKILL
+from pathlib import Path
+from signal import SIGKILL, Signals
 from subprocess import PIPE, Popen, TimeoutExpired
 from tempfile import TemporaryFile
 from threading import Timer
@@ -14,6 +16,8 @@ from typing import IO, Any
 
 import execnet
 from execnet.gateway_base import ThreadExecModel
+
+from pytest_infer.hosts import keeper
 
 SSH = "ssh="
 SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
@@ -25,10 +29,22 @@ They come after the user's own, of which ssh takes the first.
 LOG_LINES = 12
 FATAL = "Fatal Python error"
 """How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
-ENDS_WITHIN_S = 2.0
-"""How long the carrier of a gateway that is gone may take to tell why."""
+ENDS_WITHIN_S = 2.0 + keeper.GIVE_UP_S
+"""How long a process may take to end: one that is told to, or that of a connection that is cut."""
+SOON_S = 0.2
+"""How long a process that has closed its connection may take to end."""
 LOOK_EVERY_S = 1.0
 """How often a process that does not answer is looked at: what it forked may hold its pipe open."""
+
+_KEPT = """
+import sys
+keeper = {{"__name__": "keeper"}}
+exec({source!a}, keeper)
+keeper["keep"]({aftermath!a})
+del keeper
+exec(eval(sys.stdin.readline()))
+"""
+"""What a Python does before it obeys execnet, whose own first line is the last one here."""
 
 
 class NoGatewayError(Exception):
@@ -46,11 +62,14 @@ class GoneError(Exception):
 class Gateway:
     """A Python behind an execnet specification, and one channel to the code that it runs."""
 
-    def __init__(self, spec: str, code: str, *, timeout_s: float) -> None:
-        """Start it; raise `NoGatewayError` if no Python answers within the time-out."""
+    def __init__(self, spec: str, code: str, *, timeout_s: float, aftermath: str = "") -> None:
+        """Start it; raise `NoGatewayError` if no Python answers within the time-out.
+
+        When this process has died, the source ``aftermath`` runs there last.
+        """
         self._log = TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as the gateway
         self._log_start = 0
-        self._processes = _Processes(self._log)
+        self._processes = _Processes(self._log, aftermath)
         self._group = execnet.Group()
         self._group.set_execmodel(self._processes, "main_thread_only")
         watch = Timer(timeout_s, self._processes.give_up)
@@ -70,10 +89,10 @@ class Gateway:
             LookupError,
             execnet.HostNotFound,
         ) as error:
-            self.close()
             late = f"it did not answer within {timeout_s:g} s"
-            is_late = self._processes.is_late
-            raise NoGatewayError(late if is_late else self._why(_text(error))) from error
+            why = late if self._processes.is_late else self._why(self._early_end or _text(error))
+            self.close()
+            raise NoGatewayError(why) from error
         finally:
             watch.cancel()
 
@@ -81,6 +100,11 @@ class Gateway:
     def is_open(self) -> bool:
         """Return whether messages can still come and go."""
         return not self._channel.isclosed()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the process has ended: its status, or less than 0 a signal's number."""
+        return self._processes.exit_code
 
     def send(self, message: Any) -> None:
         """Send builtin types; what is printed from now on belongs to the answer."""
@@ -119,34 +143,64 @@ class Gateway:
         self._group.terminate(timeout=1)
         self._processes.kill()
 
+    @property
+    def _early_end(self) -> str:
+        """Return how the process has ended by itself; nothing if it has not."""
+        self._processes.wait(SOON_S)
+        code = self.exit_code
+        if code is None:
+            return ""
+        how = f"exit status {code}" if code >= 0 else Signals(-code).name
+        return f"it ended ({how}) before it answered"
+
     def _why(self, error: str) -> str:
         """Return what the process said before it ended, or else what execnet says."""
         return self.printed() or error
 
 
 class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types for mypy here
-    """How execnet starts processes: as ever, but what they print to stderr goes to a file."""
+    """How execnet starts processes here: each has a keeper, and what it prints goes to a file."""
 
-    def __init__(self, log: IO[bytes]) -> None:
+    def __init__(self, log: IO[bytes], aftermath: str) -> None:
         self._log = log
-        self._started: list[Popen[bytes]] = []
+        self._aftermath = aftermath
+        self._started: list[_Kept] = []
         self.is_late = False
 
     @property
     def subprocess(self) -> Any:
         return SimpleNamespace(PIPE=PIPE, Popen=self._start)
 
-    def _start(self, arguments: list[str], **pipes: Any) -> Popen[bytes]:
-        process = Popen(  # noqa: S603 - the user's
-            arguments, stderr=self._log, start_new_session=True, **pipes
-        )
+    def _start(self, arguments: list[str], **_pipes: Any) -> Popen[bytes]:
+        """Start a process between two sockets: unlike a pipe, they can be shut by another thread.
+
+        So nobody reads or writes for ever, whoever else holds the other ends.
+        """
+        (ours_in, its_in), (ours_out, its_out) = socket.socketpair(), socket.socketpair()
+        with its_in, its_out, ours_in, ours_out:
+            process = _Kept(
+                arguments,
+                stdin=its_in.fileno(),
+                stdout=its_out.fileno(),
+                stderr=self._log,
+                start_new_session=True,
+            )
+            process.stdin = os.fdopen(ours_in.detach(), "wb")
+            process.stdout = os.fdopen(ours_out.detach(), "rb")
         self._started.append(process)
+        process.stdin.write(_first_line(self._aftermath))
+        process.stdin.flush()
         return process
 
     @property
     def have_ended(self) -> bool:
         """Return whether none of them runs any more."""
         return all(process.poll() is not None for process in self._started)
+
+    @property
+    def exit_code(self) -> int | None:
+        codes = [process.poll() for process in self._started]
+        return codes[0] if codes else None
 
     def wait(self, timeout_s: float) -> None:
         for process in self._started:
@@ -158,11 +212,43 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         self.kill()
 
     def kill(self) -> None:
-        """End each process, and what it has started and left: that is in a session of its own."""
+        """End each process by its keeper, or else by force, with all of its session."""
+        for process in self._started:
+            process.kill()
+        self.wait(ENDS_WITHIN_S)
         for process in self._started:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, SIGKILL)
             process.wait()
+            _shut(process.stdin)
+            _shut(process.stdout)
+            with suppress(OSError):  # what nobody has read is lost
+                process.stdin.close()
+
+
+class _Kept(Popen[bytes]):
+    """A process that is asked to end, for it has others to end."""
+
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+
+    def kill(self) -> None:
+        self.terminate()
+
+
+def _first_line(aftermath: str) -> bytes:
+    source = _KEPT.format(source=Path(keeper.__file__).read_text(), aftermath=aftermath)
+    return ascii(source).encode() + b"\n"
+
+
+def _shut(end: IO[bytes]) -> None:
+    """Wake whoever waits at this end of a socket."""
+    with suppress(OSError, ValueError):  # it is closed, or the other side was quicker
+        shared = socket.socket(fileno=end.fileno())
+        try:
+            shared.shutdown(socket.SHUT_RDWR)
+        finally:
+            shared.detach()
 
 
 def _spec_with_limits(spec: str) -> str:

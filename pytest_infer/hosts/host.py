@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.sent_files import SentFiles
     from pytest_infer.spec import Source
 
+_TIDY = """
+from pathlib import Path
+from pytest_infer.cache import Cache
+Cache(Path({root!a})).tidy()
+"""
+_REMOVE = """
+import shutil
+shutil.rmtree({root!a}, ignore_errors=True)
+"""
+"""What is left to do for a caller that was killed: to remove the draft of a host that was killed
+while it built, or a whole cache that was not to outlive the run."""
+
 INLINE = "inline"
 DEFAULT = "popen"
 
@@ -70,7 +82,7 @@ def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host
     """Return a process that has said where it is, and gets the files that it does not see."""
     from pytest_infer.hosts.process_host import ProcessHost
 
-    host = ProcessHost(spec, timeout_s)
+    host = ProcessHost(spec, timeout_s, aftermath=_aftermath(cache))
     try:
         with cache.token() as (path, content):
             place = host.call(
@@ -86,6 +98,10 @@ def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host
         raise
     host.place = as_type(place, Place)
     return host if host.place.sees_files else SendingHost(host, sent)
+
+
+def _aftermath(cache: Cache) -> str:
+    return (_REMOVE if cache.is_temporary else _TIDY).format(root=str(cache.root))
 
 
 class InlineHost:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ class HostPool:
         sources: Callable[[], Sequence[Source]],
         cache: Cache,
         guard: Guard,
+        measuring: Guard = nullcontext,
         gpu: str = "",
     ) -> None:
         self._specs = specs
@@ -57,6 +58,8 @@ class HostPool:
         self._sources = sources
         self._cache = cache
         self._guard = guard
+        self._measuring = measuring
+        """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
         """The UUID of the only GPU that hosts on this machine see; empty: what there is."""
         self._shared: dict[str, _GuardedHost] = {}
@@ -110,7 +113,7 @@ class HostPool:
         Libraries that take their number of threads from the environment find ``threads`` there,
         unless it is 0.
         """
-        host = self._start(engine, threads)
+        host = _GuardedHost(self._start(engine, threads), self._measuring)
         try:
             yield host
         finally:

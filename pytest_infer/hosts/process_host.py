@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from math import inf
+from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import __version__
 from pytest_infer.errors import HostError, InferError, error_from_message
 from pytest_infer.hosts.gateway import SSH, Gateway, GoneError, LateError, NoGatewayError
 from pytest_infer.hosts.wire import packed, unpacked
+from pytest_infer.kernel_kills import memory_kills
+from pytest_infer.lock_wait import tell_listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.hosts.place import Place
+
+SSH_FAILED = 255
+"""How ssh itself ends: without a connection, or when a signal has ended what it ran."""
 
 LOST_GPU = (
     "CUDA_LAUNCH_BLOCKING=1 shows the call that did it; the process has lost its GPU by it, and "
@@ -38,12 +45,15 @@ class ProcessHost:
     place: Place
     """Where it runs; it is asked when it has started."""
 
-    def __init__(self, spec: str, timeout_s: float) -> None:
+    def __init__(self, spec: str, timeout_s: float, aftermath: str = "") -> None:
+        """Start it; a process here runs the source ``aftermath`` last, if this one has died."""
         self._spec = spec
         self._timeout_s = timeout_s
         self._is_ended = False
+        self._memory_kills = memory_kills()
+        after = "" if self._is_far else aftermath
         try:
-            self._gateway = Gateway(spec, _SERVE, timeout_s=timeout_s)
+            self._gateway = Gateway(spec, _SERVE, timeout_s=timeout_s, aftermath=after)
         except NoGatewayError as error:
             raise self._no_start(str(error), _mend(spec)) from error
         try:
@@ -77,7 +87,7 @@ class ProcessHost:
         request = {"operation": operation, "arguments": packed(arguments)}
         try:
             self._gateway.send(request)
-            answer = self._gateway.receive(self._timeout_s)
+            answer = self._answer()
         except LateError as late:
             self.close()
             raise error(
@@ -100,6 +110,14 @@ class ProcessHost:
         self._is_ended = True
         self._gateway.close()
 
+    def _answer(self) -> Any:
+        """Return the answer; while the host waits for another run's lock, its time stands still."""
+        timeout_s = self._timeout_s
+        while "waiting" in (message := self._gateway.receive(timeout_s)):
+            tell_listener(message["waiting"], is_over=message["is_over"])
+            timeout_s = self._timeout_s if message["is_over"] else inf
+        return message
+
     def _refused(
         self, answer: Mapping[str, Any], error: type[InferError], doing: str
     ) -> InferError:
@@ -116,13 +134,40 @@ class ProcessHost:
         return HostError(f"cannot start the engine host {self._spec}", why=why, mend=mend)
 
     def _obituary(self) -> str:
-        if self._is_far:
-            word = "without a word: the connection was cut, or the process there was killed"
-            end = "its engine host died, or the connection to it"
-        else:
-            word = "without a word: killed, or out of memory"
-            end = "its engine host died"
-        return f"{end}\n{self._gateway.printed() or word}"
+        end = self._far_end if self._is_far else self._end
+        return f"{end}\n{self._gateway.printed()}".rstrip()
+
+    @property
+    def _end(self) -> str:
+        """Return how the process has ended."""
+        code = self._gateway.exit_code
+        if code is None:
+            return "its engine host no longer answers"
+        if code == -SIGKILL:
+            return f"its engine host died: killed by SIGKILL, {self._killer}"
+        if code < 0:
+            return f"its engine host died: killed by {Signals(-code).name}"
+        return f"its engine host has left with exit status {code}: something in it called exit"
+
+    @property
+    def _killer(self) -> str:
+        """Return whose doing a SIGKILL was, as far as the kernel's count tells."""
+        now = memory_kills()
+        if now is None or self._memory_kills is None:
+            return "perhaps by the kernel for lack of memory"
+        if now > self._memory_kills:
+            return "and the kernel has ended a process for lack of memory since the host started"
+        return "not by the kernel for lack of memory"
+
+    @property
+    def _far_end(self) -> str:
+        """Return how the process has ended: ssh passes its exit status on."""
+        code = self._gateway.exit_code
+        if code is not None and 0 <= code != SSH_FAILED:
+            return f"its engine host has left with exit status {code}: something in it called exit"
+        end = "its engine host died, or the connection to it"
+        word = "without a word: the connection was cut, or the process there was killed"
+        return end if self._gateway.printed() else f"{end}\n{word}"
 
     def _debug(self) -> str:
         if self._is_far:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import BuiltEngine, Graph
 from pytest_infer.errors import HostError
+from pytest_infer.lock_wait import Wanted, acquire
 from pytest_infer.spec import Source
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ class SentFiles:
         doing, digest = f"send {file.name} to {machine}", digest_of_file(file)
         self.bytes.setdefault(machine, 0)
         known = {"cache": cache, "digest": digest, "name": file.name}
-        with FileLock(self._cache / f".sending-{digest[:32]}.lock"):  # other workers wait and find
+        lock = self._cache / f".sending-{digest[:32]}.lock"
+        wanted = Wanted(f"{file.name} on its way to {machine}", lock)
+        with acquire(wanted, FileLock(lock).acquire):  # other workers wait and find
             path: str = host.call("files.find", error=HostError, doing=doing, **known)
             if not path:
                 self._send(file, host, doing)

@@ -6,32 +6,29 @@ the operations do, when they are asked for.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
-import signal
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import InferError, message_from_error
 from pytest_infer.gpu_context import has_lost_gpu
 from pytest_infer.hosts.operations import Operations
 from pytest_infer.hosts.wire import packed, unpacked
+from pytest_infer.lock_wait import listen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from execnet.gateway_base import Channel
 
-PR_SET_PDEATHSIG = 1
-"""Linux's number of the request (prctl(2))."""
-
 
 def serve(channel: Channel) -> None:
     """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
-    _end_with_caller()
     _redirect_output()
+    listen(partial(_tell, channel))
     operations = Operations()
     for request in channel:
         channel.send(answer(operations, request))
@@ -46,20 +43,35 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
         result = operations.run(request["operation"], unpacked(request["arguments"]))
         return {"result": packed(result)}
     except InferError as error:
-        return {"error": message_from_error(error), "is_lost": has_lost_gpu()}
-    except Exception as error:  # noqa: BLE001 - it crosses a process boundary as text
+        message = {name: _encodable(text) for name, text in message_from_error(error).items()}
+        return {"error": message, "is_lost": has_lost_gpu()}
+    except BaseException as error:  # noqa: BLE001 - it crosses a process boundary as text
         traceback.print_exc()
-        return {"exception": f"{type(error).__name__}: {error}", "is_lost": has_lost_gpu()}
+        return {"exception": _described(error), "is_lost": has_lost_gpu()}
 
 
-def _end_with_caller() -> None:
-    """Let the kernel end this process when the one that started it ends, however that happens.
+def _tell(channel: Channel, line: str, is_over: bool) -> None:
+    """Tell the caller of a wait; its own time-out stands still until that is over."""
+    channel.send({"waiting": _encodable(line), "is_over": is_over})
 
-    Otherwise a library that is busy would go on for minutes, with its locks and its memory.
-    """
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+
+def _described(error: BaseException) -> str:
+    """Return an exception's type and text."""
+    exits = "it asked Python to exit: " if isinstance(error, SystemExit) else ""
+    text = f"{exits}{type(error).__name__}: {_text(error)}".removesuffix(": ")
+    return _encodable(text)
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` as execnet, xdist and every report can carry it."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as fault:  # noqa: BLE001 - whatever the library's own method raises
+        return f"its text cannot be shown ({type(fault).__name__})"
 
 
 def _redirect_output() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -23,9 +24,13 @@ BUSY = """
 
 def stay_busy():
     import ctypes
+    import os
     import pathlib
 
-    pathlib.Path({flag!r}).touch()
+    if os.fork() == 0:
+        os.setsid()  # no signal to a group or a session reaches it
+    else:
+        pathlib.Path({flag!r}).touch()
     ctypes.PyDLL(None).sleep(600)  # in C, and nobody else gets the interpreter meanwhile
 
 
@@ -55,32 +60,58 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
-def test_hosts_end_with_a_run_that_is_killed(
-    tmp_path: Path, toy: str, number: int, workers: tuple[str, ...]
-) -> None:
-    """A host that is busy in a library does not survive its run, nor keep the cache locked."""
-    flag, marker = tmp_path / "busy", uuid4().hex
-    (tmp_path / "test_parity.py").write_text((SUITES / "test_parity.py").read_text())
-    (tmp_path / "conftest.py").write_text(toy + BUSY.format(flag=str(flag)))
-    (tmp_path / "pytest.ini").write_text(INI)
-    run = subprocess.Popen(  # noqa: S603 - our own interpreter and options
+@dataclass(frozen=True)
+class BusyRun:
+    """A run whose host builds, and has forked."""
+
+    process: subprocess.Popen[bytes]
+    marker: str
+
+
+def busy_run(folder: Path, toy: str, *options: str, **environment: str) -> BusyRun:
+    """Start a run in ``folder``; return it when its host is busy in a library."""
+    flag, marker = folder / "busy", uuid4().hex
+    (folder / "test_parity.py").write_text((SUITES / "test_parity.py").read_text())
+    (folder / "conftest.py").write_text(toy + BUSY.format(flag=str(flag)))
+    (folder / "pytest.ini").write_text(INI)
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
         [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "outputs", *workers),
-            *("--infer-model=toy", "--infer-device=cpu", "--engine=busy"),
-            f"--infer-cache={tmp_path / 'cache'}",
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "outputs"),
+            *("--infer-model=toy", "--infer-device=cpu", "--engine=busy", *options),
         ],
-        cwd=tmp_path,
-        env=os.environ | {MARKER: marker},
+        cwd=folder,
+        env=os.environ | {MARKER: marker} | environment,
         stdout=subprocess.DEVNULL,
     )
     assert eventually(flag.exists)
     assert _alive(marker)
-    run.send_signal(number)
-    run.wait()
-    assert eventually(lambda: not _alive(marker)), _alive(marker)
-    if number == signal.SIGINT and not workers:  # the run itself had time to tidy
-        assert not list((tmp_path / "cache").rglob(".draft-*"))
+    return BusyRun(process, marker)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_hosts_end_with_a_run_that_is_killed(
+    tmp_path: Path, toy: str, number: int, workers: tuple[str, ...]
+) -> None:
+    """A host that is busy in a library does not survive its run, nor does what it has forked.
+
+    The cache is not locked, and no draft is left in it.
+    """
+    run = busy_run(tmp_path, toy, f"--infer-cache={tmp_path / 'cache'}", *workers)
+    run.process.send_signal(number)
+    run.process.wait()
+    assert eventually(lambda: not _alive(run.marker)), _alive(run.marker)
+    assert not list((tmp_path / "cache").rglob(".draft-*"))
     for lock in (tmp_path / "cache").rglob("*.lock"):
         FileLock(lock, timeout=RELEASE_S).acquire()
+
+
+def test_temporary_cache_of_a_run_that_is_killed(tmp_path: Path, toy: str) -> None:
+    """A cache that was to end with the run ends with it, however that is."""
+    (tmp_path / "tmp").mkdir()
+    run = busy_run(tmp_path, toy, "--infer-cache=off", TMPDIR=str(tmp_path / "tmp"))
+    assert list((tmp_path / "tmp").glob("pytest-infer-*/engines/.draft-*"))
+    run.process.kill()
+    run.process.wait()
+    assert eventually(lambda: not _alive(run.marker)), _alive(run.marker)
+    assert not list((tmp_path / "tmp").glob("pytest-infer-*"))

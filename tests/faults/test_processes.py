@@ -20,6 +20,20 @@ def raise_error():
     raise ValueError("no kernel for this shape")
 
 
+def raise_half_a_character():
+    raise ValueError("bad \\udc80 byte")
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def leave_a_daemon():
+    if os.fork() == 0:
+        os.setsid()
+        hang()
+
+
 def say_something():
     print("printed by the engine")
     os.write(1, b"written by the engine\\n")
@@ -46,7 +60,11 @@ for name, fault, stage in [
     ("killed-infer", leave, "infer"),
     ("raise-build", raise_error, "build"),
     ("raise-infer", raise_error, "infer"),
-    ("exit-infer", sys.exit, "infer"),
+    ("exit-infer", lambda: sys.exit(3), "infer"),
+    ("exit0-infer", lambda: os._exit(0), "infer"),
+    ("interrupt-infer", interrupt, "infer"),
+    ("half-infer", raise_half_a_character, "infer"),
+    ("daemon-infer", leave_a_daemon, "infer"),
     ("abort-infer", os.abort, "infer"),
     ("fork-infer", fork_and_crash, "infer"),
     ("memory-infer", exhaust_memory, "infer"),
@@ -62,11 +80,12 @@ for name, fault in [("scaled", scale(1.01)), ("nan", fill_nan((0, 3))), ("flippe
 
 FAULTY = (
     *("crash-build", "crash-open", "crash-infer", "hang-infer", "killed-infer", "raise-build"),
-    *("raise-infer", "exit-infer", "abort-infer", "fork-infer", "memory-infer"),
+    *("raise-infer", "exit-infer", "exit0-infer", "interrupt-infer", "half-infer", "abort-infer"),
+    *("fork-infer", "memory-infer"),
     *("scaled", "nan", "flipped"),
 )
 DEBUG = "rerun this case with --infer-host=ENGINE=inline under a debugger"
-HEALTHY = ("crash-close", "eager", "ort", "prints", "torchscript")
+HEALTHY = ("crash-close", "daemon-infer", "eager", "ort", "prints", "torchscript")
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +118,12 @@ def test_counts_are_true(faulty):
     """Every check ran, and each failed case is counted once."""
     assert faulty.code == 1
     assert faulty.lines("checks ran") == [
-        "20 of 20 checks ran, 21 narrowed away by marks; verdicts: 15 fail, 5 pass"
+        "24 of 24 checks ran, 25 narrowed away by marks; verdicts: 18 fail, 6 pass"
     ]
 
 
 def test_no_process_is_left(faulty):
-    """Hosts that hang or wait are ended with the run."""
+    """Hosts that hang or wait are ended with the run, and what a library has left in the dark."""
     assert faulty.left == []
 
 
@@ -131,7 +150,9 @@ def test_segfault(faulty, engine, code, doing):
     """A crash is told with the signal and the place in Python that faulthandler saw."""
     message = message_of(faulty, engine)
     assert faulty.record(f"toy-{engine}-fp32-b1")["code"] == code
-    assert message.startswith(f"cannot {doing} toy-{engine}-fp32-b1\n  why:  its engine host died")
+    assert message.startswith(
+        f"cannot {doing} toy-{engine}-fp32-b1\n  why:  its engine host died: killed by SIGSEGV\n"
+    )
     assert "Fatal Python error: Segmentation fault" in message
     assert re.search(r'File ".*faults\.py", line \d+ in segfault', message)
     assert message.endswith(f"\n  mend: {DEBUG}")
@@ -140,14 +161,18 @@ def test_segfault(faulty, engine, code, doing):
 def test_abort(faulty):
     """A library that gives up by itself is told with the signal and the place as well."""
     message = message_of(faulty, "abort-infer")
-    assert message.startswith("cannot run toy-abort-infer-fp32-b1\n  why:  its engine host died\n")
+    assert message.startswith(
+        "cannot run toy-abort-infer-fp32-b1\n  why:  its engine host died: killed by SIGABRT\n"
+    )
     assert "Fatal Python error: Aborted" in message
 
 
 def test_child_that_is_left(faulty):
     """A crash is seen though a child of the host holds its pipes open, and the child is ended."""
     message = message_of(faulty, "fork-infer")
-    assert message.startswith("cannot run toy-fork-infer-fp32-b1\n  why:  its engine host died\n")
+    assert message.startswith(
+        "cannot run toy-fork-infer-fp32-b1\n  why:  its engine host died: killed by SIGSEGV\n"
+    )
     assert "Fatal Python error: Segmentation fault" in message
 
 
@@ -176,13 +201,17 @@ def test_hang(faulty):
 
 
 def test_killed(faulty):
-    """A host that was killed has left no word, and the usual reason is named."""
-    assert message_of(faulty, "killed-infer") == (
+    """A host that was killed has left no word; whether the kernel was short of memory is told."""
+    assert message_of(faulty, "killed-infer") in [
         "cannot run toy-killed-infer-fp32-b1\n"
-        "  why:  its engine host died\n"
-        "        without a word: killed, or out of memory\n"
+        f"  why:  its engine host died: killed by SIGKILL, {killer}\n"
         f"  mend: {DEBUG}"
-    )
+        for killer in (
+            "not by the kernel for lack of memory",
+            "perhaps by the kernel for lack of memory",  # where it does not count
+            "and the kernel has ended a process for lack of memory since the host started",
+        )
+    ]
 
 
 @pytest.mark.parametrize(("engine", "doing"), [("raise-build", "build"), ("raise-infer", "run")])
@@ -197,10 +226,36 @@ def test_exception(faulty, engine, doing):
 
 
 def test_exit(faulty):
-    """An engine that ends Python takes its host with it, and nothing else."""
+    """An engine that asks Python to end is told so; its host goes on."""
     message = message_of(faulty, "exit-infer")
-    assert message.startswith("cannot run toy-exit-infer-fp32-b1\n  why:  ")
+    assert message.startswith(
+        "cannot run toy-exit-infer-fp32-b1\n  why:  it asked Python to exit: SystemExit: 3\n"
+    )
     assert message.endswith(f"\n  mend: {DEBUG}")
+
+
+def test_exit_past_python(faulty):
+    """An engine that ends its process takes its host with it, and its exit status is told."""
+    assert message_of(faulty, "exit0-infer") == (
+        "cannot run toy-exit0-infer-fp32-b1\n"
+        "  why:  its engine host has left with exit status 0: something in it called exit\n"
+        f"  mend: {DEBUG}"
+    )
+
+
+def test_interrupt(faulty):
+    """An engine that raises what Ctrl-C raises ends its own case, not the run."""
+    message = message_of(faulty, "interrupt-infer")
+    assert message.startswith("cannot run toy-interrupt-infer-fp32-b1\n  why:  KeyboardInterrupt\n")
+    assert "in interrupt" in message
+
+
+def test_half_a_character(faulty):
+    """A text that nothing can encode is told by its code."""
+    message = message_of(faulty, "half-infer")
+    assert message.startswith(
+        "cannot run toy-half-infer-fp32-b1\n  why:  ValueError: bad \\udc80 byte\n"
+    )
 
 
 def test_scaled_output(faulty):

@@ -22,6 +22,8 @@ from pytest_infer.cache import Cache
 from pytest_infer.errors import HostError, RunError
 from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
+from pytest_infer.spec import Source
+from tests.faults.test_orphans import eventually
 
 SSHD = "/usr/sbin/sshd"
 NAME = "elsewhere"
@@ -90,12 +92,32 @@ def once(fault):
 
 
 def cut():
-    os.kill(os.getppid(), signal.SIGKILL)  # the sshd that carries the connection
+    keeper = Path("/proc", str(os.getppid()), "stat").read_text()
+    sshd = int(keeper.rpartition(")")[2].split()[1])  # it carries the connection
+    os.kill(sshd, signal.SIGKILL)
 
 
 for fault in (leave, segfault, cut):
     register(FakeEngine(fault.__name__, "ort", process=once(fault)))
 """
+
+
+DAEMON = """
+import os
+import time
+
+read, write = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open({pid!r}, "w") as file:
+            file.write(str(os.getpid()))
+        os.write(write, b"1")
+        time.sleep(600)
+    os._exit(0)
+os.read(read, 1)
+"""
+"""Leaves a process behind, as a library's server does."""
 
 
 @dataclass(frozen=True)
@@ -192,10 +214,10 @@ def torch_python(folder):
 def start(tmp_path):
     """Start a host by its specification."""
 
-    def call(spec, timeout_s=60):
+    def call(spec, sources=(), timeout_s=60):
         cache = Cache(tmp_path / "cache")
         sent = SentFiles(cache.root)
-        return start_host(spec, timeout_s=timeout_s, sources=[], cache=cache, sent=sent)
+        return start_host(spec, timeout_s=timeout_s, sources=sources, cache=cache, sent=sent)
 
     return call
 
@@ -338,6 +360,28 @@ def test_client_that_is_killed(start, machine):
         f"  mend: look at that machine and the way to it: {spec}; the next case tries anew"
     )
     assert not host.is_alive
+
+
+def test_what_a_library_has_left_there(start, machine, tmp_path):
+    """A process in a session of its own ends with its host, though the connection was cut."""
+    pid = machine.folder / "daemon"
+    file = tmp_path / "conftest.py"
+    file.write_text(DAEMON.format(pid=str(pid)))
+    host = start(machine.spec(), [Source(file=str(file))])
+    daemon = int(pid.read_text())
+    assert is_running(daemon)
+    (client,) = children("ssh")
+    os.kill(client, signal.SIGKILL)
+    assert eventually(lambda: not is_running(daemon))
+    host.close()
+
+
+def is_running(pid):
+    """Return whether there is such a process, and it is more than a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def children(name):

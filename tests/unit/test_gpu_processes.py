@@ -55,6 +55,16 @@ def test_hosts_of_one_parent(proc):
     assert [each.split()[1] for each in foreign(on_gpu(HERE, 77, 78, 79), [])] == ["78", "79"]
 
 
+def test_hosts_behind_their_keepers(proc):
+    """Between each host and its caller is a fork of the host; the caller's hosts are ours."""
+    proc[HERE] = 50, "python", HOST
+    proc[50] = 40, "python", HOST
+    proc[40] = 1, "pytest", "python\0-m\0pytest\0"
+    proc[61], proc[60] = (60, "python", HOST), (40, "python", HOST)
+    proc[71], proc[70] = (70, "python", HOST), (41, "python", HOST)
+    assert [each.split()[1] for each in foreign(on_gpu(HERE, 40, 61, 71), [])] == ["71"]
+
+
 @pytest.mark.usefixtures("proc")
 def test_numbers_of_another_namespace():
     """If this process is not listed, one of those that are must be it."""

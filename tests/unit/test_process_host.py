@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.hosts.process_host import LOST_GPU, ProcessHost
+from pytest_infer.lock_wait import listen, stop_listening
 from pytest_infer.spec import Source
 
 if TYPE_CHECKING:
@@ -96,6 +99,84 @@ def test_host_with_a_healthy_gpu_goes_on(failed) -> None:
     error, is_alive = failed('RuntimeError("CUDA out of memory")', is_lost=False)
     assert is_alive
     assert error.mend == "rerun this case with --infer-host=ENGINE=inline under a debugger"
+
+
+def test_time_stands_still_while_the_host_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the host says of a lock that it waits for is passed on, and is not the engine's time."""
+    host = ProcessHost("popen", timeout_s=60)
+    messages = iter(
+        [
+            {"waiting": "it is held", "is_over": False},
+            {"waiting": "it is held still", "is_over": False},
+            {"waiting": "it is free", "is_over": True},
+            {"result": 7},
+        ]
+    )
+    allowed: list[float] = []
+    told: list[tuple[str, bool]] = []
+
+    def receive(timeout_s: float) -> object:
+        allowed.append(timeout_s)
+        return next(messages)
+
+    def tell(line: str, is_over: bool) -> None:
+        told.append((line, is_over))
+
+    monkeypatch.setattr(host._gateway, "receive", receive)
+    listen(tell)
+    try:
+        assert host.call("engine.runtime", error=LoadError, doing="ask", engine="eager") == 7
+    finally:
+        stop_listening(tell)
+        monkeypatch.undo()
+        host.close()
+    assert allowed == [60, inf, inf, 60]
+    assert told == [("it is held", False), ("it is held still", False), ("it is free", True)]
+
+
+ENDS = {
+    "os._exit(0)": "left with exit status 0: something in it called exit",
+    "os._exit(3)": "left with exit status 3: something in it called exit",
+    "os.kill(os.getpid(), 15)": "died: killed by SIGTERM",
+    "os.abort()": "died: killed by SIGABRT\nFatal Python error: Aborted",
+}
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_how_it_ended(tmp_path: Path, code: str) -> None:
+    """A host's exit status or signal is told, though its keeper is what was waited for."""
+    file = tmp_path / "ends.py"
+    file.write_text(f"import os\n{code}\n")
+    host = ProcessHost("popen", timeout_s=60)
+    with pytest.raises(RunError) as caught:
+        host.call(
+            "host.import_sources", error=RunError, doing="run", sources=[Source("", str(file))]
+        )
+    assert re.match(rf"its engine host (has )?{re.escape(ENDS[code])}", caught.value.why)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "word"),
+    [
+        (3, 4, "and the kernel has ended a process for lack of memory since the host started"),
+        (3, 3, "not by the kernel for lack of memory"),
+        (None, None, "perhaps by the kernel for lack of memory"),
+    ],
+)
+def test_who_has_killed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, now: int, word: str
+) -> None:
+    """Lack of memory is named where the kernel says so, or says nothing."""
+    counts = iter([before, now])
+    monkeypatch.setattr("pytest_infer.hosts.process_host.memory_kills", lambda: next(counts))
+    file = tmp_path / "dies.py"
+    file.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    host = ProcessHost("popen", timeout_s=60)
+    with pytest.raises(RunError) as caught:
+        host.call(
+            "host.import_sources", error=RunError, doing="run", sources=[Source("", str(file))]
+        )
+    assert caught.value.why == f"its engine host died: killed by SIGKILL, {word}"
 
 
 def _interrupt(_timeout_s: float) -> None:

@@ -1,5 +1,6 @@
 """What crosses to a host comes back as it was."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def test_arrays(dtype, shape):
     again = carried(value)
     assert (again.dtype, again.shape) == (value.dtype, value.shape)
     assert (again == value).all()
+
+
+@pytest.mark.parametrize("text", ["\udc80", "a\ud800b", "\ud83d\ude00", os.fsdecode(b"/\xff")])
+def test_half_characters(text):
+    """A text that is no valid UTF-8, as file names may be, survives wherever it stands."""
+    assert carried({text: [text, "whole"]}) == {text: [text, "whole"]}
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(min_dims=0, min_side=0)))
