@@ -69,6 +69,7 @@ class Gateway:
             AttributeError,
             LookupError,
             execnet.HostNotFound,
+            execnet.RemoteError,  # such as of a chdir that cannot be
         ) as error:
             self.close()
             late = f"it did not answer within {timeout_s:g} s"

@@ -370,8 +370,8 @@ def test_no_room(cache, engine_bytes, facts_bytes):
     )
     assert done.stdout == (
         f"cannot use the cache folder {cache.root}\n"
-        "  why:  [Errno 27] File too large\n"
-        "  mend: name a folder you can write to with --infer-cache=DIR\n"
+        "  why:  OSError: [Errno 27] File too large\n"
+        "  mend: make room there, or name another folder with --infer-cache=DIR\n"
     )
     assert [path for path in (cache.root / "engines").iterdir() if path.suffix != ".lock"] == []
 

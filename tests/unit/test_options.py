@@ -140,11 +140,11 @@ def test_file_for_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "text", "message"),
     [
-        ("--infer-batch", "0", "why:  it takes whole numbers from 1 up"),
-        ("--infer-batch", "-1", "why:  it takes whole numbers from 1 up"),
-        ("--infer-batch", "1.5", "why:  it takes whole numbers from 1 up"),
-        ("--infer-calls", "²", "why:  it takes whole numbers from 1 up"),
-        ("--infer-warmup", "-1", "why:  it takes whole numbers from 0 up"),
+        ("--infer-batch", "0", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-batch", "-1", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-batch", "1.5", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-calls", "²", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-warmup", "-1", "why:  it takes whole numbers from 0 to 1000000: "),
         ("--infer-timeout", "0", "why:  it takes a positive number of seconds"),
         ("--infer-timeout", "nan", "why:  it takes a positive number of seconds"),
         ("--infer-timeout", "inf", "why:  it takes a positive number of seconds"),

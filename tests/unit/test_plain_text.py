@@ -17,7 +17,7 @@ from pytest_infer.plain_text import plain_text
         ("##teamcity[x]", "# #teamcity[x]"),
         ("## a heading", "## a heading"),
         ("\x1b[31mred\x9b0m", r"\x1b[31mred\x9b0m"),
-        ("one\rtwo\x00\ud800", r"one\x0dtwo\x00\xd800"),
+        ("one\rtwo\x00\ud800", r"one\x0dtwo\x00\ud800"),
         ("µs \u2192 图", "µs \u2192 图"),
     ],
 )
