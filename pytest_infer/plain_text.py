@@ -8,14 +8,6 @@ from __future__ import annotations
 import re
 import sys
 
-_ACTING = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
-    "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f"  # those that are not seen, or turn the direction of writing
-    "\u2028\u2029"  # other ends of a line
-    "\ud800-\udfff]"  # halves of characters, which cannot be encoded
-)
-
 _WORKFLOW = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 """GitHub's runner obeys lines that begin with ``::``, whatever white space is before."""
 
@@ -29,18 +21,20 @@ SHOWN_CHARACTERS = 100
 
 
 def plain_text(text: str) -> str:
-    """Return ``text`` with acting characters shown by their code and no command of a CI in it."""
-    shown_codes = _ACTING.sub(_code, text)
-    return _LOGGING.sub("# #", _WORKFLOW.sub(r"\1: ", shown_codes))
+    """Return ``text`` with no command of a CI in it, and by its code what is no visible character.
+
+    Those move a cursor, change colours, turn the direction of writing, end a line or cannot be
+    encoded; tab and newline stay.
+    """
+    visible = text if text.isprintable() else "".join(map(_visible, text))
+    return _LOGGING.sub("# #", _WORKFLOW.sub(r"\1: ", visible))
 
 
 def shown(text: str) -> str:
     """Return a text of others as it may be printed within ours: on one line, short."""
-    safe = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text[: SHOWN_CHARACTERS + 1]
-    )
-    return safe if len(text) <= SHOWN_CHARACTERS else f"{safe[:SHOWN_CHARACTERS]}..."
+    begin = text[:SHOWN_CHARACTERS]
+    safe = "".join(each if each.isprintable() else _code(each) for each in begin)
+    return safe if len(text) <= SHOWN_CHARACTERS else f"{safe}..."
 
 
 def encodable(text: str, encoding: str | None = None) -> str:
@@ -56,8 +50,12 @@ def encodable(text: str, encoding: str | None = None) -> str:
     return text
 
 
-def _code(found: re.Match[str]) -> str:
-    number = ord(found[0])
+def _visible(character: str) -> str:
+    return character if character.isprintable() or character in "\t\n" else _code(character)
+
+
+def _code(character: str) -> str:
+    number = ord(character)
     if number < 0x100:  # noqa: PLR2004 - what \x can say
         return rf"\x{number:02x}"
     return rf"\u{number:04x}" if number < 0x10000 else rf"\U{number:08x}"  # noqa: PLR2004

@@ -62,6 +62,9 @@ class Gateway:
             self.close()
             why = "something else than Python answered: does a start-up file of the shell print?"
             raise NoGatewayError(self._why(why)) from error
+        except execnet.RemoteError as error:  # such as of a chdir to nowhere
+            self.close()
+            raise NoGatewayError(_text(error).strip().splitlines()[-1]) from error
         except (
             EOFError,
             OSError,
@@ -69,7 +72,6 @@ class Gateway:
             AttributeError,
             LookupError,
             execnet.HostNotFound,
-            execnet.RemoteError,  # such as of a chdir that cannot be
         ) as error:
             self.close()
             late = f"it did not answer within {timeout_s:g} s"
