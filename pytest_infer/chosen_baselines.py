@@ -83,9 +83,10 @@ class ChosenBaselines:
         """
         if self._config.update:
             check_owner(Baselines(self._folder), identity_of(self._device))
-        if self.baselines is not None:
-            for model in self.baselines.models():
-                self.baselines.read(model)
+        chosen = self.baselines
+        if chosen is not None and chosen.fingerprint:
+            for model in chosen.models():
+                chosen.read(model)
 
     def is_stored_anew(self, case: Case) -> bool:
         """Return whether ``case`` is measured to be stored, instead of being judged."""

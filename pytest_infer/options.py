@@ -169,7 +169,6 @@ OPTIONS = (
         "--infer-option",
         "engine_options",
         read_engine_options,
-        read_examples,
         "settings of engines; --infer-engines shows them",
         "ENGINE.NAME=VALUE,...",
     ),
