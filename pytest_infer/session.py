@@ -247,7 +247,8 @@ class InferSession:
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and how many engines were built."""
-        coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
+        if "matrix" in self.__dict__:  # else it could not be made, which has been told
+            coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
         if "artefacts" in self.__dict__:
             tally = self.artefacts.engines
             coverage.built, coverage.reused = tally.made, tally.found

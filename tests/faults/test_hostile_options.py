@@ -260,6 +260,8 @@ INI = {
     "infer_batch": (NINES, f"--infer-batch={NINES} is not valid"),
     "infer_cache": (f"/{LONG}", "--infer-cache=/aaaa"),
     "infer_timeout": ("1e300", "--infer-timeout=1e300 is not valid"),
+    "infer_engine": ("ortt", "unknown engine 'ortt'"),
+    "infer_option": ("ort.x=1", "unknown option of ort 'x'"),
 }
 
 
