@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
+from pytest_infer.border import border
 from pytest_infer.commands import baselines, cache
 from pytest_infer.errors import InferError
 
@@ -24,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         noun.add_commands(nouns)
     options = parser.parse_args(arguments)
     try:
-        status: int = options.run(options)
+        with border("run the command"):
+            status: int = options.run(options)
     except InferError as error:
         sys.stderr.write(f"{error}\n")
         return TROUBLE

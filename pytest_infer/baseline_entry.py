@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import re
+from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from pytest_infer.bounds import CALLS, LONGEST_S, told
 from pytest_infer.errors import BaselineError
+from pytest_infer.measurement import kernel_ms
+from pytest_infer.plain_text import shown
 from pytest_infer.spec import PRECISIONS
-from pytest_infer.strict_json import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 Kind: TypeAlias = Literal["measured", "published"]
 
-TIMINGS = ("p50_ms", "p90_ms", "p99_ms", "throughput_per_s", "speedup")
-"""Figures that must be above zero; the others (errors, counts) may be zero."""
+LONGEST_MS = LONGEST_S * 1000.0
+SHORTEST_MS = 1e-6
+"""A nanosecond, in which durations are counted."""
+
+MOST_RATIO = LONGEST_MS / SHORTEST_MS
+"""Of two durations; also of rows, a million at most, over a duration in seconds."""
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("p50_ms", "p90_ms", "p99_ms"), (SHORTEST_MS, LONGEST_MS)),
+    "throughput_per_s": (1 / LONGEST_S, MOST_RATIO),
+    "speedup": (1 / MOST_RATIO, MOST_RATIO),
+}
+"""What a clock of nanoseconds can have measured in calls of at most a year."""
+
+MOST_FIGURE = 3.5e38
+"""Of any other figure, an error above all: outputs are compared in float32's range."""
+
+MOST_LOG = 38.0
+"""Of a ratio's logarithm: ln(a year / a nanosecond) is 37.99."""
+
+KERNEL_FACTOR = 2.5
+"""How differently long one device may take for the calibration kernel.
+
+Twenty stored measurements of an H200 have 206.5 to 207.3 us. A CPU is less steady: its clock goes
+up and down, and neighbours take a share.
+"""
 
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
@@ -63,6 +90,18 @@ class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     rho: float
     engine_ms: float
     rounds: int
+
+    @property
+    def kernel_ms(self) -> float:
+        """Return the duration of the calibration kernel that the three figures mean."""
+        return kernel_ms(self.theta, self.rho, self.engine_ms)
+
+    def told(self) -> str:
+        """Return the figures, and the duration that they mean."""
+        return (
+            f"theta {self.theta:g}, rho {self.rho:g} and engine_ms {self.engine_ms:g} mean a "
+            f"calibration kernel of {self.kernel_ms:.3g} ms"
+        )
 
 
 class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -133,9 +172,13 @@ def _check_gate(path: Path, place: str, gate: Gate) -> None:
         raise invalid(path, f"{place}.measurements", "is empty")
     for number, each in enumerate(gate.measurements):
         here = f"{place}.measurements[{number}]"
-        if not (math.isfinite(each.theta) and math.isfinite(each.rho)):
-            raise invalid(path, here, "has a ratio that is not finite")
+        for name in ("theta", "rho"):
+            _check_log(path, f"{here}.{name}", getattr(each, name))
         _check_figure(path, f"{here}.engine_ms", "p50_ms", each.engine_ms)
+        _check_count(path, f"{here}.rounds", each.rounds, 1)
+    _check_kernels(path, f"{place}.measurements", gate.measurements)
+    for name in ("protocol", "threads", "rounds"):
+        _check_count(path, f"{place}.{name}", getattr(gate, name), 0)
     if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
         raise invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
 
@@ -149,8 +192,36 @@ def _figures_of(value: Any) -> dict[str, Any]:
 def _check_figure(path: Path, place: str, name: str, figure: float) -> None:
     if not _FIGURE.fullmatch(name):
         raise invalid(path, place, "is no name of a figure (lower_case_with_unit)")
-    if not math.isfinite(figure) or figure < 0 or (figure == 0 and name in TIMINGS):
-        raise invalid(path, place, f"is {figure}, not a positive, finite number")
+    least, most = RANGES.get(name, (0.0, MOST_FIGURE))
+    if not least <= figure <= most:  # NaN is in no range
+        raise invalid(path, place, f"is {figure:g}, and can only be from {least:g} to {most:g}")
+
+
+def _check_log(path: Path, place: str, log: float) -> None:
+    if not abs(log) <= MOST_LOG:
+        why = f"is {log:g}; it is the logarithm of a ratio of durations, from -{MOST_LOG:g} to "
+        raise invalid(path, place, f"{why}{MOST_LOG:g}")
+
+
+def _check_kernels(path: Path, place: str, measurements: Sequence[StoredMeasurement]) -> None:
+    """Refuse a measurement that differs from its like in what the calibration kernel took."""
+    usual_ms = median(each.kernel_ms for each in measurements)
+    for number, each in enumerate(measurements):
+        if is_other_kernel(each.kernel_ms, usual_ms):
+            why = f"{each.told()}, and of {usual_ms:.3g} ms in the others: a figure is wrong"
+            raise invalid(path, f"{place}[{number}]", why)
+
+
+def is_other_kernel(one_ms: float, other_ms: float) -> bool:
+    """Return whether one device cannot have taken both durations for the calibration kernel."""
+    return not 1 / KERNEL_FACTOR <= one_ms / other_ms <= KERNEL_FACTOR
+
+
+def _check_count(path: Path, place: str, count: int, least: int) -> None:
+    if not least <= count <= CALLS.most:
+        raise invalid(
+            path, place, f"is {told(count)}, and can only be from {least} to {CALLS.most}"
+        )
 
 
 def converted(path: Path, place: str, value: Any, kind: type[_T]) -> _T:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from pytest_infer.baseline_entry import Kind, checked_entry, converted, invalid
+from pytest_infer.baseline_folder import files_in, is_there
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import has_file, read_json
+from pytest_infer.json_file import read_json
+from pytest_infer.plain_text import shown
 from pytest_infer.spec import PRECISIONS
-from pytest_infer.strict_json import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ SCHEMA: Literal[2] = 2
 """What is written. Schema 1, which is read too, had no measurements for the gate."""
 
 DEVICE_FILE = "device.json"
+SUFFIX = ".json"
 
 Fingerprint: TypeAlias = "Mapping[str, str]"
 """What tells one device from another, such as ``{"kind": "cuda", "name": "NVIDIA H200"}``."""
@@ -78,13 +80,18 @@ class Baselines:
 
     def models(self) -> tuple[str, ...]:
         """Return the names of the models that have a file, sorted."""
-        files = self.folder.glob("[!.]*.json")
-        return tuple(sorted(file.stem for file in files if file.name != DEVICE_FILE))
+        return tuple(
+            sorted(
+                name.removesuffix(SUFFIX)
+                for name in files_in(self.folder)
+                if name.endswith(SUFFIX) and not name.startswith(".") and name != DEVICE_FILE
+            )
+        )
 
     def read(self, model: str) -> dict[str, Entry]:
         """Return a model's entries by key, none without a file; raise `BaselineError`."""
         path = model_file(self.folder, model)
-        if not has_file(path):
+        if not is_there(path):
             return {}
         content = _read(path, _ModelFile)
         if content.model != model:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_infer.baseline_entry import Gate, StoredMeasurement
+from pytest_infer.baseline_entry import Gate, StoredMeasurement, is_other_kernel
 from pytest_infer.baseline_review import ARTEFACT
 from pytest_infer.chosen_baselines import GATE, RENEWS
 from pytest_infer.gate import (
@@ -26,6 +26,7 @@ from pytest_infer.gate import (
     measure_until_decided,
     verdict_of,
 )
+from pytest_infer.measurement import kernel_ms
 from pytest_infer.measurer import FEW_CORES
 from pytest_infer.samples import LAUNCH_BOUND_SHARE
 from pytest_infer.verdict import Verdict
@@ -125,6 +126,13 @@ class BaselineJudge:
         beside = self._measurer.kept_folder(self._case, gate.artefact) if has_rival else ""
         first = self._measurer(engine, feeds, beside)
         terms = terms_of(setting, first, gate.gpu)
+        if first.is_usable and (odd := odd_measurement(gate, first)):
+            message = (
+                f"{self._case.id} cannot be compared with its baseline: "
+                f"{self._baselines.place_of(self._case)}.gate.{odd}; one of these figures is "
+                f"wrong, or the device is another: look at that file, or store it anew with {mend}"
+            )
+            return Verdict("baseline", "inconclusive", "odd-baseline", message)
         decision, taken = measure_until_decided(
             first,
             lambda: self._measurer(engine, feeds, beside),
@@ -218,6 +226,18 @@ def terms_of(setting: Setting, measurement: Measurement, stored_gpu: str) -> Ter
     if share is not None and share >= LAUNCH_BOUND_SHARE:
         return LAUNCH_BOUND
     return GPU if stored_gpu and stored_gpu == measurement.gpu else OTHER_GPU
+
+
+def odd_measurement(gate: Gate, first: Measurement) -> str:
+    """Return which stored measurement contradicts what is measured now; empty if none does.
+
+    The calibration kernel is the same work then and now, whatever became of the engine.
+    """
+    now_ms = kernel_ms(first.theta, first.rho, first.engine_ms)
+    for number, each in enumerate(gate.measurements):
+        if is_other_kernel(each.kernel_ms, now_ms):
+            return f"measurements[{number}]: {each.told()}, which takes {now_ms:.3g} ms now"
+    return ""
 
 
 def _gpu_of(measurements: Sequence[Measurement]) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.baseline_file import DEVICE_FILE, Baselines, Fingerprint, is_same_device
+from pytest_infer.baseline_folder import folders_in, is_there
 from pytest_infer.errors import OptionError, unknown
-from pytest_infer.strict_json import shown
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,7 +32,7 @@ def resolve(wanted: str, folders: Sequence[Path]) -> Baselines:
     if _is_path(wanted):
         return _at(Path(wanted))
     for folder in folders if _NAME.fullmatch(wanted) else ():
-        if _is_file(folder / wanted / DEVICE_FILE):
+        if is_there(folder / wanted / DEVICE_FILE):
             return Baselines(_within(folder, wanted))
     raise unknown("baseline", shown(wanted), available(folders))
 
@@ -86,16 +87,8 @@ def _leads_out(place: Path) -> bool:
         return True
 
 
-def _is_file(path: Path) -> bool:
-    """Return whether there is a file, False too for a path that cannot be one."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
 def _at(folder: Path) -> Baselines:
-    if not _is_file(folder / DEVICE_FILE):
+    if not is_there(folder / DEVICE_FILE):
         raise OptionError(
             f"no baselines at {shown(str(folder))}",
             why=f"it holds no {DEVICE_FILE}",
@@ -105,9 +98,12 @@ def _at(folder: Path) -> Baselines:
 
 
 def _all(folders: Iterable[Path]) -> list[Baselines]:
+    """Return what has a device's file, the links that lead elsewhere apart."""
     return [
-        Baselines(file.parent)
+        Baselines(folder / name)
         for folder in folders
-        for file in sorted(folder.glob(f"*/{DEVICE_FILE}"))
-        if _NAME.fullmatch(file.parent.name) and not _leads_out(file.parent)
+        for name in folders_in(folder)
+        if _NAME.fullmatch(name)
+        and is_there(folder / name / DEVICE_FILE)
+        and not _leads_out(folder / name)
     ]

@@ -15,8 +15,9 @@ from pytest_infer.baseline_file import (
     is_same_device,
     model_file,
 )
+from pytest_infer.baseline_folder import is_there
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import has_file, write_json
+from pytest_infer.json_file import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -119,14 +120,14 @@ def _store(
 def _claim(baselines: Baselines, device: Fingerprint) -> None:
     """Write ``device.json`` if there is none."""
     path = baselines.folder / DEVICE_FILE
-    if not has_file(path):
+    if not is_there(path):
         content = DeviceFile(schema=SCHEMA, fingerprint=dict(device), holds="measured")
         write_json(path, msgspec.to_builtins(converted(path, "$", content, DeviceFile)))
 
 
 def check_owner(baselines: Baselines, device: Fingerprint) -> None:
     """Raise `BaselineError` unless figures measured on ``device`` may be stored there."""
-    if not has_file(baselines.folder / DEVICE_FILE):
+    if not is_there(baselines.folder / DEVICE_FILE):
         return
     if baselines.is_published:
         why = "it holds published figures, which are never measured again"

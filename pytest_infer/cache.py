@@ -8,11 +8,10 @@ import shutil
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
-from stat import S_ISREG
+from stat import S_ISREG, filemode
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +20,15 @@ import msgspec
 from pytest_infer.cache_size import MANIFEST, evict, limit_bytes, lock_of
 from pytest_infer.lease import hold
 from pytest_infer.lock_wait import Wanted, acquire
-from pytest_infer.private_folder import private_folder, unusable
-from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed, shown
+from pytest_infer.plain_text import shown
+from pytest_infer.private_folder import is_open_to_others, private_folder, unusable
+from pytest_infer.room import lack_of_room
+from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_infer.errors import CacheError
-
-
-NO_ROOM = (EDQUOT, EFBIG, ENOSPC, EROFS)
-"""What a maker is told that is the folder's fault and not its own."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +154,9 @@ class Cache:
     def _facts(self, make: Callable[[Path], Mapping[str, Any]], draft: Path) -> Mapping[str, Any]:
         try:
             return dict(make(draft))
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise self._unusable(error) from error
+        except Exception as error:
+            if lack := lack_of_room(error, self.root):
+                raise lack from error
             raise
 
     @contextmanager
@@ -182,14 +179,7 @@ class Cache:
             raise self._unusable(error) from error
 
     def _unusable(self, error: OSError) -> CacheError:
-        return unusable(self.root, str(error))
-
-
-def user_cache() -> Path:
-    """Return the folder in which this user's cache is unless another one is named."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("pytest-infer", appauthor=False)
+        return lack_of_room(error, self.root) or unusable(self.root, str(error))
 
 
 def read_entry(folder: Path) -> Entry | str:
@@ -257,8 +247,12 @@ def _manifest(path: Path) -> _Manifest:
 
 def _fault(folder: Path, manifest: _Manifest) -> str:
     """Return why an entry is not what its manifest and its name say; empty if it is."""
-    if folder.lstat().st_uid != os.geteuid():
-        return f"{folder.name} is another user's"
+    for place in (folder, folder.parent):
+        facts = place.lstat()
+        if facts.st_uid != os.geteuid():
+            return f"{place.name} is another user's"
+        if is_open_to_others(facts):
+            return f"{place.name} could be written to by others ({filemode(facts.st_mode)})"
     if digest_of(manifest.key)[: len(folder.name)] != folder.name:
         return f"{folder.name} was made from something else"
     for name, digest in manifest.files.items():

@@ -12,12 +12,12 @@ import msgspec
 from pytest_infer.baseline import judge_floor, storing_command
 from pytest_infer.baseline_change import change_table
 from pytest_infer.baseline_entry import Entry, Gate, Measured
-from pytest_infer.baseline_file import DEVICE_FILE, Baselines, is_same_device
+from pytest_infer.baseline_file import DEVICE_FILE, Baselines, is_same_device, model_file
+from pytest_infer.baseline_folder import is_there
 from pytest_infer.baseline_search import destination, match_device, resolve
 from pytest_infer.baseline_store import check_owner, update
 from pytest_infer.config import AUTO
 from pytest_infer.fingerprint import device_slug
-from pytest_infer.json_file import has_file
 from pytest_infer.spec import case_from_dict
 from pytest_infer.terminal import rendered
 
@@ -72,7 +72,7 @@ class ChosenBaselines:
         wanted, folders = self._config.baseline, (self._config.baselines, shipped_folder())
         if wanted == AUTO:
             return match_device(identity_of(self._device), folders)
-        if self._config.update and not has_file(self._folder / DEVICE_FILE):
+        if self._config.update and not is_there(self._folder / DEVICE_FILE):
             return None
         return resolve(wanted, folders)
 
@@ -83,9 +83,10 @@ class ChosenBaselines:
         """
         if self._config.update:
             check_owner(Baselines(self._folder), identity_of(self._device))
-        if self.baselines is not None:
-            for model in self.baselines.models():
-                self.baselines.read(model)
+        chosen = self.baselines
+        if chosen is not None and chosen.fingerprint:
+            for model in chosen.models():
+                chosen.read(model)
 
     def is_stored_anew(self, case: Case) -> bool:
         """Return whether ``case`` is measured to be stored, instead of being judged."""
@@ -102,7 +103,7 @@ class ChosenBaselines:
         """Return a model's entries where this run stores, as they were when first asked for."""
         if model not in self._there:
             place = Baselines(self._folder)
-            self._there[model] = place.read(model) if has_file(place.folder / DEVICE_FILE) else {}
+            self._there[model] = place.read(model) if is_there(place.folder / DEVICE_FILE) else {}
         return self._there[model]
 
     def own(self, case: Case) -> Entry | None:
@@ -112,6 +113,12 @@ class ChosenBaselines:
         if case.model not in self._own:
             self._own[case.model] = self._read_own(case.model)
         return self._own[case.model].get(case.id)
+
+    def place_of(self, case: Case) -> str:
+        """Return the file and the place in it where the entry of ``case`` is stored."""
+        chosen = self.baselines
+        file = model_file(chosen.folder, case.model) if chosen is not None else ""
+        return f'{file}: $.entries["{case.id}"]'
 
     @property
     def is_own(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_infer.border import border
 from pytest_infer.errors import InferError, OptionError
 from pytest_infer.marks import mark_of, narrowing_of
 from pytest_infer.stash import FIXTURE
@@ -24,7 +25,8 @@ FUZZ = "fuzz"
 def cases_for(definition: pytest.Item, state: State) -> list[Case]:
     """Return the cases that a test function wants; what is wrong with its marks is kept."""
     try:
-        cases = state.session.matrix.cases
+        with border("find the cases to test"):
+            cases = state.session.matrix.cases
         wanted = [case for case in cases if _narrowing(definition).wants(case)]
     except InferError as error:
         state.errors.append(error)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.border import border
 from pytest_infer.errors import InferError
 
 if TYPE_CHECKING:
@@ -77,15 +78,16 @@ class CompleteRun:
         if self._is_partial or not self._state.records or self._names_a_part():
             return
         from pytest_infer.baseline_review import review_lines
-        from pytest_infer.plain_text import plain_text
+        from pytest_infer.plain_text import encodable, plain_text
 
         session = self._state.session
         try:
-            lines = review_lines(session.config, self._state.records, self._cases())
+            with border("review the baselines"):
+                lines = review_lines(session.config, self._state.records, self._cases())
         except InferError as error:
             lines = [str(error)]
         for line in lines:
-            terminalreporter.write_line(plain_text(line))
+            terminalreporter.write_line(encodable(plain_text(line)))
 
     def _names_a_part(self) -> bool:
         """Return whether the command line names a file or a test instead of folders."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.plain_text import plain_text
+from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.record import Record, record_from_verdict
 from pytest_infer.stash import records_of
 
@@ -39,7 +39,7 @@ class Enforce:
         records_of(self._item).extend(records)
         failures = [record.message for record in records if self._is_failure(record)]
         if failures:
-            pytest.fail(plain_text("\n".join(failures)), pytrace=False)
+            pytest.fail(encodable(plain_text("\n".join(failures))), pytrace=False)
 
     def _is_failure(self, record: Record) -> bool:
         if record.status == "fail":

@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pytest_infer.bounds import Bounds
 from pytest_infer.errors import BuildError, OptionError, unknown
+from pytest_infer.plain_text import shown
 from pytest_infer.spec import OptionValue
 
 if TYPE_CHECKING:
@@ -15,7 +17,11 @@ if TYPE_CHECKING:
     from pytest_infer.engine import BuildRequest
 
 _FLAGS = {"true": True, "false": False}
-_TEXT = re.compile(r"[A-Za-z0-9_.-]+")
+_TEXT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+MOST_INT = 2**31 - 1
+MOST_THREADS = 1024
+MORE_THREADS = "more threads than a machine has cores wait for each other"
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class EngineOption:
     """It is the number of threads on which one inference computes."""
     gpu_only: bool = False
     """It means nothing on a CPU, where any other value than the default is refused."""
+    most: int = MOST_INT
+    """The greatest valid number."""
+    because: str = "engines keep it in 32 bits"
+    """Why there is no greater one."""
 
     def read(self, name: str, text: str) -> OptionValue:
         """Return the value that ``text`` means; raise `OptionError` naming what is valid."""
@@ -43,20 +53,14 @@ class EngineOption:
                 raise unknown(f"value of {name}", text, _FLAGS)
             return _FLAGS[text]
         if isinstance(self.default, int):
-            if not text.isdecimal() or int(text) < self.least:
-                raise OptionError(
-                    f"{name}={text} is not valid",
-                    why=f"it takes whole numbers from {self.least} up",
-                    mend=f"for example {name}={max(self.least, 1)}",
-                )
-            return int(text)
+            return Bounds(self.least, self.most, self.because).read(name, text)
         if self.choices and text not in self.choices:
             raise unknown(f"value of {name}", text, self.choices)
         if not _TEXT.fullmatch(text):
             raise OptionError(
-                f"{name}={text} is not valid",
+                f"{name}={shown(text)} is not valid",
                 why="it becomes a part of test ids and file names",
-                mend="use letters, digits, dots, dashes and underscores only",
+                mend="use at most 100 letters, digits, dots, dashes and underscores",
             )
         return text
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pytest_infer.plain_text import SHOWN_CHARACTERS, plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -63,8 +65,8 @@ class HostError(InferError):
 
 
 def explanation(what: str, *, why: str, mend: str) -> str:
-    """Return the three lines in which errors and verdicts speak."""
-    return f"{what}\n  why:  {_indented(why)}\n  mend: {_indented(mend)}"
+    """Return the three lines in which errors and verdicts speak; nothing in them is a command."""
+    return plain_text(f"{what}\n  why:  {_indented(why)}\n  mend: {_indented(mend)}")
 
 
 def message_from_error(error: InferError) -> dict[str, str]:
@@ -92,13 +94,16 @@ def error_from_message(message: Mapping[str, str]) -> InferError:
 def unknown(kind: str, name: str, choices: Iterable[str]) -> OptionError:
     """Return the error for a ``name`` that is none of ``choices``, naming the nearest one."""
     valid = sorted(choices)
-    near = get_close_matches(name, valid, n=1, cutoff=0.5)
+    near = get_close_matches(name[:SHOWN_CHARACTERS], valid, n=1, cutoff=0.5)
+    what = f"unknown {kind} {_quoted(name)}"
     if not valid:
-        return OptionError(
-            f"unknown {kind} {name!r}", why="none is known here", mend="leave the name out"
-        )
+        return OptionError(what, why="none is known here", mend="leave the name out")
     mend = f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(valid)}"
-    return OptionError(f"unknown {kind} {name!r}", why=f"valid are: {', '.join(valid)}", mend=mend)
+    return OptionError(what, why=f"valid are: {', '.join(valid)}", mend=mend)
+
+
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}...")
 
 
 def _indented(text: str) -> str:

@@ -28,6 +28,9 @@ PRIOR_WEIGHT = 10
 CALM_SHARE = 0.8
 """Of delta: a first look that shows less is the last one."""
 
+LARGE_CHANGE = 0.5
+"""A change that is told in both ratios, for the stored one may be wrong."""
+
 STORED_MEASUREMENTS = 5
 LOOKS = 3
 """Usable measurements behind a failure."""
@@ -320,6 +323,13 @@ def _reasons(
     else:
         count = len(stored.thetas)
         reasons.append(f"stored: {count} measurements, which spread by {decision.spread:.2%}")
+    if abs(decision.ratio_change) > LARGE_CHANGE:
+        before = fmean(stored.thetas)
+        reasons.append(
+            f"the engine took {exp(before):.3g} times as long as the reference net when it was "
+            f"stored (theta {before:.3g}), and {(1 + decision.ratio_change) * exp(before):.3g} "
+            "times now; is the stored figure right?"
+        )
     reasons.append(f"the engine itself: {decision.engine_change:+.1%} on the reference net")
     reasons += [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
     foreign = {str(name) for each in looks for name in each.foreign_processes}

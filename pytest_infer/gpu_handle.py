@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.bounds import number_from_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -91,8 +93,8 @@ def nvml_handle(name: str) -> Any:
     import pynvml
 
     try:
-        if name.isdecimal():
-            return pynvml.nvmlDeviceGetHandleByIndex(int(name))
+        if (index := number_from_text(name)) is not None:
+            return pynvml.nvmlDeviceGetHandleByIndex(index)
         return pynvml.nvmlDeviceGetHandleByUUID(name) if name else None
     except pynvml.NVMLError:
         return None
@@ -114,8 +116,8 @@ def _asked_for() -> list[str] | None:
 
 def _resolved(entry: str, present: Sequence[str]) -> str:
     """Return the UUID that an index, a UUID or the start of one means; empty if there is none."""
-    if entry.isdecimal():
-        return present[int(entry)] if int(entry) < len(present) else ""
+    if (index := number_from_text(entry)) is not None:
+        return present[index] if index < len(present) else ""
     begun = [uuid for uuid in present if entry and uuid.startswith(entry)]
     if begun:
         return begun[0]

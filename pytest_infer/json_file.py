@@ -8,6 +8,7 @@ from contextlib import suppress
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.baseline_folder import unreadable
 from pytest_infer.errors import BaselineError
 from pytest_infer.strict_json import SIZE_LIMIT_BYTES, parsed
 
@@ -32,17 +33,6 @@ def read_json(path: Path) -> Any:
         raise _broken(path, f"{path}:{line}: not UTF-8") from error
     except ValueError as error:
         raise _broken(path, str(error)) from error
-
-
-def has_file(path: Path) -> bool:
-    """Return whether there is anything at ``path``; raise `BaselineError` if nobody may look."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise _broken(path, f"{type(error).__name__}: {error.strerror}") from error
-    return True
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -95,6 +85,8 @@ def _content(path: Path) -> bytes:
             raise _broken(path, "it is not a regular file")
         with path.open("rb") as file:
             return file.read(SIZE_LIMIT_BYTES + 1)
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except OSError as error:
         raise _broken(path, f"{type(error).__name__}: {error.strerror}") from error
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from pytest_infer.bounds import is_finite, told
 from pytest_infer.errors import OptionError, TimingError, unknown
 from pytest_infer.verdict import Verdict, failed
 
@@ -33,9 +34,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name, value in self.as_dict().items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise _unusable(name, value)
-            if not math.isfinite(value) or value <= 0:
+            if not is_finite(value) or value <= 0:
                 raise _unusable(name, value)
 
     def as_dict(self) -> dict[str, float]:
@@ -183,7 +182,7 @@ def _loosened(name: str, value: float) -> float:
 
 def _unusable(name: str, value: object) -> OptionError:
     return OptionError(
-        f"cannot use budget {name}={value!r}",
+        f"cannot use budget {name}={told(value)}",
         why="it is not a positive, finite number",
         mend=f"give a plain number, such as @pytest.mark.latency_budget({name}=2.0)",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_infer import engines
+from pytest_infer.plain_text import encodable, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ def engines_table(session: InferSession) -> Table:
     for name, engine in engines.registered().items():
         device, lack = session.device_of(name), session.missing(name)
         said = f"{lack.why}\nmend: {lack.mend}" if lack else "\n".join(_able(session, engine))
-        table.add_row(name, "no" if lack else f"on {device}", Text(said))
+        table.add_row(name, "no" if lack else f"on {device}", Text(encodable(plain_text(said))))
     return table
 
 

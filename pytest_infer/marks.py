@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer import engines, models
+from pytest_infer.bounds import BATCH, told
 from pytest_infer.engine import GRAPH_FORMATS
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.spec import PRECISIONS, TASKS
@@ -85,19 +86,21 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
     _check("task", narrowing.tasks, TASKS)
     _check("format", narrowing.formats, GRAPH_FORMATS)
     for batch in narrowing.batches:
-        if type(batch) is not int or batch < 1:
+        if type(batch) is not int or not BATCH.least <= batch <= BATCH.most:
             raise OptionError(
-                f"cannot use batch {batch!r}",
-                why="a batch is a whole number from 1 up",
+                f"cannot use batch {told(batch)}",
+                why=f"a batch is a whole number {BATCH}",
                 mend="write batches=8, or batches=(1, 8)",
             )
     return narrowing
 
 
-def _check(kind: str, names: Iterable[str], choices: Collection[str]) -> None:
+def _check(kind: str, names: Iterable[object], choices: Collection[str]) -> None:
     for name in names:
+        if not isinstance(name, str):
+            raise unknown(kind, told(name), choices)
         if name not in choices:
-            raise unknown(kind, str(name), choices)
+            raise unknown(kind, name, choices)
 
 
 def _tuple(name: str, value: Any) -> tuple[Any, ...]:
@@ -105,7 +108,7 @@ def _tuple(name: str, value: Any) -> tuple[Any, ...]:
         return (value,)
     if not isinstance(value, (list, tuple, set, frozenset)):
         raise OptionError(
-            f"cannot use {name}={value!r}",
+            f"cannot use {name}={told(value)}",
             why="it is neither one name or number nor several",
             mend=f"write {name}=(first, second)",
         )

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING, Literal, cast
 
+from pytest_infer import bounds
 from pytest_infer.errors import OptionError, unknown
+from pytest_infer.host_spec import check_spec
+from pytest_infer.option_paths import folder_from_text, path_from_text
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_infer.config import Update
     from pytest_infer.spec import Precision
 
 REPORTS = ("html", "json", "md")
+
+_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?|\.[0-9]{1,20}")
 
 FLAG_WORDS = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -39,42 +47,35 @@ def read_precisions(_: str, parts: list[str]) -> tuple[Precision, ...]:
     return cast("tuple[Precision, ...]", tuple(dict.fromkeys(parts)))
 
 
-def read_positive_ints(flag: str, parts: list[str]) -> tuple[int, ...]:
-    """Return whole numbers from 1 up, each once."""
-    return tuple(dict.fromkeys(_int(flag, part, least=1) for part in parts))
+def read_batches(flag: str, parts: list[str]) -> tuple[int, ...]:
+    """Return batch sizes, each once."""
+    return tuple(dict.fromkeys(bounds.BATCH.read(flag, part) for part in parts))
 
 
 def read_calls(flag: str, parts: list[str]) -> int:
     """Return a number of calls, at least 1."""
-    return _int(flag, read_one(flag, parts), least=1)
+    return bounds.CALLS.read(flag, read_one(flag, parts))
+
+
+def read_examples(flag: str, parts: list[str]) -> int:
+    """Return a number of shapes, at least 1."""
+    return bounds.EXAMPLES.read(flag, read_one(flag, parts))
 
 
 def read_warmup(flag: str, parts: list[str]) -> int:
     """Return a number of calls, at least 0."""
-    return _int(flag, read_one(flag, parts), least=0)
-
-
-def _int(flag: str, text: str, *, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise OptionError(
-            f"{flag}={text} is not valid",
-            why=f"it takes whole numbers from {least} up",
-            mend=f"for example {flag}={max(least, 8)}",
-        )
-    return int(text)
+    return bounds.WARMUP.read(flag, read_one(flag, parts))
 
 
 def read_seconds(flag: str, parts: list[str]) -> float:
-    """Return a positive, finite number of seconds."""
+    """Return a positive number of seconds, at most a year."""
     text = read_one(flag, parts)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0
-    if not 0 < seconds < float("inf"):
+    seconds = float(text) if _DECIMAL.fullmatch(text) else 0.0
+    if not 0 < seconds <= bounds.LONGEST_S:
         raise OptionError(
-            f"{flag}={text} is not valid",
-            why="it takes a positive number of seconds",
+            f"{flag}={shown(text)} is not valid",
+            why=f"it takes a positive number of seconds, at most {bounds.LONGEST_S}: a year, and "
+            "no call takes longer",
             mend=f"for example {flag}=600",
         )
     return seconds
@@ -86,9 +87,20 @@ def read_device(flag: str, parts: list[str]) -> str:
 
     text = read_one(flag, parts)
     kind, _, index = text.partition(":")
-    if text in (AUTO, "cpu", "cuda") or (kind == "cuda" and index.isdecimal()):
-        return "cuda:0" if text == "cuda" else text
-    raise unknown("device", text, (AUTO, "cpu", "cuda", "cuda:0"))
+    if text in (AUTO, "cpu"):
+        return text
+    if text == "cuda":
+        return "cuda:0"
+    if kind != "cuda" or not index.isdecimal():
+        raise unknown("device", text, (AUTO, "cpu", "cuda", "cuda:0"))
+    number = bounds.number_from_text(index)
+    if number is None or number > bounds.GPU.most:
+        raise OptionError(
+            f"{flag}={shown(text)} is not valid",
+            why=f"N of cuda:N takes whole numbers {bounds.GPU}",
+            mend=f"for example {flag}=cuda:0",
+        )
+    return f"cuda:{number}"
 
 
 def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
@@ -98,10 +110,11 @@ def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
         engine, separator, spec = part.partition("=")
         if not (engine and separator and spec):
             raise OptionError(
-                f"{flag}={part} is not valid",
+                f"{flag}={shown(part)} is not valid",
                 why="it takes ENGINE=SPEC, where SPEC is an execnet specification or 'inline'",
                 mend=f"for example {flag}=ort=popen//python=/opt/ort/bin/python",
             )
+        check_spec(f"{flag}={shown(engine)}", spec)
         hosts[engine] = spec
     return hosts
 
@@ -114,7 +127,7 @@ def read_engine_options(flag: str, parts: list[str]) -> dict[str, str]:
         engine, _, option = name.partition(".")
         if not (engine and option and separator and value):
             raise OptionError(
-                f"{flag}={part} is not valid",
+                f"{flag}={shown(part)} is not valid",
                 why="it takes ENGINE.NAME=VALUE",
                 mend=f"for example {flag}=ort.intra_op_threads=1; --infer-engines shows all",
             )
@@ -129,36 +142,18 @@ def read_weights(flag: str, parts: list[str]) -> str:
     text = read_one(flag, parts)
     if text in WEIGHTS:
         return text
-    return str(read_folder(flag, parts))
+    others = f" (or one of: {', '.join(WEIGHTS)})"
+    return str(folder_from_text(flag, text, others))
 
 
 def read_folder(flag: str, parts: list[str]) -> Path:
     """Return the absolute path of a folder that exists."""
-    path = Path(read_one(flag, parts)).expanduser()
-    if path.is_dir():
-        return path.resolve()
-    from pytest_infer.spec import WEIGHTS
-
-    words = f" (or one of: {', '.join(WEIGHTS)})" if flag == "--infer-weights" else ""
-    raise OptionError(
-        f"{flag}={path} is not a folder",
-        why="it is a file" if path.exists() else f"there is nothing at {path.absolute()}",
-        mend=f"name a folder that exists{words}{_nearby(path)}",
-    )
-
-
-def _nearby(path: Path) -> str:
-    from difflib import get_close_matches
-
-    if not path.parent.is_dir():
-        return ""
-    near = get_close_matches(path.name, [p.name for p in path.parent.iterdir() if p.is_dir()], n=1)
-    return f"; did you mean {path.parent / near[0]}?" if near else ""
+    return folder_from_text(flag, read_one(flag, parts))
 
 
 def read_path(flag: str, parts: list[str]) -> Path:
     """Return a path, which need not exist."""
-    return Path(read_one(flag, parts)).expanduser()
+    return path_from_text(flag, read_one(flag, parts))
 
 
 def read_update(flag: str, parts: list[str]) -> Update | None:
@@ -190,11 +185,11 @@ def read_reports(flag: str, parts: list[str]) -> tuple[tuple[str, Path], ...]:
             raise unknown("report", kind, REPORTS)
         if not (separator and path):
             raise OptionError(
-                f"{flag}={part} is not valid",
+                f"{flag}={shown(part)} is not valid",
                 why="it takes KIND:PATH",
                 mend=f"for example {flag}={kind}:report.{kind}",
             )
-        reports.append((kind, Path(path)))
+        reports.append((kind, path_from_text(f"{flag}={kind}:", path)))
     return tuple(reports)
 
 

@@ -10,19 +10,21 @@ from argparse import Action
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_infer.bounds import number_from_text
 from pytest_infer.errors import OptionError
 from pytest_infer.option_values import (
+    read_batches,
     read_cache,
     read_calls,
     read_device,
     read_engine_options,
+    read_examples,
     read_flag,
     read_folder,
     read_hosts,
     read_names,
     read_one,
     read_path,
-    read_positive_ints,
     read_precisions,
     read_reports,
     read_seconds,
@@ -30,6 +32,7 @@ from pytest_infer.option_values import (
     read_warmup,
     read_weights,
 )
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +62,7 @@ class Option(NamedTuple):
     @property
     def is_list(self) -> bool:
         """Return whether values are separated by commas and may repeat."""
-        return self.metavar.endswith(",…")
+        return self.metavar.endswith(",...")
 
     @property
     def ini(self) -> str:
@@ -96,8 +99,7 @@ def is_asked(config: pytest.Config) -> bool:
 def _worker(config: pytest.Config) -> int | None:
     """Return the number in the name that xdist gives a worker, such as gw1."""
     name = getattr(config, "workerinput", {}).get("workerid", "")
-    digits = name.removeprefix("gw")
-    return int(digits) if digits.isdecimal() else None
+    return number_from_text(name.removeprefix("gw"))
 
 
 def _value(option: Option, config: pytest.Config) -> Any:
@@ -107,7 +109,7 @@ def _value(option: Option, config: pytest.Config) -> Any:
     texts = given if isinstance(given, list) else [str(given)]
     if not any(text.strip(", ") for text in texts):
         raise OptionError(
-            f"{option.flag}={texts[-1]} is not valid",
+            f"{option.flag}={shown(texts[-1])} is not valid",
             why="it names nothing",
             mend=f"write {option.flag}={option.metavar}, or leave it out",
         )
@@ -123,7 +125,7 @@ OPTIONS = (
         "engines",
         read_names,
         "engines to test; auto: all that can run here; all: every engine",
-        "NAME,…",
+        "NAME,...",
     ),
     Option(
         "--gpu-baseline",
@@ -140,15 +142,15 @@ OPTIONS = (
         "improved: that, and what has become faster",
         modes=("new", "improved"),
     ),
-    Option("--infer-model", "models", read_names, "models to test; default: all", "NAME,…"),
+    Option("--infer-model", "models", read_names, "models to test; default: all", "NAME,..."),
     Option(
         "--infer-precision",
         "precisions",
         read_precisions,
         "arithmetic to ask for; default: fp32",
-        "NAME,…",
+        "NAME,...",
     ),
-    Option("--infer-batch", "batches", read_positive_ints, "batch sizes; default: 1", "N,…"),
+    Option("--infer-batch", "batches", read_batches, "batch sizes; default: 1", "N,..."),
     Option(
         "--infer-device",
         "device",
@@ -161,14 +163,14 @@ OPTIONS = (
         "hosts",
         read_hosts,
         "where an engine runs: an execnet specification, or inline",
-        "ENGINE=SPEC,…",
+        "ENGINE=SPEC,...",
     ),
     Option(
         "--infer-option",
         "engine_options",
         read_engine_options,
         "settings of engines; --infer-engines shows them",
-        "ENGINE.NAME=VALUE,…",
+        "ENGINE.NAME=VALUE,...",
     ),
     Option(
         "--infer-weights",
@@ -224,7 +226,7 @@ OPTIONS = (
         "reports",
         read_reports,
         "write a report: json:PATH, md:PATH or html:PATH",
-        "KIND:PATH,…",
+        "KIND:PATH,...",
     ),
     Option(
         "--infer-strict",
@@ -241,7 +243,7 @@ OPTIONS = (
     Option(
         "--infer-fuzz-examples",
         "fuzz_examples",
-        read_calls,
+        read_examples,
         "shapes to try per engine with -m fuzz; default: those of hypothesis's profile",
         "N",
     ),

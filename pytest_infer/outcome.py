@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines
+from pytest_infer.border import from_fixture
 from pytest_infer.errors import InferError
 from pytest_infer.known_failures import known_failure
-from pytest_infer.plain_text import plain_text
+from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.record import record_from_error, record_from_news
 from pytest_infer.stash import records_of, state_of
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from pytest_infer.known_failures import KnownFailure
     from pytest_infer.spec import Case
+
+FIXTURES = str(Path(__file__).with_name("fixtures.py"))
 
 USES_ENGINE = "engine"
 """The fixture without which a test says nothing of its engine's failures."""
@@ -28,6 +32,7 @@ def settle_report(
 
     A known failure that changed, or that is gone after the test's engine was used, fails.
     """
+    error = from_fixture(error, FIXTURES)
     known = known_failure(
         case, lambda: engines.build_request(case).options, lambda: _versions(item, case)
     )
@@ -48,7 +53,7 @@ def _settle_error(
     if known and settled == "changed":
         _fail(report, item, case, known.news(settled, error))
         return
-    report.longrepr = plain_text(str(error))
+    report.longrepr = encodable(str(error))
     if known:
         report.outcome = "skipped"  # with wasxfail, pytest's own way to say: failed as expected
         report.wasxfail = known.because
@@ -57,7 +62,7 @@ def _settle_error(
 
 def _fail(report: pytest.TestReport, item: pytest.Item, case: Case, news: str) -> None:
     report.outcome = "failed"
-    report.longrepr = plain_text(news)
+    report.longrepr = encodable(plain_text(news))
     records_of(item).append(record_from_news(news, case, item.nodeid))
 
 

@@ -6,10 +6,12 @@ order to show the options.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.border import border
 from pytest_infer.complete_run import CompleteRun
 from pytest_infer.errors import InferError
 from pytest_infer.options import add_options, is_asked
@@ -34,7 +36,7 @@ MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
     "fuzz: of the tests that ask for the fixture fuzz, too: run it only if -m names this mark",
-    "tolerance(mae, max_abs, relative_l2, cosine, …): set a tolerance by hand",
+    "tolerance(mae, max_abs, relative_l2, cosine, ...): set a tolerance by hand",
 )
 
 
@@ -50,7 +52,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     from pytest_infer.listing import show_engines
 
     try:
-        show_engines(State(config).session)
+        with border("show the engines"):
+            show_engines(State(config).session)
     except InferError as error:
         raise pytest.UsageError(str(error)) from None
     return 0
@@ -71,9 +74,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End every engine host."""
+    """End every engine host; what goes wrong then is shown, for all is over."""
     if STATE in config.stash:
-        state_of(config).close()
+        try:
+            with border("end the run"):
+                state_of(config).close()
+        except InferError as error:
+            sys.stderr.write(f"\n{error}\n")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -81,7 +88,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
     if is_asked(session.config):
         try:
-            state_of(session.config).session.check()
+            with border("check the options"):
+                state_of(session.config).session.check()
         except InferError as error:
             raise pytest.UsageError(str(error)) from None
 

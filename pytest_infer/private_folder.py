@@ -29,10 +29,15 @@ def private_folder(path: Path, cache: Path | None = None) -> Path:
     if facts.st_uid != os.geteuid():
         why = f"{place} belongs to user {facts.st_uid}, and this is user {os.geteuid()}"
         raise unusable(cache or path, why, "name a folder of your own with --infer-cache=DIR")
-    if facts.st_mode & (S_IWGRP | S_IWOTH):
+    if is_open_to_others(facts):
         why = f"others can write to {place} ({filemode(facts.st_mode)})"
         raise unusable(cache or path, why, f"chmod go-w {place}, after a look at what is in it")
     return place
+
+
+def is_open_to_others(facts: os.stat_result) -> bool:
+    """Return whether anybody but its owner can put something into a folder."""
+    return bool(facts.st_mode & (S_IWGRP | S_IWOTH))
 
 
 def unusable(cache: Path, why: str, mend: str = MEND) -> CacheError:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_infer.bounds import number_from_text
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.layout import BROADCAST, CONTIGUOUS, LAYOUTS
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -112,7 +114,7 @@ def recipe_from_text(text: str, spec: ModelSpec) -> Recipe:
             raise unknown("part of a recipe", name, wanted)
     if missing := [name for name in spec.dims if name not in fields]:
         raise OptionError(
-            f"{text} is no recipe for {spec.name}",
+            f"{shown(text)} is no recipe for {spec.name}",
             why=f"it has no {', '.join(missing)}",
             mend=f"write it as {example_of(spec)}",
         )
@@ -121,10 +123,10 @@ def recipe_from_text(text: str, spec: ModelSpec) -> Recipe:
             raise unknown(name, fields[name], choices)
     numbers = {name: fields[name] for name in (*spec.dims, "seed") if name in fields}
     for name, value in numbers.items():
-        if not value.isdecimal():
+        if number_from_text(value) is None:
             raise OptionError(
-                f"{name}={value} is not valid",
-                why="it takes a whole number",
+                f"{name}={shown(value)} is not valid",
+                why="it takes a whole number of at most 18 digits",
                 mend=f"write the recipe as {example_of(spec)}",
             )
     return Recipe(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import sweep
 from pytest_infer.errors import OptionError
+from pytest_infer.plain_text import plain_text
 from pytest_infer.summary import HEADINGS, RESOURCE_HEADINGS, resource_rows, rows_from_records
 from pytest_infer.terminal import WIDE, coverage_lines, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pytest_infer.coverage import Coverage
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 SCHEMA = 1
 TEXT_WIDTH = 160
@@ -27,13 +31,23 @@ def write_report(
     text = WRITERS[kind](records, coverage)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        is_added = kind == "md" and _is_step_summary(path)
+        mode = "a" if is_added else "w"
+        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
+            gap = "\n" if is_added and file.tell() else ""  # a table begins after a blank line
+            file.write(gap + text)
     except OSError as error:
         raise OptionError(
             f"cannot write the report {path}",
             why=str(error),
             mend=f"name another file with --infer-report={kind}:PATH",
         ) from error
+
+
+def _is_step_summary(path: Path) -> bool:
+    """Return whether a path is the file to which the steps of a GitHub job append in turn."""
+    named = os.environ.get(STEP_SUMMARY, "")
+    return bool(named) and path.resolve() == Path(named).resolve()
 
 
 def json_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
@@ -85,7 +99,7 @@ def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
     for table in tables_of(records):
         console.print(table)
     for text in texts:
-        console.print(Text(text), width=TEXT_WIDTH)
+        console.print(Text(plain_text(text)), width=TEXT_WIDTH)
     return console.export_html(inline_styles=True)
 
 
@@ -98,7 +112,7 @@ def _escaped(text: str) -> str:
         "[": "\\[",
         "\n": " ",
     }
-    return text.translate(str.maketrans(escapes))
+    return plain_text(text).translate(str.maketrans(escapes))
 
 
 WRITERS = {"json": json_text, "md": markdown_text, "html": html_text}

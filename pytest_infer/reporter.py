@@ -76,13 +76,13 @@ class Reporter:
         coverage = self._state.coverage
         if not (self._state.records or coverage.expected or coverage.unasked):
             return
-        from pytest_infer.plain_text import plain_text
+        from pytest_infer.plain_text import encodable, plain_text
         from pytest_infer.terminal import coverage_lines, rendered, tables_of
 
         terminalreporter.section("inference engines")
         is_verbose = self._config.get_verbosity() > 0
         for table in tables_of(self._state.records, is_verbose=is_verbose):
             color = terminalreporter.hasmarkup
-            terminalreporter.write_line(rendered(table, color=color))
+            terminalreporter.write_line(encodable(rendered(table, color=color)))
         for line in coverage_lines(self._state.coverage, self._state.records) + self._lines:
-            terminalreporter.write_line(plain_text(line))
+            terminalreporter.write_line(encodable(plain_text(line)))

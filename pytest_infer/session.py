@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, models
 from pytest_infer.artefacts import Artefacts
-from pytest_infer.cache import Cache, user_cache
+from pytest_infer.border import border
+from pytest_infer.cache import Cache
 from pytest_infer.chosen_baselines import ChosenBaselines, identity_of, store_by_device
 from pytest_infer.config import AUTO, OFF
 from pytest_infer.device_lock import DeviceLock
@@ -24,12 +25,14 @@ from pytest_infer.gpu_handle import gpu_in_turn, visible_gpus
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
+from pytest_infer.lock_folder import lock_folder
 from pytest_infer.matrix import make_matrix
 from pytest_infer.measurer import Measurer
 from pytest_infer.report_file import write_report
 from pytest_infer.stored_median import stored_median
 from pytest_infer.timer import GpuTimer, Protocol
 from pytest_infer.torch_runner import missing_gpu
+from pytest_infer.user_cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -256,7 +259,8 @@ class InferSession:
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and how many engines were built."""
-        coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
+        if "matrix" in self.__dict__:  # else it could not be made, which has been told
+            coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
         if "artefacts" in self.__dict__:
             tally = self.artefacts.engines
             coverage.built, coverage.reused = tally.made, tally.found
@@ -303,7 +307,8 @@ def all_sources() -> list[Source]:
 def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
     """Return what a job has to show, or why it could not be done: the others are done anyway."""
     try:
-        return job()
+        with border("store baselines or write reports"):
+            return job()
     except InferError as error:
         return error
 
@@ -316,4 +321,4 @@ def _reported(
 
 
 def _lock(name: str, limit_s: float) -> DeviceLock:
-    return DeviceLock(user_cache() / "locks", name, limit_s)
+    return DeviceLock(lock_folder(), name, limit_s)

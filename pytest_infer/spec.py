@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -14,6 +15,8 @@ PRECISIONS: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "in
 Task: TypeAlias = Literal["classification", "detection", "tensor"]
 TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
 WEIGHTS = ("seeded", "pretrained")
+
+_NAME = re.compile(r"\w[\w.-]{0,99}")
 
 OptionValue: TypeAlias = bool | int | str
 """What a setting of an engine may be."""
@@ -164,6 +167,11 @@ def case_from_dict(fields: Mapping[str, Any]) -> Case:
     """Return the case of which `Case.as_dict` made ``fields``."""
     options = tuple(sorted(fields.get("options", {}).items()))
     return Case(**{**fields, "options": options})
+
+
+def is_name(text: str) -> bool:
+    """Return whether ``text`` may be a part of test ids and of files' names."""
+    return bool(_NAME.fullmatch(text))
 
 
 def settings_text(settings: Mapping[str, OptionValue]) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.border import border
 from pytest_infer.coverage import Coverage
+from pytest_infer.errors import OptionError
 
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
@@ -35,7 +37,8 @@ class State:
         from pytest_infer.options import read_config
         from pytest_infer.session import InferSession
 
-        session = InferSession(read_config(self._config))
+        with border("read the options", OptionError):
+            session = InferSession(read_config(self._config))
         listen(self.tell)
         return session
 

@@ -6,13 +6,13 @@ import json
 from math import isfinite
 from typing import Any, NoReturn
 
+from pytest_infer.plain_text import shown
+
 SIZE_LIMIT_BYTES = 4 * 1024 * 1024
 """Some ten thousand baseline entries; a larger file is none of ours."""
 
 DEPTH_LIMIT = 32
 """Of objects and arrays in each other; the files of this package have eight at most."""
-
-SHOWN_CHARACTERS = 100
 
 
 def parsed(content: bytes) -> Any:
@@ -32,15 +32,6 @@ def parsed(content: bytes) -> Any:
         raise ValueError("it is nested too deep") from None
     _check(value)
     return value
-
-
-def shown(text: str) -> str:
-    """Return a text of a file as it may be printed: on one line, short, nothing that acts."""
-    safe = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text[: SHOWN_CHARACTERS + 1]
-    )
-    return safe if len(text) <= SHOWN_CHARACTERS else f"{safe[:SHOWN_CHARACTERS]}…"
 
 
 def _check(value: Any) -> None:

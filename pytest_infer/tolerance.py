@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
 from typing import TYPE_CHECKING
 
+from pytest_infer.bounds import is_finite, told
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.metrics import Better, metrics
 
@@ -94,7 +95,7 @@ class Tolerance:
         for name, value in self.as_dict().items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise _unusable(name, value, "it is not a number")
-            if not math.isfinite(value) or (value < 0 and _is_distance(name)):
+            if not is_finite(value) or (value < 0 and _is_distance(name)):
                 raise _unusable(name, value, "it must be finite and not negative")
 
     def as_dict(self) -> dict[str, float]:
@@ -166,7 +167,7 @@ def _is_distance(name: str) -> bool:
 
 def _unusable(name: str, value: object, why: str) -> OptionError:
     return OptionError(
-        f"cannot use tolerance {name}={value!r}",
+        f"cannot use tolerance {name}={told(value)}",
         why=why,
         mend=f"give a plain number, such as @pytest.mark.tolerance({name}=0.01)",
     )

@@ -14,6 +14,7 @@ from pytest_infer.baseline_merge import Take, merge_baselines
 from pytest_infer.baseline_search import destination, resolve
 from pytest_infer.chosen_baselines import shipped_folder
 from pytest_infer.config import InferConfig
+from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.terminal import rendered
 
 if TYPE_CHECKING:
@@ -85,4 +86,4 @@ def _diff(options: Namespace) -> int:
 
 def _print(text: str) -> None:
     """Print a text as it is: tables are as wide as they need to be."""
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    Console().print(encodable(plain_text(text)), markup=False, highlight=False, soft_wrap=True)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pytest_infer.cache import Cache, key_of, read_entry, user_cache
+from pytest_infer.cache import Cache, key_of, read_entry
 from pytest_infer.cache_size import BYTES_PER_GB, evict, limit_bytes, remove, stored_folders
 from pytest_infer.errors import CacheError
+from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.terminal import filled_table, rendered
+from pytest_infer.user_cache import user_cache
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -125,4 +127,4 @@ def _state(stored: StoredFolder) -> str:
 
 
 def _print(text: str) -> None:
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    Console().print(encodable(plain_text(text)), markup=False, highlight=False, soft_wrap=True)

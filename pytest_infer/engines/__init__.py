@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from pytest_infer import models
 from pytest_infer.engine import BuildRequest, Missing, TakesShapes
 from pytest_infer.errors import OptionError, unknown
-from pytest_infer.spec import Source
+from pytest_infer.plain_text import shown
+from pytest_infer.spec import Source, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +94,12 @@ def source(name: str) -> Source:
 
 
 def _add(engine: Engine, source: Source) -> None:
+    if not is_name(engine.name):
+        raise OptionError(
+            f"cannot call an engine {shown(engine.name)!r}",
+            why="its name becomes a part of test ids and of files' names",
+            mend="use at most 100 letters, digits, dots, dashes and underscores",
+        )
     _, old = _registered.get(engine.name, (engine, source))
     if old != source:
         raise OptionError(

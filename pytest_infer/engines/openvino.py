@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
-from pytest_infer.engine_option import EngineOption
+from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.feed_shape import check_feed
 from pytest_infer.openvino_nodes import node_precisions
@@ -56,6 +56,8 @@ class OpenVino:
             "threads of one inference; 0 is OpenVINO's choice",
             affects_build=False,
             counts_threads=True,
+            most=MOST_THREADS,
+            because=MORE_THREADS,
         ),
         "dynamic_batch": EngineOption(
             False, "keep the model's dynamic dimensions instead of the case's shapes"

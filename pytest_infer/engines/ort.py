@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.clock import stream_on
 from pytest_infer.engine import Evidence, GraphRequest, Missing
-from pytest_infer.engine_option import EngineOption
+from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.errors import BuildError, InferError, LoadError
 from pytest_infer.onnx_precision import graph_precisions, operator_precisions
 from pytest_infer.onnxruntime_cuda import CudaRunner
@@ -68,9 +68,15 @@ class OnnxRuntime:
             "threads of one operator on the CPU; 0: all cores",
             affects_build=False,
             counts_threads=True,
+            most=MOST_THREADS,
+            because=MORE_THREADS,
         ),
         "inter_op_threads": EngineOption(
-            0, "operators at a time on the CPU; 0: one", affects_build=False
+            0,
+            "operators at a time on the CPU; 0: one",
+            affects_build=False,
+            most=MOST_THREADS,
+            because=MORE_THREADS,
         ),
         "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it", gpu_only=True),
         "cudnn_search": EngineOption(

@@ -40,7 +40,7 @@ class FileOperations:
         if found != digest:
             raise CacheError(
                 f"cannot keep {name}",
-                why=f"its SHA-256 is {found[:16]}… here and {digest[:16]}… where it comes from",
+                why=f"its SHA-256 is {found[:16]}... here and {digest[:16]}... where it comes from",
                 mend="run again; if it happens again, look at the disk and the memory of both",
             )
 

@@ -81,6 +81,9 @@ class Gateway:
             self.close()
             why = "something else than Python answered: does a start-up file of the shell print?"
             raise NoGatewayError(self._why(why)) from error
+        except execnet.RemoteError as error:  # such as of a chdir to nowhere
+            self.close()
+            raise NoGatewayError(_text(error).strip().splitlines()[-1]) from error
         except (
             EOFError,
             OSError,

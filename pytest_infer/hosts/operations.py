@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_infer import fingerprint
-from pytest_infer.cache import user_cache
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
@@ -14,6 +13,7 @@ from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.source import import_source
 from pytest_infer.spec import Source
+from pytest_infer.user_cache import user_cache
 
 
 class HostOperations:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
+from pytest_infer.plain_text import shown
 from pytest_infer.source import file_of, source_of
-from pytest_infer.spec import Dim, ModelSpec, Profile, Task, TensorSpec
+from pytest_infer.spec import Dim, ModelSpec, Profile, Task, TensorSpec, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +111,12 @@ def code_files(model: Model) -> list[Path]:
 
 
 def _add(new: Model) -> None:
+    if not is_name(new.spec.name):
+        raise ModelError(
+            f"cannot call a model {shown(new.spec.name)!r}",
+            why="its name becomes a part of test ids and of files' names",
+            mend="use at most 100 letters, digits, dots, dashes and underscores",
+        )
     old = _registry.get(new.spec.name)
     if old and old.spec.source != new.spec.source:
         raise ModelError(

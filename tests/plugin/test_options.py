@@ -49,7 +49,8 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-batch=0",
             (
                 "ERROR: --infer-batch=0 is not valid\n"
-                "  why:  it takes whole numbers from 1 up\n"
+                "  why:  it takes whole numbers from 1 to 1000000: no device has the memory for "
+                "more rows\n"
                 "  mend: for example --infer-batch=8"
             ),
         ),
@@ -57,7 +58,8 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-timeout=soon",
             (
                 "ERROR: --infer-timeout=soon is not valid\n"
-                "  why:  it takes a positive number of seconds\n"
+                "  why:  it takes a positive number of seconds, at most 31536000: a year, and no "
+                "call takes longer\n"
                 "  mend: for example --infer-timeout=600"
             ),
         ),
@@ -97,7 +99,7 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-calls=1,2",
             (
                 "ERROR: --infer-calls=1,2 is not valid\n"
-                "  why:  it takes whole numbers from 1 up\n"
+                "  why:  it takes whole numbers from 1 to 1000000: the duration of each is kept\n"
                 "  mend: for example --infer-calls=8"
             ),
         ),

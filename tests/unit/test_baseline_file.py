@@ -132,7 +132,6 @@ def test_a_name_does_not_follow_a_link_out_of_the_folder(tmp_path):
     device(folder / "h200")
     (folder / "evil").symlink_to(tmp_path / "elsewhere")
     (folder / "alias").symlink_to("h200")
-    (folder / "loop").symlink_to("loop")
     for find in (lambda: resolve("evil", [folder]), lambda: destination("evil", folder)):
         with pytest.raises(OptionError) as caught:
             find()
@@ -144,6 +143,9 @@ def test_a_name_does_not_follow_a_link_out_of_the_folder(tmp_path):
     assert resolve("alias", [folder]).name == "h200"
     assert available([folder]) == ["h200"]
     assert resolve(str(folder / "evil"), []).fingerprint == H200
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(BaselineError, match=r"cannot read .*/loop/device\.json"):
+        available([folder])
 
 
 @pytest.mark.parametrize("name", ["..", ".", ".hidden", "a" * 300, "NAME", "", "a\x1b"])
@@ -163,14 +165,15 @@ def test_hidden_files_are_no_models(tmp_path):
     assert Baselines(tmp_path).models() == ("resnet50",)
 
 
-@pytest.mark.parametrize("figure", [float("nan"), float("inf"), 0.0, -1.0])
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), 0.0, -1.0, 1e-7, 1e11, 1e308])
 def test_figures_that_are_none_are_not_stored(tmp_path, figure):
-    """A duration that is not positive and finite is refused, and nothing is written."""
+    """A duration under a nanosecond or over a year is refused, and nothing is written."""
     with pytest.raises(BaselineError) as caught:
         update(tmp_path / "new", H200, {CASE: entry(figure)})
     assert str(caught.value) == (
         f"cannot use {tmp_path}/new/resnet50.json\n"
-        f'  why:  $.entries["{KEY}"].figures.p50_ms: is {figure}, not a positive, finite number\n'
+        f'  why:  $.entries["{KEY}"].figures.p50_ms: is {figure:g}, and can only be from 1e-06 to '
+        "3.1536e+10\n"
         "  mend: correct it, or delete the entry and run with --update-baselines"
     )
     assert not (tmp_path / "new").exists()
@@ -210,12 +213,17 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
         (
             {"figures": {"p50_ms": 0}, "provenance": MEASURED},
             ".figures.p50_ms",
-            "is 0.0, not a positive, finite number",
+            "is 0, and can only be from 1e-06 to 3.1536e+10",
         ),
         (
             {"figures": {"mae": -0.1}, "provenance": MEASURED},
             ".figures.mae",
-            "is -0.1, not a positive, finite number",
+            "is -0.1, and can only be from 0 to 3.5e+38",
+        ),
+        (
+            {"figures": {"speedup": 1e300}, "provenance": MEASURED},
+            ".figures.speedup",
+            "is 1e+300, and can only be from 3.17098e-17 to 3.1536e+16",
         ),
         ({"figures": {}, "provenance": MEASURED}, ".figures", "is empty"),
         (
@@ -418,7 +426,39 @@ def test_measurements_are_read(tmp_path):
         ({"measurements": []}, "measurements: is empty"),
         (
             {"measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 0.0, "rounds": 9}]},
-            "measurements[0].engine_ms: is 0.0, not a positive, finite number",
+            "measurements[0].engine_ms: is 0, and can only be from 1e-06 to 3.1536e+10",
+        ),
+        (
+            {"measurements": [{"theta": 1e308, "rho": 3.0, "engine_ms": 1.0, "rounds": 9}]},
+            (
+                "measurements[0].theta: is 1e+308; it is the logarithm of a ratio of durations, "
+                "from -38 to 38"
+            ),
+        ),
+        (
+            {"measurements": [{"theta": 0.5, "rho": -39.0, "engine_ms": 1.0, "rounds": 9}]},
+            (
+                "measurements[0].rho: is -39; it is the logarithm of a ratio of durations, from "
+                "-38 to 38"
+            ),
+        ),
+        (
+            {"measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 1.0, "rounds": 10**12}]},
+            "measurements[0].rounds: is 1000000000000, and can only be from 1 to 1000000",
+        ),
+        ({"threads": -1}, "threads: is -1, and can only be from 0 to 1000000"),
+        (
+            {
+                "measurements": [
+                    {"theta": theta, "rho": 3.0, "engine_ms": 7.5, "rounds": 9}
+                    for theta in (0.5, 0.5, -1.5)
+                ]
+            },
+            # 7.5 ms over e to the 1.5 (= -1.5 + 3), and over e to the 3.5
+            (
+                "measurements[2]: theta -1.5, rho 3 and engine_ms 7.5 mean a calibration kernel of "
+                "1.67 ms, and of 0.226 ms in the others: a figure is wrong"
+            ),
         ),
         ({"artefact": "../../etc"}, "artefact: is no name of a built engine in a cache"),
     ],

@@ -24,7 +24,7 @@ ENGINE = SimpleNamespace(case=CASE, built=SimpleNamespace(folder=f"/cache/engine
 
 def look(change=0.0, kept=12, duet=None):
     """Return a measurement that is slower than the stored ones by ``change``."""
-    return Measurement(1.0 + log(1 + change), 2.0, 10.0, kept, duet=duet)
+    return Measurement(1.0 + log(1 + change), 2.0, 10.0 * (1 + change), kept, duet=duet)
 
 
 class Measurer:
@@ -52,9 +52,9 @@ class Measurer:
 
 def entry(**changes):
     """Return a stored entry whose measurements are all alike."""
-    measurements = [StoredMeasurement(1.0, 2.0, 10.0, 12)] * 5
     fields = {"protocol": PROTOCOL, "clock": "monotonic", "threads": 1, "artefact": ARTEFACT}
-    gate = Gate(measurements=measurements, **{**fields, **changes})
+    fields["measurements"] = [StoredMeasurement(1.0, 2.0, 10.0, 12)] * 5
+    gate = Gate(**{**fields, **changes})
     provenance = Measured("CPU", "2026-01-02", "pytest suites", versions=VERSIONS)
     return Entry({"p50_ms": 10.0}, provenance, gate)
 
@@ -67,6 +67,7 @@ def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIO
         gated=lambda _: stored,
         judge_floor=lambda _, figures: Verdict("baseline", "new", "no-baseline", "", figures),
         storing_command=lambda _: "pytest suites --update-baselines",
+        place_of=lambda case: f"/b/toy.json: {case.id}",
     )
     judge = BaselineJudge(
         CASE, baselines, measurer, gated_cases=lambda: 1, runtime=lambda: versions
@@ -101,6 +102,31 @@ def test_the_same_engine_that_became_slower_is_unexplained():
         "+5.00% against the reference net in 3 of 3 measurements"
     )
     assert measurer.beside == [""] * 3
+
+
+@pytest.mark.parametrize("theta", [-1.5, 0.0, 2.0])
+def test_a_stored_figure_that_contradicts_what_is_measured(theta):
+    """The calibration kernel takes 10 ms / e^(1 + 2) = 0.498 ms, whatever the engine takes."""
+    odd = [StoredMeasurement(theta, 2.0, 10.0, 12)] * 5
+    verdict = judged(entry(measurements=odd), Measurer([look()]))
+    assert (verdict.status, verdict.code) == ("inconclusive", "odd-baseline")
+    kernel_ms = {-1.5: "6.07", 0.0: "1.35", 2.0: "0.183"}[theta]
+    assert verdict.message == (
+        "toy-ort-fp32-b1 cannot be compared with its baseline: /b/toy.json: toy-ort-fp32-b1.gate."
+        f"measurements[0]: theta {theta:g}, rho 2 and engine_ms 10 mean a calibration kernel of "
+        f"{kernel_ms} ms, which takes 0.498 ms now; one of these figures is wrong, or the device "
+        "is another: look at that file, or store it anew with pytest suites --update-baselines"
+    )
+
+
+def test_a_large_change_is_told_in_both_ratios():
+    """e^1 = 2.72 times the reference net then, twice that now; the kernel took as long."""
+    measurer = Measurer([look(1.0)] * 3)
+    message = judged(entry(artefact=""), measurer).message
+    assert (
+        "the engine took 2.72 times as long as the reference net when it was stored (theta 1), and "
+        "5.44 times now; is the stored figure right?"
+    ) in message
 
 
 def test_another_artefact_is_measured_beside_the_stored_one():

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from errno import EACCES, ENOSPC
-from stat import filemode
+from stat import S_IFDIR, filemode
 
 import pytest
 
@@ -202,6 +202,26 @@ def test_an_entry_of_another_user(cache, monkeypatch):
     assert read_entry(folder) == f"{folder.name} is another user's"
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
+def test_an_entry_that_others_could_write_to(cache, mode):
+    """It is made again with a notice, in a folder that is closed; what was in it is gone."""
+    folder = cache.entry("engines", KEY, make).folder
+    folder.chmod(mode)
+    (folder / "planted").touch()
+    entry = cache.entry("engines", KEY, make)
+    told = f"{folder.name} could be written to by others ({filemode(S_IFDIR | mode)})"
+    assert (entry.is_new, entry.notice) == (True, told)
+    assert entry.folder.stat().st_mode & 0o777 == 0o700
+    assert not (folder / "planted").exists()
+
+
+def test_an_entry_below_a_kind_that_others_can_write_to(cache):
+    """Where an entry is only opened, its kind's folder counts as well."""
+    folder = cache.entry("engines", KEY, make).folder
+    folder.parent.chmod(0o777)
+    assert read_entry(folder) == "engines could be written to by others (drwxrwxrwx)"
+
+
 def test_manifest_says_what_it_was_made_from(cache):
     """A person who looks into an entry sees its key."""
     folder = cache.entry("engines", KEY, make).folder
@@ -370,8 +390,8 @@ def test_no_room(cache, engine_bytes, facts_bytes):
     )
     assert done.stdout == (
         f"cannot use the cache folder {cache.root}\n"
-        "  why:  [Errno 27] File too large\n"
-        "  mend: name a folder you can write to with --infer-cache=DIR\n"
+        "  why:  OSError: [Errno 27] File too large\n"
+        "  mend: make room there, or name another folder with --infer-cache=DIR\n"
     )
     assert [path for path in (cache.root / "engines").iterdir() if path.suffix != ".lock"] == []
 

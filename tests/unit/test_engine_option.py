@@ -30,8 +30,8 @@ def test_what_differs_from_the_default():
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("threads", "-1", "it takes whole numbers from 0 up"),
-        ("level", "0", "it takes whole numbers from 1 up"),
+        ("threads", "-1", "it takes whole numbers from 0 to 2147483647: "),
+        ("level", "0", "it takes whole numbers from 1 to 2147483647: "),
         ("graph", "on", "there is no such value of e.graph"),
         ("mode", "min", "there is no such value of e.mode"),
         ("name", "a b", "it becomes a part of test ids and file names"),

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pytest_infer import json_file, strict_json
+from pytest_infer.baseline_folder import is_there
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import has_file, read_json, write_json
+from pytest_infer.json_file import read_json, write_json
 
 MEND = "  mend: restore it from version control, or delete it and run with --update-baselines"
 
@@ -117,14 +118,14 @@ def test_a_write_that_nobody_could_read_leaves_the_old_file(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["resnet50.json"]
 
 
-def test_has_file(tmp_path):
+def test_is_there(tmp_path):
     """A link to nothing is something, which cannot be read; a place in a file is an error."""
     path = tmp_path / "resnet50.json"
-    assert not has_file(path)
+    assert not is_there(path)
     path.symlink_to(tmp_path / "nothing")
-    assert has_file(path)
+    assert is_there(path)
     with pytest.raises(BaselineError, match="No such file or directory"):
         read_json(path)
     (tmp_path / "file").write_text("")
     with pytest.raises(BaselineError, match="NotADirectoryError: Not a directory"):
-        has_file(tmp_path / "file" / "resnet50.json")
+        is_there(tmp_path / "file" / "resnet50.json")

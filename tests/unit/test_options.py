@@ -8,6 +8,7 @@ import pytest
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import OptionError
 from pytest_infer.options import OPTIONS, read_config
+from pytest_infer.plugin import MARKS
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 
@@ -72,6 +73,12 @@ def test_names_of_ini_twins():
 def test_nothing_given():
     """Without options the defaults hold; baselines lie at the root of the project."""
     assert read_config(FakeConfig()) == InferConfig(baselines=Path("/root/of/project/baselines"))
+
+
+def test_help_is_ascii():
+    """Pytest escapes all of its help where a terminal cannot show one sign of it."""
+    texts = [text for option in OPTIONS for text in (option.flag, option.metavar, option.help)]
+    assert all(text.isascii() for text in (*texts, *MARKS))
 
 
 def test_frozen():
@@ -140,11 +147,11 @@ def test_file_for_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "text", "message"),
     [
-        ("--infer-batch", "0", "why:  it takes whole numbers from 1 up"),
-        ("--infer-batch", "-1", "why:  it takes whole numbers from 1 up"),
-        ("--infer-batch", "1.5", "why:  it takes whole numbers from 1 up"),
-        ("--infer-calls", "²", "why:  it takes whole numbers from 1 up"),
-        ("--infer-warmup", "-1", "why:  it takes whole numbers from 0 up"),
+        ("--infer-batch", "0", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-batch", "-1", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-batch", "1.5", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-calls", "²", "why:  it takes whole numbers from 1 to 1000000: "),
+        ("--infer-warmup", "-1", "why:  it takes whole numbers from 0 to 1000000: "),
         ("--infer-timeout", "0", "why:  it takes a positive number of seconds"),
         ("--infer-timeout", "nan", "why:  it takes a positive number of seconds"),
         ("--infer-timeout", "inf", "why:  it takes a positive number of seconds"),

@@ -74,7 +74,7 @@ def test_text_and_back():
         (
             "batch=-3,height=7,length=1",
             (
-                "batch=-3 is not valid\n  why:  it takes a whole number\n"
+                "batch=-3 is not valid\n  why:  it takes a whole number of at most 18 digits\n"
                 "  mend: write the recipe as "
                 "batch=1,height=4,length=1,values=normal,layout=contiguous,seed=0"
             ),

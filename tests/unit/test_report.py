@@ -175,6 +175,40 @@ def test_written_to_a_new_folder(tmp_path):
     assert (tmp_path / "a/b/r.md").read_text().startswith("| model | engine |")
 
 
+def test_added_to_a_step_summary(tmp_path, monkeypatch):
+    """The file that GitHub names is added to, below a blank line; any other is replaced."""
+    summary, other = tmp_path / "summary.md", tmp_path / "other.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    text = markdown_text(records(LATENCY), Coverage())
+    write_report("md", summary, records(LATENCY), Coverage())
+    assert summary.read_text() == text
+    summary.write_text("# Build\n")
+    for path in (summary, summary, other, other):
+        write_report("md", path, records(LATENCY), Coverage())
+    assert summary.read_text() == f"# Build\n\n{text}\n{text}"
+    assert other.read_text() == text
+    write_report("json", summary, records(LATENCY), Coverage())
+    assert json.loads(summary.read_text())["schema"] == 1
+
+
+ACTING = "\x1b[31m\n::error::x\n##vso[task.complete]\u202e\u2028\ud800"
+
+
+def test_reports_hold_nothing_that_acts():
+    """Neither a record's message, nor a notice, nor a name in the table."""
+    message = Verdict("parity", "inconclusive", "code", ACTING)
+    coverage = Coverage(notices=(ACTING,), sent_bytes={ACTING: 1})
+    case = Case(ACTING, "ort", "fp32", 1, "cpu")
+    for write in (markdown_text, html_text):
+        text = unescape(write(records(message, case=case), coverage))
+        assert all(each.isprintable() or each == "\n" for each in text)
+        assert not [line for line in text.splitlines() if line.strip().startswith("::")]
+        assert "##vso" not in text
+    content = json_text(records(message, case=case), coverage)
+    assert content.isascii()
+    assert "\x1b" not in content
+
+
 def test_unwritable(tmp_path):
     """A path that cannot be written is told with the option."""
     (tmp_path / "file").write_text("")
