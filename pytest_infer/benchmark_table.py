@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.stash import State
 
-TIMES = "gpu_timer"
+TIMES = "infer_gpu_timer"
 """The fixture that makes a test a benchmark."""
 
 ONLY = "--benchmark-only"

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 NO_CASE = "no-case"
 FUZZ = "fuzz"
-"""The mark of tests that search shapes, and their fixture."""
+"""The mark of tests that search shapes."""
+
+SEARCHES = "infer_fuzz"
+"""The fixture of such tests."""
 
 
 def cases_for(definition: pytest.Item, state: State) -> list[Case]:
@@ -51,7 +54,7 @@ def is_unasked(item: pytest.Item) -> bool:
 
     A mark of that name on any other test is none of ours.
     """
-    is_ours = FUZZ in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
+    is_ours = SEARCHES in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
     return bool(is_ours) and FUZZ not in re.findall(r"\w+", item.config.getoption("markexpr"))
 
 
@@ -62,7 +65,7 @@ def _narrowing(definition: pytest.Item) -> Narrowing:
 
     mark_of(definition, "latency_budget", budget_from_keywords)
     tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)
-    if tolerance and FUZZ in getattr(definition, "fixturenames", ()):
+    if tolerance and SEARCHES in getattr(definition, "fixturenames", ()):
         raise OptionError(
             f"@pytest.mark.tolerance of {definition.nodeid} has no effect",
             why="the fixture fuzz is older than its test, and knows nothing of its marks",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_infer.known_failures import KnownFailure
     from pytest_infer.spec import Case
 
-USES_ENGINE = "engine"
+USES_ENGINE = "infer_engine"
 """The fixture without which a test says nothing of its engine's failures."""
 
 

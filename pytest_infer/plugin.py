@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.aliases import PLUGIN, alias_plugin, names_needed, stand_back
 from pytest_infer.complete_run import CompleteRun
 from pytest_infer.errors import InferError
 from pytest_infer.options import add_options, is_asked
@@ -68,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     state = config.stash[STATE] = State(config)
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.reporter")
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.complete_run")
+    config.pluginmanager.register(alias_plugin(), PLUGIN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -76,8 +78,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         state_of(config).session.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, object]:
+    """Let other plugins' fixtures win over the plain names of ours."""
+    result = yield
+    stand_back(session._fixturemanager)  # noqa: SLF001 - pytest has no other way
+    return result
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
     if is_asked(session.config):
         try:
@@ -100,7 +110,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``case``, or for a fixture made of it, once per case."""
     if SESSION_FIXTURE in metafunc.fixturenames:
         _show_in_benchmarks(metafunc.config)
-    if FIXTURE not in metafunc.fixturenames:
+    if FIXTURE not in metafunc.fixturenames or FIXTURE not in names_needed(metafunc):
         return
     from pytest_infer.collection import NO_CASE, cases_for
 

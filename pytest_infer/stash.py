@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_infer.record import Record
     from pytest_infer.session import InferSession
 
-FIXTURE = "infer_case"
+FIXTURE = "infer_matrix_case"
 """The fixture that carries a test's case as its parameter."""
 
 
