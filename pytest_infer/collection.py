@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.errors import InferError, OptionError
 from pytest_infer.marks import mark_of, narrowing_of
@@ -24,23 +24,35 @@ SEARCHES = "infer_fuzz"
 """The fixture of such tests."""
 
 
-def cases_for(definition: pytest.Item, state: State) -> list[Case]:
-    """Return the cases that a test function wants; what is wrong with its marks is kept."""
+Parameter: TypeAlias = "Case | InferError | None"
+"""What a test is given: a case, why there is no matrix, or None where its marks leave no case."""
+
+
+def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
+    """Return what a test function is parametrized by; what is wrong with its marks is kept."""
     try:
         cases = state.session.matrix.cases
+    except InferError as error:
+        return [error]
+    try:
         wanted = [case for case in cases if _narrowing(definition).wants(case)]
     except InferError as error:
         state.errors.append(error)
-        return []
+        return [None]
     state.coverage.narrowed += len(cases) - len(wanted)
-    return wanted
+    return [*wanted] or [None]
+
+
+def id_of(parameter: Parameter) -> str:
+    """Return the part of a test's id that names its case."""
+    return NO_CASE if parameter is None or isinstance(parameter, InferError) else parameter.id
 
 
 def case_of(item: pytest.Item) -> Case | None:
     """Return the case of a collected test, if it has one."""
     callspec = getattr(item, "callspec", None)
-    case: Case | None = callspec.params.get(FIXTURE) if callspec else None
-    return case
+    parameter: Parameter = callspec.params.get(FIXTURE) if callspec else None
+    return None if isinstance(parameter, InferError) else parameter
 
 
 def is_without_case(item: pytest.Item) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_infer.aliases import aliased
+from pytest_infer.errors import CaseError, InferError
 from pytest_infer.stash import state_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,17 @@ def infer(pytestconfig: pytest.Config) -> InferSession:
 @pytest.fixture(scope="session")
 def infer_matrix_case(request: pytest.FixtureRequest) -> Case:
     """Carry the parameter of `infer_case`, which a suite may replace by a case that it makes."""
-    chosen: Case = request.param
+    chosen: Case | InferError | None = getattr(request, "param", None)
+    if chosen is None:
+        raise CaseError(
+            "this test has no case: it was not parametrized",
+            why="pytest cannot parametrize a method of a unittest.TestCase, nor a test that gets "
+            "its fixtures only by request.getfixturevalue",
+            mend="make it a function, or a method of a class that is no TestCase, which has the "
+            "fixture as an argument",
+        )
+    if isinstance(chosen, InferError):
+        raise chosen
     return chosen
 
 

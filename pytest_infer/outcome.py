@@ -37,6 +37,11 @@ def settle_report(
         _fail(report, item, case, known.news("gone", None))
 
 
+def told(error: InferError) -> str:
+    """Return what is shown of an error of ours, instead of a traceback."""
+    return plain_text(str(error))
+
+
 def _settle_error(
     report: pytest.TestReport,
     item: pytest.Item,
@@ -48,7 +53,7 @@ def _settle_error(
     if known and settled == "changed":
         _fail(report, item, case, known.news(settled, error))
         return
-    report.longrepr = plain_text(str(error))
+    report.longrepr = told(error)
     if known:
         report.outcome = "skipped"  # with wasxfail, pytest's own way to say: failed as expected
         report.wasxfail = known.because

@@ -12,7 +12,8 @@ import pytest
 
 from pytest_infer.aliases import PLUGIN, alias_plugin, names_needed, stand_back
 from pytest_infer.complete_run import CompleteRun
-from pytest_infer.errors import InferError
+from pytest_infer.conftests import load_conftests
+from pytest_infer.errors import CaseError, InferError
 from pytest_infer.options import add_options, is_asked
 from pytest_infer.reporter import REPORTED, Reporter
 from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, state_of
@@ -90,6 +91,7 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, obje
 def pytest_collection(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
     if is_asked(session.config):
+        load_conftests(session)
         try:
             state_of(session.config).session.check()
         except InferError as error:
@@ -112,15 +114,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         _show_in_benchmarks(metafunc.config)
     if FIXTURE not in metafunc.fixturenames or FIXTURE not in names_needed(metafunc):
         return
-    from pytest_infer.collection import NO_CASE, cases_for
+    load_conftests(metafunc.definition.session)
+    from pytest_infer.collection import id_of, parameters_for
 
-    cases = cases_for(metafunc.definition, state_of(metafunc.config))
+    parameters = parameters_for(metafunc.definition, state_of(metafunc.config))
     metafunc.parametrize(
-        FIXTURE,
-        cases or [None],
-        ids=[case.id for case in cases] or [NO_CASE],
-        indirect=True,
-        scope="session",
+        FIXTURE, parameters, ids=map(id_of, parameters), indirect=True, scope="session"
     )
 
 
@@ -135,6 +134,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from pytest_infer.collection import is_unasked, is_without_case
 
     empty = [item for item in items if is_without_case(item)]
+    state.coverage.without_case = tuple(item.nodeid for item in empty)
     unasked = [item for item in items if item not in empty and is_unasked(item)]
     state.coverage.unasked = len(unasked)
     if left := empty + unasked:
@@ -167,14 +167,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach a test's records to its report, and let our errors speak for themselves."""
     report = yield
-    is_case = FIXTURE in getattr(item, "fixturenames", ())
-    if not is_case and RECORDS not in item.stash:  # a test with a `case` of its own has records
+    error = call.excinfo.value if call.excinfo else None
+    is_case = FIXTURE in getattr(item, "fixturenames", ()) or isinstance(error, CaseError)
+    if not is_case and RECORDS not in item.stash:  # a test with a case of its own has records
         return report
     from pytest_infer.collection import case_of
-    from pytest_infer.outcome import settle_report
+    from pytest_infer.outcome import settle_report, told
 
     if case := case_of(item):
-        settle_report(report, item, case, call.excinfo.value if call.excinfo else None)
+        settle_report(report, item, case, error)
+    elif isinstance(error, InferError):
+        report.longrepr = told(error)
     if item.stash.get(RECORDS, []):
         records = [record.as_dict() for record in item.stash[RECORDS]]
         setattr(report, REPORTED, records)  # it crosses from a worker with the report

@@ -74,7 +74,7 @@ class Reporter:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show the table, the counts and what was stored."""
         coverage = self._state.coverage
-        if not (self._state.records or coverage.expected or coverage.unasked):
+        if not (self._state.records or coverage.checks):
             return
         from pytest_infer.plain_text import plain_text
         from pytest_infer.terminal import coverage_lines, rendered, tables_of

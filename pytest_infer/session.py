@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_infer.explainer import Explainer
     from pytest_infer.hosts.place import Place
     from pytest_infer.latency import StoredMedian
-    from pytest_infer.matrix import Matrix
+    from pytest_infer.matrix import Matrix, Origin
     from pytest_infer.oracle import Oracle
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, Precision, Source
@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 class InferSession:
     """What the fixtures of one pytest process share; each part is made when first needed."""
 
-    def __init__(self, config: InferConfig) -> None:
+    def __init__(self, config: InferConfig, origin: Origin | None = None) -> None:
         self.config = config
+        self._origin = origin
         self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
         self._oracles: dict[tuple[str, ...], Oracle] = {}
         self._scratch: TemporaryDirectory[str] | None = None
@@ -67,7 +68,9 @@ class InferSession:
     @cached_property
     def matrix(self) -> Matrix:
         """Return the cases that can run here, and why others cannot."""
-        return make_matrix(self.config, self.device_of, self.missing, self.lack)
+        return make_matrix(
+            self.config, self.device_of, self.missing, self.lack, origin=self._origin
+        )
 
     @cached_property
     def cache(self) -> Cache:
@@ -244,7 +247,8 @@ class InferSession:
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and how many engines were built."""
-        coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
+        with suppress(InferError):  # without a matrix each test has told why
+            coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
         if "artefacts" in self.__dict__:
             tally = self.artefacts.engines
             coverage.built, coverage.reused = tally.made, tally.found

@@ -11,6 +11,7 @@ from pytest_infer.coverage import Coverage
 
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
+    from pytest_infer.matrix import Origin
     from pytest_infer.record import Record
     from pytest_infer.session import InferSession
 
@@ -27,6 +28,7 @@ class State:
         self.records: list[dict[str, Any]] = []
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
+        self.origin: Origin | None = None
 
     @cached_property
     def session(self) -> InferSession:
@@ -34,7 +36,7 @@ class State:
         from pytest_infer.options import read_config
         from pytest_infer.session import InferSession
 
-        return InferSession(read_config(self._config))
+        return InferSession(read_config(self._config), self.origin)
 
     @property
     def is_used(self) -> bool:

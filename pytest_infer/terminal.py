@@ -31,6 +31,7 @@ COLORS = {
 }
 TEXTS = ("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of")
 WIDE = 500
+MOST_SHOWN = 5
 
 
 def tables_of(records: Sequence[dict[str, Any]], *, is_verbose: bool = True) -> list[Table]:
@@ -110,6 +111,10 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
     ]
+    if coverage.without_case:
+        lines.append(
+            f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
+        )
     if coverage.unasked:
         lines.append(f"searches of shapes not asked for: {coverage.unasked}; -m fuzz runs them")
     lines += [
@@ -120,6 +125,11 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
     lines += [f"notice: {notice}; it was made again" for notice in coverage.notices]
     lines += [_exclusion(each) for each in coverage.exclusions]
     return lines
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
+    return ", ".join(names[:MOST_SHOWN]) + more
 
 
 def _exclusion(each: dict[str, Any]) -> str:
