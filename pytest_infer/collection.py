@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.errors import InferError, OptionError
@@ -53,6 +54,20 @@ def case_of(item: pytest.Item) -> Case | None:
     callspec = getattr(item, "callspec", None)
     parameter: Parameter = callspec.params.get(FIXTURE) if callspec else None
     return None if isinstance(parameter, InferError) else parameter
+
+
+def judged_case(item: pytest.Item, case: Case) -> Case:
+    """Return ``case`` with the test's other parameters, which make it another entry."""
+    return replace(case, variant=_variant(item, case))
+
+
+def _variant(item: pytest.Item, case: Case) -> str:
+    """Return what a test's id says of its parameters besides its case."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return ""
+    before, _, after = callspec.id.partition(case.id)
+    return "-".join(part for part in (before.removesuffix("-"), after.removeprefix("-")) if part)
 
 
 def is_without_case(item: pytest.Item) -> bool:

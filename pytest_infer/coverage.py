@@ -13,6 +13,8 @@ class Coverage:
     expected: int = 0
     """Checks that were collected and not deselected."""
     ran: int = 0
+    repeated: int = 0
+    """Attempts at tests after which another plugin ran the test again: they do not count."""
     narrowed: int = 0
     """Checks that a test's own ``infer`` mark leaves out."""
     without_case: tuple[str, ...] = ()

@@ -114,13 +114,14 @@ def infer_parity(
     infer: InferSession,
 ) -> Parity:
     """The judge of outputs: ``parity(outputs)``, ``.top_k(outputs)``, ``.detections(outputs)``."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.judges import Parity
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
-    drift = partial(infer.with_drift, infer_case)
+    drift = partial(infer.with_drift, judged_case(request.node, infer_case))
     return Parity(
         infer_case, infer_reference, infer.artefacts, tolerance, explain=explain, drift=drift
     )
@@ -174,21 +175,26 @@ def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
 @aliased()
 def infer_latency(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Latency:
     """The judge of samples against the test's ``latency_budget``."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.judges import Latency
     from pytest_infer.latency import budget_from_keywords
     from pytest_infer.marks import mark_of
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
-    return Latency(infer_case, budget, lambda: infer.stored_median(infer_case))
+    judged = judged_case(request.node, infer_case)
+    return Latency(judged, budget, lambda: infer.stored_median(judged))
 
 
 @aliased()
-def infer_baseline(infer_case: Case, infer: InferSession) -> BaselineJudge:
+def infer_baseline(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
+) -> BaselineJudge:
     """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
     from pytest_infer.baseline_judge import BaselineJudge
+    from pytest_infer.collection import judged_case
 
     return BaselineJudge(
-        infer_case,
+        judged_case(request.node, infer_case),
         infer.baselines(infer_case.engine, infer_case.device),
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
@@ -199,6 +205,7 @@ def infer_baseline(infer_case: Case, infer: InferSession) -> BaselineJudge:
 @aliased()
 def infer_enforce(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Enforce:
     """Turn verdicts into this test's outcome, and into records for the report."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.enforcement import Enforce
 
     def origin() -> dict[str, Any]:
@@ -207,4 +214,5 @@ def infer_enforce(request: pytest.FixtureRequest, infer_case: Case, infer: Infer
             "runtime": infer.artefacts.runtime(infer_case.engine),
         }
 
-    return Enforce(request.node, infer_case, origin, strict=infer.config.strict)
+    judged = judged_case(request.node, infer_case)
+    return Enforce(request.node, judged, origin, strict=infer.config.strict)

@@ -15,8 +15,8 @@ from pytest_infer.complete_run import CompleteRun
 from pytest_infer.conftests import load_conftests
 from pytest_infer.errors import CaseError, InferError
 from pytest_infer.options import add_options, is_asked
-from pytest_infer.reporter import REPORTED, Reporter
-from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, state_of
+from pytest_infer.reporter import Reporter
+from pytest_infer.stash import ATTEMPT, FIXTURE, RECORDS, STATE, State, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -167,19 +167,21 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach a test's records to its report, and let our errors speak for themselves."""
     report = yield
+    if call.when == "setup":
+        item.stash[ATTEMPT] = item.stash.get(ATTEMPT, 0) + 1
     error = call.excinfo.value if call.excinfo else None
     is_case = FIXTURE in getattr(item, "fixturenames", ()) or isinstance(error, CaseError)
     if not is_case and RECORDS not in item.stash:  # a test with a case of its own has records
         return report
-    from pytest_infer.collection import case_of
+    from pytest_infer.collection import case_of, judged_case
     from pytest_infer.outcome import settle_report, told
+    from pytest_infer.reported import attach
 
-    if case := case_of(item):
-        settle_report(report, item, case, error)
+    case = case_of(item)
+    judged = judged_case(item, case) if case else None
+    if judged:
+        settle_report(report, item, judged, error)
     elif isinstance(error, InferError):
         report.longrepr = told(error)
-    if item.stash.get(RECORDS, []):
-        records = [record.as_dict() for record in item.stash[RECORDS]]
-        setattr(report, REPORTED, records)  # it crosses from a worker with the report
-        item.stash[RECORDS] = []
+    attach(report, item, judged)
     return report

@@ -166,8 +166,8 @@ class InferSession:
     @cached_property
     def gated_cases(self) -> int:
         """Return how many cases of this run the gate may fail, at least 1."""
-        gated = (self.baselines(case.engine, case.device).gated(case) for case in self.matrix.cases)
-        return max(1, sum(entry is not None for entry in gated))
+        cases = self.matrix.cases
+        return max(1, sum(self.baselines(c.engine, c.device).count_gated(c) for c in cases))
 
     def take_samples(self) -> list[tuple[Case, Samples]]:
         """Return what was timed since the last time that this was asked."""
@@ -257,9 +257,12 @@ class InferSession:
             coverage.sent_bytes = self.hosts.sent_bytes
 
     def conclude(
-        self, records: Sequence[dict[str, Any]], coverage: Coverage
+        self,
+        records: Sequence[dict[str, Any]],
+        coverage: Coverage,
+        earlier: Sequence[dict[str, Any]] = (),
     ) -> tuple[list[str], list[InferError]]:
-        """Store baselines and write reports, as the options ask.
+        """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
 
         Return what to show, and what could not be stored or written, which the former tells too.
         """
@@ -267,7 +270,8 @@ class InferSession:
         if self.config.update:
             jobs.append(partial(store_by_device, self.config, records))
         jobs += [
-            partial(_reported, kind, path, records, coverage) for kind, path in self.config.reports
+            partial(_reported, kind, path, records, coverage, earlier)
+            for kind, path in self.config.reports
         ]
         done = [_attempted(job) for job in jobs]
         errors = [each for each in done if isinstance(each, InferError)]
@@ -299,9 +303,13 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
 
 
 def _reported(
-    kind: str, path: Path, records: Sequence[dict[str, Any]], coverage: Coverage
+    kind: str,
+    path: Path,
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]],
 ) -> list[str]:
-    write_report(kind, path, records, coverage)
+    write_report(kind, path, records, coverage, earlier)
     return [f"report: {path}"]
 
 

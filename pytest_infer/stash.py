@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.attempts import Attempts
 from pytest_infer.coverage import Coverage
 
 if TYPE_CHECKING:
@@ -25,10 +26,15 @@ class State:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.coverage = Coverage()
-        self.records: list[dict[str, Any]] = []
+        self.attempts = Attempts()
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
         self.origin: Origin | None = None
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Return what counts: the records of each test's last attempt."""
+        return self.attempts.records
 
     @cached_property
     def session(self) -> InferSession:
@@ -46,6 +52,8 @@ class State:
 
 STATE: pytest.StashKey[State] = pytest.StashKey()
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
+ATTEMPT: pytest.StashKey[int] = pytest.StashKey()
+"""How many attempts at a test have begun; other plugins run one again."""
 
 
 def state_of(config: pytest.Config) -> State:

@@ -111,6 +111,8 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
     ]
+    if coverage.repeated:
+        lines.append(f"earlier attempts: {coverage.repeated}; of each test the last one counts")
     if coverage.without_case:
         lines.append(
             f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
