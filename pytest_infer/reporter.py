@@ -23,6 +23,10 @@ OUTPUT = "pytest_infer"
 """The key under which a worker leaves its counts for the controller."""
 
 
+RERUN = "rerun"
+"""What pytest-rerunfailures makes of the outcome of an attempt that does not count."""
+
+
 class Reporter:
     """The hooks that see results; on a worker they only pass on what was counted."""
 
@@ -42,7 +46,7 @@ class Reporter:
         records = records_in(report)
         state.attempts.take(run, number, records)
         state.coverage.ran, state.coverage.repeated = state.attempts.counts
-        if report.outcome != "rerun":  # by pytest-rerunfailures: what comes after it counts
+        if str(report.outcome) != RERUN:
             write_to_junit(self._config, report, records)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
