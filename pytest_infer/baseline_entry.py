@@ -51,7 +51,7 @@ _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
 _KEY_END = re.compile(
     rf"(?P<engine>[\w.-]+)-(?P<precision>{'|'.join(PRECISIONS)})-b(?P<batch>[1-9][0-9]*)"
-    rf"(?P<settings>(?:{_SETTING})*)"
+    rf"(?P<settings>(?:{_SETTING})*)(?:\[(?P<variant>.+)\])?"
 )
 
 _ARTEFACT = re.compile(r"[0-9a-f]{32}")
@@ -137,6 +137,8 @@ class KeyParts(NamedTuple):
     batch: int
     settings: str
     """As `settings_text` shows them."""
+    variant: str = ""
+    """The test's own parameters, as its id has them."""
 
 
 def key_parts(model: str, key: str) -> KeyParts:
@@ -144,7 +146,8 @@ def key_parts(model: str, key: str) -> KeyParts:
     found = _KEY_END.fullmatch(key.removeprefix(f"{model}-"))
     if found is None:
         raise ValueError(f"{key} is no key of {model}")
-    return KeyParts(found["engine"], found["precision"], int(found["batch"]), found["settings"])
+    engine, precision, batch, settings, variant = found.groups()
+    return KeyParts(engine, precision, int(batch), settings, variant or "")
 
 
 def checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> Entry:

@@ -7,8 +7,8 @@ Durations are nanoseconds here and seconds there.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.stash import State
 
-TIMES = "gpu_timer"
+TIMES = "infer_gpu_timer"
 """The fixture that makes a test a benchmark."""
 
 ONLY = "--benchmark-only"
@@ -90,8 +90,7 @@ class BenchmarkTable:
     def __init__(self, state: State, benchmarks: Any) -> None:
         self._state = state
         self._benchmarks = benchmarks
-        self._taken: Counter[tuple[str, Case]] = Counter()
-        self._rows: list[Row] = []
+        self._taken: dict[str, list[Row]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection_modifyitems(
@@ -110,24 +109,27 @@ class BenchmarkTable:
         return result
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> None:
-        """Take what a test's setup or call has timed."""
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Take what a test's setup or call has timed; a new attempt takes the place of the last."""
         if not self._state.is_used:
             return
         from pytest_infer.collection import case_of
 
         own = case_of(item)
+        rows = self._taken.setdefault(item.nodeid, [])
+        if call.when == "setup":
+            rows.clear()
         for case, samples in self._state.session.take_samples():
-            self._taken[item.nodeid, case] += 1
-            number = self._taken[item.nodeid, case]
+            number = 1 + sum(row.case == case for row in rows)
             fullname = _test_of(case, own, item.nodeid) + _again(number)
-            self._rows.append(Row(case, samples, fullname, case == own, number))
+            rows.append(Row(case, samples, fullname, case == own, number))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
         """Add the rows before pytest-benchmark stores, compares and shows all of them."""
         if not self._benchmarks.disabled:
-            self._benchmarks.benchmarks += [_metadata(row) for row in chosen(self._rows)]
+            rows = chain.from_iterable(self._taken.values())
+            self._benchmarks.benchmarks += [_metadata(row) for row in chosen(rows)]
         return (yield)
 
 

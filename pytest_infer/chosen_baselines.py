@@ -110,9 +110,23 @@ class ChosenBaselines:
         """Return what was measured for ``case`` on this very device, unless it is replaced now."""
         if self.is_stored_anew(case):
             return None
-        if case.model not in self._own:
-            self._own[case.model] = self._read_own(case.model)
-        return self._own[case.model].get(case.id)
+        return self._own_entries(case.model).get(case.id)
+
+    def _own_entries(self, model: str) -> Mapping[str, Entry]:
+        if model not in self._own:
+            self._own[model] = self._read_own(model)
+        return self._own[model]
+
+    def count_gated(self, case: Case) -> int:
+        """Return how many entries the gate may judge of a case of the matrix.
+
+        A test with parameters of its own has one for each of them.
+        """
+        if self._config.update == "all":
+            return 0
+        entries = self._own_entries(case.model).items()
+        keys = [key for key, entry in entries if entry.gate]
+        return sum(key == case.id or key.startswith(f"{case.id}[") for key in keys)
 
     def place_of(self, case: Case) -> str:
         """Return the file and the place in it where the entry of ``case`` is stored."""
@@ -162,6 +176,7 @@ class ChosenBaselines:
         its case has improved.
         """
         bad = {r["case_id"]: r["code"] for r in records if r["status"] in {"fail", "inconclusive"}}
+        bad = _rivals(records) | bad
         measured = {r["case_id"]: r for r in records if r["judge"] == "latency"}
         entries = {
             case_from_dict(record["case"]): Entry(
@@ -224,13 +239,41 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "baselines"
 
 
-def _stored_figures(key: str, records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def _rivals(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the keys that were measured more than once, and by which tests.
+
+    A test that measures for the gate comes before others that only time the same case.
+    """
+    found = {}
+    for key in {record["case_id"] for record in records}:
+        tests = [record["test"] for record in _timed(key, records)]
+        if len(tests) > 1:
+            found[key] = (
+                f"measured {len(tests)} times, by {', '.join(sorted(set(tests)))}; a key has one "
+                "entry: store from one test, or parametrize it"
+            )
+    return found
+
+
+def _timed(key: str, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what could be stored of one case: what measured for the gate, or else what timed."""
+    own = [record for record in records if record["case_id"] == key]
+    gated = [record for record in own if GATE in record["details"]]
+    return gated or [record for record in own if record["judge"] == "latency"]
+
+
+def _stored_figures(key: str, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return a case's times by the test that measured it, and its worst errors by any."""
+    timing = {record["test"] for record in _timed(key, records)}
     figures: dict[str, float] = {}
     for record in records:
-        if record["case_id"] == key and record["judge"] in {"latency", "parity"}:
-            figures |= {
-                name: record["figures"][name] for name in STORED if name in record["figures"]
-            }
+        if record["case_id"] != key:
+            continue
+        given = {name: record["figures"][name] for name in STORED if name in record["figures"]}
+        if record["judge"] == "latency" and record["test"] in timing:
+            figures |= given
+        elif record["judge"] == "parity":
+            figures |= {name: max(each, figures.get(name, 0)) for name, each in given.items()}
     return {name: float(f"{value:.5g}") for name, value in figures.items()}
 
 

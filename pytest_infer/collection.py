@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.border import border
 from pytest_infer.errors import InferError, OptionError
@@ -19,27 +20,56 @@ if TYPE_CHECKING:
 
 NO_CASE = "no-case"
 FUZZ = "fuzz"
-"""The mark of tests that search shapes, and their fixture."""
+"""The mark of tests that search shapes."""
+
+SEARCHES = "infer_fuzz"
+"""The fixture of such tests."""
 
 
-def cases_for(definition: pytest.Item, state: State) -> list[Case]:
-    """Return the cases that a test function wants; what is wrong with its marks is kept."""
+Parameter: TypeAlias = "Case | InferError | None"
+"""What a test is given: a case, why there is no matrix, or None where its marks leave no case."""
+
+
+def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
+    """Return what a test function is parametrized by; what is wrong with its marks is kept."""
     try:
         with border("find the cases to test"):
             cases = state.session.matrix.cases
+    except InferError as error:
+        return [error]
+    try:
         wanted = [case for case in cases if _narrowing(definition).wants(case)]
     except InferError as error:
         state.errors.append(error)
-        return []
+        return [None]
     state.coverage.narrowed += len(cases) - len(wanted)
-    return wanted
+    return [*wanted] or [None]
+
+
+def id_of(parameter: Parameter) -> str:
+    """Return the part of a test's id that names its case."""
+    return NO_CASE if parameter is None or isinstance(parameter, InferError) else parameter.id
 
 
 def case_of(item: pytest.Item) -> Case | None:
     """Return the case of a collected test, if it has one."""
     callspec = getattr(item, "callspec", None)
-    case: Case | None = callspec.params.get(FIXTURE) if callspec else None
-    return case
+    parameter: Parameter = callspec.params.get(FIXTURE) if callspec else None
+    return None if isinstance(parameter, InferError) else parameter
+
+
+def judged_case(item: pytest.Item, case: Case) -> Case:
+    """Return ``case`` with the test's other parameters, which make it another entry."""
+    return replace(case, variant=_variant(item, case))
+
+
+def _variant(item: pytest.Item, case: Case) -> str:
+    """Return what a test's id says of its parameters besides its case."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return ""
+    before, _, after = callspec.id.partition(case.id)
+    return "-".join(part for part in (before.removesuffix("-"), after.removeprefix("-")) if part)
 
 
 def is_without_case(item: pytest.Item) -> bool:
@@ -53,7 +83,7 @@ def is_unasked(item: pytest.Item) -> bool:
 
     A mark of that name on any other test is none of ours.
     """
-    is_ours = FUZZ in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
+    is_ours = SEARCHES in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
     return bool(is_ours) and FUZZ not in re.findall(r"\w+", item.config.getoption("markexpr"))
 
 
@@ -64,7 +94,7 @@ def _narrowing(definition: pytest.Item) -> Narrowing:
 
     mark_of(definition, "latency_budget", budget_from_keywords)
     tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)
-    if tolerance and FUZZ in getattr(definition, "fixturenames", ()):
+    if tolerance and SEARCHES in getattr(definition, "fixturenames", ()):
         raise OptionError(
             f"@pytest.mark.tolerance of {definition.nodeid} has no effect",
             why="the fixture fuzz is older than its test, and knows nothing of its marks",

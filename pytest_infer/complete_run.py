@@ -9,6 +9,7 @@ import pytest
 
 from pytest_infer.border import border
 from pytest_infer.errors import InferError
+from pytest_infer.reported import CASE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +56,8 @@ class CompleteRun:
         self._is_partial |= report.failed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the parameters of a test, of which one is its case."""
-        self._met.add(report.nodeid.partition("[")[2].removesuffix("]"))
+        """Note the case of a test."""
+        self._met.add(getattr(report, CASE, ""))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -95,13 +96,5 @@ class CompleteRun:
         return any("::" in each or Path(start, each).is_file() for each in self._config.args)
 
     def _cases(self) -> set[str]:
-        """Return the ids of the cases that were met, whatever else parametrizes their tests."""
-        ids = {record["case_id"] for record in self._state.records}
-        for parameters in self._met:
-            parts = parameters.split("-")
-            ids |= {
-                "-".join(parts[start:stop])
-                for start in range(len(parts))
-                for stop in range(start + 1, len(parts) + 1)
-            }
-        return ids
+        """Return the ids of the cases that were met."""
+        return self._met | {record["case_id"] for record in self._state.records}

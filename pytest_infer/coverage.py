@@ -13,8 +13,12 @@ class Coverage:
     expected: int = 0
     """Checks that were collected and not deselected."""
     ran: int = 0
+    repeated: int = 0
+    """Attempts at tests after which another plugin ran the test again: they do not count."""
     narrowed: int = 0
     """Checks that a test's own ``infer`` mark leaves out."""
+    without_case: tuple[str, ...] = ()
+    """Tests whose own marks leave no case of the matrix."""
     unasked: int = 0
     """Checks that search shapes, which only ``-m fuzz`` runs."""
     exclusions: tuple[dict[str, Any], ...] = ()
@@ -27,6 +31,11 @@ class Coverage:
     sent_bytes: dict[str, int] = field(default_factory=dict)
     """How much of this machine's files each machine got that does not see them."""
 
+    @property
+    def checks(self) -> int:
+        """Return how many checks were met, whatever became of them."""
+        return self.expected + self.unasked + len(self.without_case)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON-able values."""
         return asdict(self)
@@ -36,6 +45,7 @@ class Coverage:
         self.expected = max(self.expected, counts["expected"])
         self.narrowed = max(self.narrowed, counts["narrowed"])
         self.unasked = max(self.unasked, counts["unasked"])
+        self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
         self.built += counts["built"]
         self.reused += counts["reused"]

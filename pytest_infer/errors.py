@@ -28,6 +28,10 @@ class OptionError(InferError):
     """An option, ini value or mark that makes no sense."""
 
 
+class CaseError(InferError):
+    """A test that asks for a case, and to which none can be given."""
+
+
 class ModelError(InferError):
     """A model that cannot be found, created or given its weights."""
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.aliases import aliased
+from pytest_infer.errors import CaseError, InferError
 from pytest_infer.stash import state_of
 
 if TYPE_CHECKING:
@@ -32,158 +34,185 @@ def infer(pytestconfig: pytest.Config) -> InferSession:
 
 
 @pytest.fixture(scope="session")
-def infer_case(request: pytest.FixtureRequest) -> Case:
-    """Carry the parameter of `case`, under a name that nobody else parametrizes."""
-    chosen: Case = request.param
+def infer_matrix_case(request: pytest.FixtureRequest) -> Case:
+    """Carry the parameter of `infer_case`, which a suite may replace by a case that it makes."""
+    chosen: Case | InferError | None = getattr(request, "param", None)
+    if chosen is None:
+        raise CaseError(
+            "this test has no case: it was not parametrized",
+            why="pytest cannot parametrize a method of a unittest.TestCase, nor a test that gets "
+            "its fixtures only by request.getfixturevalue",
+            mend="make it a function, or a method of a class that is no TestCase, which has the "
+            "fixture as an argument",
+        )
+    if isinstance(chosen, InferError):
+        raise chosen
     return chosen
 
 
-@pytest.fixture(scope="session")
-def case(infer_case: Case) -> Case:
+@aliased("session")
+def infer_case(infer_matrix_case: Case) -> Case:
     """The model, engine, precision, batch and device of this test."""
-    return infer_case
+    return infer_matrix_case
 
 
-@pytest.fixture(scope="session")
-def model(case: Case, infer: InferSession) -> LoadedModel:
+@aliased("session")
+def infer_model(infer_case: Case, infer: InferSession) -> LoadedModel:
     """The case's model: ``model.spec``, ``model.module``, its labels and postprocessing."""
     from pytest_infer.loaded import LoadedModel
 
-    return LoadedModel(case.model, infer.artefacts)
+    return LoadedModel(infer_case.model, infer.artefacts)
 
 
-@pytest.fixture(scope="session")
-def feeds(case: Case, infer: InferSession) -> Arrays:
+@aliased("session")
+def infer_feeds(infer_case: Case, infer: InferSession) -> Arrays:
     """The case's named inputs, made from photographs by the model's own preprocessing."""
-    return infer.artefacts.feeds(case.model, case.batch)
+    return infer.artefacts.feeds(infer_case.model, infer_case.batch)
 
 
-@pytest.fixture(scope="session")
-def reference(case: Case, infer: InferSession) -> Reference:
+@aliased("session")
+def infer_reference(infer_case: Case, infer: InferSession) -> Reference:
     """Eager mode's outputs for ``feeds``: ``.fp64``, ``.fp32``, ``.eager`` (the case's own)."""
     from pytest_infer.judges import Reference
 
-    return Reference(case, infer.artefacts)
+    return Reference(infer_case, infer.artefacts)
 
 
-@pytest.fixture(scope="session")
-def engine(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+@aliased("session")
+def infer_engine(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
     """The case's engine, built once; calling it with ``feeds`` gives its outputs."""
     from pytest_infer.under_test import under_test
 
-    with under_test(case, infer.artefacts.built(case), infer.hosts) as built:
+    with under_test(infer_case, infer.artefacts.built(infer_case), infer.hosts) as built:
         yield built
 
 
-@pytest.fixture(scope="session")
-def eager(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+@aliased("session")
+def infer_eager(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
     """Eager mode in fp32 for the same model, batch and device: what a speed-up is over.
 
     On another machine that lacks the device it runs on the CPU, and there is no speed-up.
     """
     from pytest_infer.under_test import under_test
 
-    rival = infer.artefacts.rival(case, "fp32")
+    rival = infer.artefacts.rival(infer_case, "fp32")
     with under_test(rival, infer.artefacts.built(rival), infer.hosts) as built:
         yield built
 
 
-@pytest.fixture(scope="session")
-def gpu_timer(infer: InferSession) -> GpuTimer:
+@aliased("session")
+def infer_gpu_timer(infer: InferSession) -> GpuTimer:
     """A timer of engines, each in a fresh process; calling it gives `Samples`."""
     return infer.timer
 
 
-@pytest.fixture
-def parity(
-    request: pytest.FixtureRequest, case: Case, reference: Reference, infer: InferSession
+@aliased()
+def infer_parity(
+    request: pytest.FixtureRequest,
+    infer_case: Case,
+    infer_reference: Reference,
+    infer: InferSession,
 ) -> Parity:
     """The judge of outputs: ``parity(outputs)``, ``.top_k(outputs)``, ``.detections(outputs)``."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.judges import Parity
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
-    drift = partial(infer.with_drift, case)
-    return Parity(case, reference, infer.artefacts, tolerance, explain=explain, drift=drift)
+    drift = partial(infer.with_drift, judged_case(request.node, infer_case))
+    return Parity(
+        infer_case, infer_reference, infer.artefacts, tolerance, explain=explain, drift=drift
+    )
 
 
-@pytest.fixture(scope="session")
-def variants(case: Case, infer: InferSession) -> Iterator[Variants]:
+@aliased("session")
+def infer_variants(infer_case: Case, infer: InferSession) -> Iterator[Variants]:
     """The case's engine in other ways: permuted, row by row, reopened, rebuilt, beside itself."""
     from pytest_infer.variants import Variants
 
-    ways = Variants(case, infer.artefacts, infer.hosts)
+    ways = Variants(infer_case, infer.artefacts, infer.hosts)
     yield ways
     ways.close()
 
 
-@pytest.fixture(scope="session")
-def fuzz(case: Case, infer: InferSession) -> Iterator[Fuzz]:
+@aliased("session")
+def infer_fuzz(infer_case: Case, infer: InferSession) -> Iterator[Fuzz]:
     """The case's engine, built once for every shape of its model: ``.shapes()``, ``.sequences()``.
 
     Also ``fuzz.judge(recipe)``, for a ``@given`` of your own.
     """
     from pytest_infer.fuzz import Fuzz
 
-    found = Fuzz(case, infer.artefacts, infer.hosts, infer.oracle(case), infer.config)
+    found = Fuzz(infer_case, infer.artefacts, infer.hosts, infer.oracle(infer_case), infer.config)
     yield found
     found.close()
 
 
-@pytest.fixture
-def consistency(request: pytest.FixtureRequest, case: Case, reference: Reference) -> Consistency:
+@aliased()
+def infer_consistency(
+    request: pytest.FixtureRequest, infer_case: Case, infer_reference: Reference
+) -> Consistency:
     """The judge of outputs that must agree with each other, made by `variants`."""
     from pytest_infer.judges import Consistency
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords
 
-    return Consistency(case, reference, mark_of(request.node, "tolerance", tolerance_from_keywords))
+    return Consistency(
+        infer_case, infer_reference, mark_of(request.node, "tolerance", tolerance_from_keywords)
+    )
 
 
-@pytest.fixture
-def truth(case: Case, infer: InferSession) -> Truth:
+@aliased()
+def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
     """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
     from pytest_infer.judges import Truth
 
-    return Truth(case, infer.artefacts)
+    return Truth(infer_case, infer.artefacts)
 
 
-@pytest.fixture
-def latency(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Latency:
+@aliased()
+def infer_latency(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Latency:
     """The judge of samples against the test's ``latency_budget``."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.judges import Latency
     from pytest_infer.latency import budget_from_keywords
     from pytest_infer.marks import mark_of
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
-    return Latency(case, budget, lambda: infer.stored_median(case))
+    judged = judged_case(request.node, infer_case)
+    return Latency(judged, budget, lambda: infer.stored_median(judged))
 
 
-@pytest.fixture
-def baseline(case: Case, infer: InferSession) -> BaselineJudge:
+@aliased()
+def infer_baseline(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
+) -> BaselineJudge:
     """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
     from pytest_infer.baseline_judge import BaselineJudge
+    from pytest_infer.collection import judged_case
 
     return BaselineJudge(
-        case,
-        infer.baselines(case.engine, case.device),
+        judged_case(request.node, infer_case),
+        infer.baselines(infer_case.engine, infer_case.device),
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
-        runtime=lambda: infer.artefacts.runtime(case.engine),
+        runtime=lambda: infer.artefacts.runtime(infer_case.engine),
     )
 
 
-@pytest.fixture
-def enforce(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Enforce:
+@aliased()
+def infer_enforce(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Enforce:
     """Turn verdicts into this test's outcome, and into records for the report."""
+    from pytest_infer.collection import judged_case
     from pytest_infer.enforcement import Enforce
 
     def origin() -> dict[str, Any]:
         return {
-            "device": infer.artefacts.device(case.engine, case.device),
-            "runtime": infer.artefacts.runtime(case.engine),
+            "device": infer.artefacts.device(infer_case.engine, infer_case.device),
+            "runtime": infer.artefacts.runtime(infer_case.engine),
         }
 
-    return Enforce(request.node, case, origin, strict=infer.config.strict)
+    judged = judged_case(request.node, infer_case)
+    return Enforce(request.node, judged, origin, strict=infer.config.strict)

@@ -37,6 +37,14 @@ class Matrix:
     exclusions: tuple[Exclusion, ...]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the run looked for models: what is said of it where one is unknown."""
+
+    why: str = ""
+    mend: str = ""
+
+
 Lack: TypeAlias = "Callable[[str], Missing | None]"
 PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
 
@@ -46,6 +54,8 @@ def make_matrix(
     device_of: Callable[[str], str],
     missing: Lack,
     lacking: PrecisionLack = lambda *_: None,
+    *,
+    origin: Origin | None = None,
 ) -> Matrix:
     """Return the matrix that ``config`` asks for, each engine on its ``device_of``.
 
@@ -54,7 +64,7 @@ def make_matrix(
     why an engine's own version or hardware cannot do one of its precisions.
     """
     settings = _settings(config)
-    names = _models(config)
+    names = _models(config, origin or Origin())
     _demand(_named(config), missing)
     cases: list[Case] = []
     exclusions: list[Exclusion] = []
@@ -82,12 +92,13 @@ def make_matrix(
     )
 
 
-def _models(config: InferConfig) -> tuple[str, ...]:
+def _models(config: InferConfig, origin: Origin) -> tuple[str, ...]:
     """Return the models to test."""
     known = models.listed()
     for name in config.models:
         if name not in known:
-            raise unknown("model", name, known)
+            error = unknown("model", name, known)
+            raise OptionError(error.what, why=error.why + origin.why, mend=error.mend + origin.mend)
     return config.models or tuple(known)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIXTURES = str(Path(__file__).with_name("fixtures.py"))
 
-USES_ENGINE = "engine"
+USES_ENGINE = "infer_engine"
 """The fixture without which a test says nothing of its engine's failures."""
 
 
@@ -42,6 +42,11 @@ def settle_report(
         _fail(report, item, case, known.news("gone", None))
 
 
+def told(error: InferError) -> str:
+    """Return what is shown of an error of ours, instead of a traceback."""
+    return encodable(str(error))
+
+
 def _settle_error(
     report: pytest.TestReport,
     item: pytest.Item,
@@ -53,7 +58,7 @@ def _settle_error(
     if known and settled == "changed":
         _fail(report, item, case, known.news(settled, error))
         return
-    report.longrepr = encodable(str(error))
+    report.longrepr = told(error)
     if known:
         report.outcome = "skipped"  # with wasxfail, pytest's own way to say: failed as expected
         report.wasxfail = known.because

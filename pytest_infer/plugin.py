@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.aliases import PLUGIN, alias_plugin, names_needed, stand_back
 from pytest_infer.border import border
 from pytest_infer.complete_run import CompleteRun
-from pytest_infer.errors import InferError
+from pytest_infer.conftests import load_conftests
+from pytest_infer.errors import CaseError, InferError
 from pytest_infer.options import add_options, is_asked
-from pytest_infer.reporter import REPORTED, Reporter
-from pytest_infer.stash import FIXTURE, RECORDS, STATE, State, state_of
+from pytest_infer.reporter import Reporter
+from pytest_infer.stash import ATTEMPT, FIXTURE, RECORDS, STATE, State, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -71,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     state = config.stash[STATE] = State(config)
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.reporter")
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.complete_run")
+    config.pluginmanager.register(alias_plugin(), PLUGIN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -83,10 +86,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             sys.stderr.write(f"\n{error}\n")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, object]:
+    """Let other plugins' fixtures win over the plain names of ours."""
+    result = yield
+    stand_back(session._fixturemanager)  # noqa: SLF001 - pytest has no other way
+    return result
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Refuse options that make no sense before anything is collected."""
     if is_asked(session.config):
+        load_conftests(session)
         try:
             with border("check the options"):
                 state_of(session.config).session.check()
@@ -108,17 +120,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for ``case``, or for a fixture made of it, once per case."""
     if SESSION_FIXTURE in metafunc.fixturenames:
         _show_in_benchmarks(metafunc.config)
-    if FIXTURE not in metafunc.fixturenames:
+    if FIXTURE not in metafunc.fixturenames or FIXTURE not in names_needed(metafunc):
         return
-    from pytest_infer.collection import NO_CASE, cases_for
+    load_conftests(metafunc.definition.session)
+    from pytest_infer.collection import id_of, parameters_for
 
-    cases = cases_for(metafunc.definition, state_of(metafunc.config))
+    parameters = parameters_for(metafunc.definition, state_of(metafunc.config))
     metafunc.parametrize(
-        FIXTURE,
-        cases or [None],
-        ids=[case.id for case in cases] or [NO_CASE],
-        indirect=True,
-        scope="session",
+        FIXTURE, parameters, ids=map(id_of, parameters), indirect=True, scope="session"
     )
 
 
@@ -133,6 +142,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from pytest_infer.collection import is_unasked, is_without_case
 
     empty = [item for item in items if is_without_case(item)]
+    state.coverage.without_case = tuple(item.nodeid for item in empty)
     unasked = [item for item in items if item not in empty and is_unasked(item)]
     state.coverage.unasked = len(unasked)
     if left := empty + unasked:
@@ -165,16 +175,21 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach a test's records to its report, and let our errors speak for themselves."""
     report = yield
-    is_case = FIXTURE in getattr(item, "fixturenames", ())
-    if not is_case and RECORDS not in item.stash:  # a test with a `case` of its own has records
+    if call.when == "setup":
+        item.stash[ATTEMPT] = item.stash.get(ATTEMPT, 0) + 1
+    error = call.excinfo.value if call.excinfo else None
+    is_case = FIXTURE in getattr(item, "fixturenames", ()) or isinstance(error, CaseError)
+    if not is_case and RECORDS not in item.stash:  # a test with a case of its own has records
         return report
-    from pytest_infer.collection import case_of
-    from pytest_infer.outcome import settle_report
+    from pytest_infer.collection import case_of, judged_case
+    from pytest_infer.outcome import settle_report, told
+    from pytest_infer.reported import attach
 
-    if case := case_of(item):
-        settle_report(report, item, case, call.excinfo.value if call.excinfo else None)
-    if item.stash.get(RECORDS, []):
-        records = [record.as_dict() for record in item.stash[RECORDS]]
-        setattr(report, REPORTED, records)  # it crosses from a worker with the report
-        item.stash[RECORDS] = []
+    case = case_of(item)
+    judged = judged_case(item, case) if case else None
+    if judged:
+        settle_report(report, item, judged, error)
+    elif isinstance(error, InferError):
+        report.longrepr = told(error)
+    attach(report, item, judged)
     return report

@@ -28,6 +28,8 @@ class Record:
     details: Mapping[str, Any] = field(default_factory=dict)
     device: Mapping[str, Any] = field(default_factory=dict)
     runtime: Mapping[str, Any] = field(default_factory=dict)
+    attempt: int = 1
+    """Which attempt at the test this is from, where another plugin runs tests again."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""

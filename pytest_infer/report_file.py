@@ -25,10 +25,18 @@ TEXT_WIDTH = 160
 
 
 def write_report(
-    kind: str, path: Path, records: Sequence[dict[str, Any]], coverage: Coverage
+    kind: str,
+    path: Path,
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """Write one report; raise `OptionError` if its path cannot be written."""
-    text = WRITERS[kind](records, coverage)
+    """Write one report; raise `OptionError` if its path cannot be written.
+
+    Only JSON has the records of ``earlier`` attempts at tests, which count for nothing.
+    """
+    is_json = kind == "json"
+    text = json_text(records, coverage, earlier) if is_json else WRITERS[kind](records, coverage)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_added = kind == "md" and _is_step_summary(path)
@@ -50,12 +58,17 @@ def _is_step_summary(path: Path) -> bool:
     return bool(named) and path.resolve() == Path(named).resolve()
 
 
-def json_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+def json_text(
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]] = (),
+) -> str:
     """Return every record, count and sweep over batches."""
     content = {
         "schema": SCHEMA,
         "coverage": coverage.as_dict(),
         "records": records,
+        "earlier_attempts": earlier,
         "sweeps": [each.as_dict() for each in sweep.sweeps_from_records(records)],
     }
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
@@ -115,4 +128,4 @@ def _escaped(text: str) -> str:
     return plain_text(text).translate(str.maketrans(escapes))
 
 
-WRITERS = {"json": json_text, "md": markdown_text, "html": html_text}
+WRITERS = {"md": markdown_text, "html": html_text}

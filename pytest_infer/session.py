@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pytest_infer.explainer import Explainer
     from pytest_infer.hosts.place import Place
     from pytest_infer.latency import StoredMedian
-    from pytest_infer.matrix import Matrix
+    from pytest_infer.matrix import Matrix, Origin
     from pytest_infer.oracle import Oracle
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, Precision, Source
@@ -53,8 +53,9 @@ if TYPE_CHECKING:
 class InferSession:
     """What the fixtures of one pytest process share; each part is made when first needed."""
 
-    def __init__(self, config: InferConfig) -> None:
+    def __init__(self, config: InferConfig, origin: Origin | None = None) -> None:
         self.config = config
+        self._origin = origin
         self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
         self._oracles: dict[tuple[str, ...], Oracle] = {}
         self._scratch: TemporaryDirectory[str] | None = None
@@ -71,7 +72,9 @@ class InferSession:
     @cached_property
     def matrix(self) -> Matrix:
         """Return the cases that can run here, and why others cannot."""
-        return make_matrix(self.config, self.device_of, self.missing, self.lack)
+        return make_matrix(
+            self.config, self.device_of, self.missing, self.lack, origin=self._origin
+        )
 
     @cached_property
     def cache(self) -> Cache:
@@ -178,8 +181,8 @@ class InferSession:
     @cached_property
     def gated_cases(self) -> int:
         """Return how many cases of this run the gate may fail, at least 1."""
-        gated = (self.baselines(case.engine, case.device).gated(case) for case in self.matrix.cases)
-        return max(1, sum(entry is not None for entry in gated))
+        cases = self.matrix.cases
+        return max(1, sum(self.baselines(c.engine, c.device).count_gated(c) for c in cases))
 
     def take_samples(self) -> list[tuple[Case, Samples]]:
         """Return what was timed since the last time that this was asked."""
@@ -270,9 +273,12 @@ class InferSession:
             coverage.sent_bytes = self.hosts.sent_bytes
 
     def conclude(
-        self, records: Sequence[dict[str, Any]], coverage: Coverage
+        self,
+        records: Sequence[dict[str, Any]],
+        coverage: Coverage,
+        earlier: Sequence[dict[str, Any]] = (),
     ) -> tuple[list[str], list[InferError]]:
-        """Store baselines and write reports, as the options ask.
+        """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
 
         Return what to show, and what could not be stored or written, which the former tells too.
         """
@@ -280,7 +286,8 @@ class InferSession:
         if self.config.update:
             jobs.append(partial(store_by_device, self.config, records))
         jobs += [
-            partial(_reported, kind, path, records, coverage) for kind, path in self.config.reports
+            partial(_reported, kind, path, records, coverage, earlier)
+            for kind, path in self.config.reports
         ]
         done = [_attempted(job) for job in jobs]
         errors = [each for each in done if isinstance(each, InferError)]
@@ -314,9 +321,13 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
 
 
 def _reported(
-    kind: str, path: Path, records: Sequence[dict[str, Any]], coverage: Coverage
+    kind: str,
+    path: Path,
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]],
 ) -> list[str]:
-    write_report(kind, path, records, coverage)
+    write_report(kind, path, records, coverage, earlier)
     return [f"report: {path}"]
 
 

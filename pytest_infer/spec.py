@@ -144,12 +144,15 @@ class Case:
     device: str
     options: tuple[tuple[str, OptionValue], ...] = ()
     """The engine's settings that differ from their defaults, sorted by name."""
+    variant: str = ""
+    """What the id of a test says of parameters of its own, where it is judged; else empty."""
 
     @property
     def id(self) -> str:
         """Return the test id, which is the baseline's key too."""
         settings = settings_text(dict(self.options))
-        return f"{self.model}-{self.engine}-{self.precision}-b{self.batch}{settings}"
+        name = f"{self.model}-{self.engine}-{self.precision}-b{self.batch}{settings}"
+        return name + variant_text(self.variant)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-able values."""
@@ -160,6 +163,7 @@ class Case:
             "batch": self.batch,
             "device": self.device,
             "options": dict(self.options),
+            **({"variant": self.variant} if self.variant else {}),
         }
 
 
@@ -177,6 +181,11 @@ def is_name(text: str) -> bool:
 def settings_text(settings: Mapping[str, OptionValue]) -> str:
     """Return settings as ids and tables show them: ``+cuda_graph+threads=2``."""
     return "".join(f"+{_setting(name, value)}" for name, value in settings.items())
+
+
+def variant_text(variant: str) -> str:
+    """Return a test's own parameters as ids and tables show them: ``[224-True]``."""
+    return f"[{variant}]" if variant else ""
 
 
 def _setting(name: str, value: OptionValue) -> str:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.attempts import Attempts
 from pytest_infer.border import border
 from pytest_infer.coverage import Coverage
 from pytest_infer.errors import OptionError
 
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
+    from pytest_infer.matrix import Origin
     from pytest_infer.record import Record
     from pytest_infer.session import InferSession
 
-FIXTURE = "infer_case"
+FIXTURE = "infer_matrix_case"
 """The fixture that carries a test's case as its parameter."""
 
 
@@ -26,9 +28,15 @@ class State:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.coverage = Coverage()
-        self.records: list[dict[str, Any]] = []
+        self.attempts = Attempts()
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
+        self.origin: Origin | None = None
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Return what counts: the records of each test's last attempt."""
+        return self.attempts.records
 
     @cached_property
     def session(self) -> InferSession:
@@ -38,7 +46,7 @@ class State:
         from pytest_infer.session import InferSession
 
         with border("read the options", OptionError):
-            session = InferSession(read_config(self._config))
+            session = InferSession(read_config(self._config), self.origin)
         listen(self.tell)
         return session
 
@@ -65,6 +73,8 @@ class State:
 
 STATE: pytest.StashKey[State] = pytest.StashKey()
 RECORDS: pytest.StashKey[list[Record]] = pytest.StashKey()
+ATTEMPT: pytest.StashKey[int] = pytest.StashKey()
+"""How many attempts at a test have begun; other plugins run one again."""
 
 
 def state_of(config: pytest.Config) -> State:

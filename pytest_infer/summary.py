@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.spec import PRECISIONS, settings_text
+from pytest_infer.spec import PRECISIONS, settings_text, variant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ class Row:
 
     def _names(self) -> tuple[str, ...]:
         return (
-            self.case["model"],
+            self.case["model"] + variant_text(self.case.get("variant", "")),
             self.case["engine"] + settings_text(self.case.get("options", {})),
             self.case["precision"],
             str(self.case["batch"]),
@@ -111,9 +111,10 @@ def _row(records: Sequence[Mapping[str, Any]]) -> Row:
     return Row(records[0]["case"], worst["status"], worst["code"], figures)
 
 
-def _place(row: Row) -> tuple[str, int, str, int]:
+def _place(row: Row) -> tuple[str, str, int, str, int]:
     case = row.case
-    return case["model"], case["batch"], case["engine"], PRECISIONS.index(case["precision"])
+    precision = PRECISIONS.index(case["precision"])
+    return case["model"], case.get("variant", ""), case["batch"], case["engine"], precision
 
 
 def _text(value: float | None, form: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.spec import settings_text
+from pytest_infer.spec import settings_text, variant_text
 from pytest_infer.summary import rows_from_records
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def sweeps_from_records(records: Iterable[Mapping[str, Any]]) -> list[Sweep]:
 
 def _key(case: Mapping[str, Any]) -> tuple[str, ...]:
     settings = settings_text(case.get("options", {}))
-    return case["model"], case["engine"], case["precision"], settings, case["device"]
+    model = case["model"] + variant_text(case.get("variant", ""))
+    return model, case["engine"], case["precision"], settings, case["device"]
 
 
 def _sweep(rows: list[Row]) -> Sweep:
@@ -88,7 +89,7 @@ def _sweep(rows: list[Row]) -> Sweep:
     rates = [r.figures["throughput_per_s"] for r in rows if r.status not in SILENT]
     best = max(rates, default=None)
     return Sweep(
-        model=case["model"],
+        model=case["model"] + variant_text(case.get("variant", "")),
         engine=case["engine"],
         precision=case["precision"],
         device=case["device"],

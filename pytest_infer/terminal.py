@@ -31,6 +31,7 @@ COLORS = {
 }
 TEXTS = ("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of")
 WIDE = 500
+MOST_SHOWN = 5
 
 
 def tables_of(records: Sequence[dict[str, Any]], *, is_verbose: bool = True) -> list[Table]:
@@ -112,6 +113,12 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
     ]
     if coverage.probe_s:
         lines.append(_probes(coverage.probe_s))
+    if coverage.repeated:
+        lines.append(f"earlier attempts: {coverage.repeated}; of each test the last one counts")
+    if coverage.without_case:
+        lines.append(
+            f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
+        )
     if coverage.unasked:
         lines.append(f"searches of shapes not asked for: {coverage.unasked}; -m fuzz runs them")
     lines += [
@@ -127,6 +134,11 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
 def _probes(seconds: Mapping[str, float]) -> str:
     models = f"{len(seconds)} model{'s' * (len(seconds) > 1)}"
     return f"probes: {models} answered one input as they are now, in {sum(seconds.values()):.1f} s"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
+    return ", ".join(names[:MOST_SHOWN]) + more
 
 
 def _exclusion(each: dict[str, Any]) -> str:

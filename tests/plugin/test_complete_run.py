@@ -132,7 +132,7 @@ def is_partial(run: CompleteRun) -> bool:
 @pytest.mark.parametrize(
     ("hook", "arguments"),
     [
-        ("pytest_deselected", [[Says(callspec=Says(params={"infer_case": "a case"}))]]),
+        ("pytest_deselected", [[Says(callspec=Says(params={"infer_matrix_case": "a case"}))]]),
         ("pytest_collectreport", [Says(failed=True)]),
         ("pytest_testnodedown", [Says(workeroutput={"pytest_infer_is_partial": True}), None]),
         ("pytest_testnodedown", [Says(workeroutput={"pytest_infer_is_partial": False}), "died"]),

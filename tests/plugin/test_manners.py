@@ -376,7 +376,7 @@ def test_collect_only(run: Run, tmp_path: Path) -> None:
 
 
 def test_records_of_a_case_of_ones_own(run: Run, pytester: pytest.Pytester) -> None:
-    """A test that makes its `case` itself is judged, and stands in the table."""
+    """A test that makes its `infer_case` itself is judged, and stands in the table."""
     own = _write(
         pytester,
         """
@@ -384,7 +384,7 @@ from pytest_infer.spec import Case
 
 
 @pytest.fixture(scope="session")
-def case():
+def infer_case():
     return Case("toy", "eager", "fp32", 1, "cpu")
 
 

@@ -164,7 +164,7 @@ def test_markdown_escapes(hostile, cell):
 def test_json():
     """Programs get every record and count."""
     content = json.loads(json_text(records(PARITY), Coverage(expected=1, ran=1)))
-    assert set(content) == {"schema", "coverage", "records", "sweeps"}
+    assert set(content) == {"schema", "coverage", "records", "earlier_attempts", "sweeps"}
     assert content["records"] == records(PARITY)
     assert content["coverage"]["ran"] == 1
 
