@@ -133,12 +133,14 @@ def fuzz(case: Case, infer: InferSession) -> Iterator[Fuzz]:
 
 
 @pytest.fixture
-def consistency(request: pytest.FixtureRequest, case: Case, reference: Reference) -> Consistency:
+def consistency(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Consistency:
     """The judge of outputs that must agree with each other, made by `variants`."""
-    from pytest_infer.judges import Consistency
+    from pytest_infer.judges import Consistency, Reference
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords
+    from pytest_infer.variants import with_rows
 
+    reference = Reference(with_rows(case), infer.artefacts)
     return Consistency(case, reference, mark_of(request.node, "tolerance", tolerance_from_keywords))
 
 

@@ -12,19 +12,22 @@ from pytest_infer.metamorphic import (
     REOPENED,
     REPEATED,
     SPLIT,
+    References,
     judge_relation,
 )
 from pytest_infer.tolerance import Tolerance
 
 LOGITS = np.linspace(-3, 5, 20).reshape(2, 10)
 OUTPUTS = {"logits": LOGITS}
+EAGER = {"logits": LOGITS + 5e-6}
+REFERENCES = References(OUTPUTS, EAGER)
 EXACT = (REPEATED, REOPENED, INTERLEAVED, CONCURRENT)
 ROUNDED = (EQUAL_ROWS, PERMUTED, SPLIT, REBUILT)
 
 
 def judge(actual, relation, **settings):
     """Judge fp32 logits, of which eager's error is a millionth."""
-    settings = {"noise": {"logits": 1e-6}, "precision": "fp32"} | settings
+    settings = {"references": REFERENCES, "precision": "fp32"} | settings
     return judge_relation({"logits": actual}, OUTPUTS, relation, **settings)
 
 
@@ -64,14 +67,14 @@ def test_a_failure_is_told_in_full():
 def test_rows_that_are_alike_prove_nothing(relation, values):
     """One row, or equal ones, cannot show that rows were mixed up."""
     outputs = {"logits": values}
-    verdict = judge_relation(outputs, outputs, relation, noise={}, precision="fp32")
+    verdict = judge_relation(outputs, outputs, relation, precision="fp32")
     assert (verdict.status, verdict.code) == ("fail", "vacuous")
 
 
 def test_nothing_but_zeros_proves_nothing():
     """An engine that always puts out zeros agrees with itself, and fails."""
     outputs = {"logits": np.zeros((2, 10))}
-    verdict = judge_relation(outputs, outputs, REPEATED, noise={}, precision="fp32")
+    verdict = judge_relation(outputs, outputs, REPEATED, precision="fp32")
     assert verdict.code == "vacuous"
 
 
@@ -84,7 +87,5 @@ def test_nan_and_shapes_are_told_as_such():
 def test_integers_never_round():
     """A label that differs fails whatever the relation, and no tolerance forgives it."""
     left, right = {"label": np.array([1, 2])}, {"label": np.array([1, 3])}
-    verdict = judge_relation(
-        left, right, REBUILT, noise={}, precision="fp32", tolerance=Tolerance(max_abs=5)
-    )
+    verdict = judge_relation(left, right, REBUILT, precision="fp32", tolerance=Tolerance(max_abs=5))
     assert verdict.code == "rebuild-differs"
