@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_infer.metrics import metrics
-from pytest_infer.scales import Part, parts_of
+from pytest_infer.scales import Part, carriers, parts_of
 from pytest_infer.spec import Precision
 from pytest_infer.tolerance import (
     CEILING,
@@ -74,7 +74,7 @@ class Noise:
     @cached_property
     def luck(self) -> float:
         """Return by what factor eager's error may be small by luck, `luck_of` its elements."""
-        return 1.0 if self.eager is None else luck_of(_carriers(self.eager - self.reference))
+        return 1.0 if self.eager is None else luck_of(carriers(self.eager - self.reference))
 
     def rows(self, closeness: float) -> float:
         """Count the rows whose errors may cancel, `MOST_ROWS` at most.
@@ -92,7 +92,7 @@ class Noise:
                 distinct = np.concatenate([distinct, row[None]])
             if len(distinct) == MOST_ROWS:
                 break
-        return max(1.0, _carriers(np.linalg.norm(distinct, axis=1)))
+        return max(1.0, carriers(np.linalg.norm(distinct, axis=1)))
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,3 @@ def allowances(eager: Array | None, reference: Array, precision: Precision) -> I
     yield Allowance(whole, precision)
     for part in parts_of(reference, precision):
         yield Allowance(whole, precision, part)
-
-
-def _carriers(values: Array) -> float:
-    """Return how many of ``values`` carry the sum of squares: as many as there are, if alike."""
-    largest = np.max(np.abs(values), initial=0.0)
-    if not largest:
-        return 0.0
-    squares = np.square(values / largest)
-    return float(np.sum(squares) ** 2 / np.sum(np.square(squares)))

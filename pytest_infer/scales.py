@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -22,8 +23,8 @@ Array: TypeAlias = npt.NDArray[Any]
 SPREAD = 8.0
 """Slices of a part are at most this factor apart in scale."""
 
-LEAST_ELEMENTS = 8
-"""A slice of fewer elements is large or small by its value, not by its scale."""
+LEAST_ELEMENTS = 4
+"""A slice of which fewer elements count is large or small by its values, not by its scale."""
 
 _SHOWN = 3
 """Runs of neighbours that a message names."""
@@ -65,12 +66,26 @@ def parts_of(reference: Array, precision: Precision) -> tuple[Part, ...]:
         return ()
     floor = max(part_floor(largest, precision), tiny(precision))
     squares = np.square(reference / largest, dtype=np.float64)
+    scales = [_root_mean(squares, axis) for axis in range(reference.ndim)]
+    weights = [carriers(each) for each in scales]
     return tuple(
         part
         for axis in range(1, reference.ndim)
-        if reference.size >= LEAST_ELEMENTS * reference.shape[axis]
-        for part in _split(axis, largest * _root_mean(squares, axis), floor)
+        if math.prod(weights) / weights[axis] >= LEAST_ELEMENTS
+        for part in _split(axis, largest * scales[axis], floor)
     )
+
+
+def carriers(values: Array) -> float:
+    """Return how many of ``values`` carry the sum of squares: all, if they are of one size.
+
+    Source: Kish, Survey Sampling, 1965, the effective sample size, with the squares as weights.
+    """
+    largest = np.max(np.abs(values), initial=0.0)
+    if not largest:
+        return 0.0
+    squares = np.square(values / largest)
+    return float(np.sum(squares) ** 2 / np.sum(np.square(squares)))
 
 
 def told_place(name: str, part: Part | None) -> str:

@@ -177,15 +177,13 @@ def derived_part_bound(noise: float, floor: float, precision: Precision) -> floa
 def part_floor(largest: float, precision: Precision) -> float:
     """Return the error that is rounding in every part of an output, in the output's unit.
 
-    Functions that end at 1 (sigmoid, softmax, tanh) are approximated to roundoffs of 1, not of
-    their value; times 640 they are boxes. In fp16 and below their roundoffs count for outputs up to
-    1 alone, or no score beside boxes would be judged; there it is fp32's that is scaled up.
+    It is `FLOOR_ROUNDOFFS` of the whole output's ``largest`` magnitude: libraries approximate a
+    sigmoid to roundoffs of 1, not of its value, and multiplied by 640 it is a box. Below fp32 it is
+    that of fp32, or of 1 at the precision itself: else no score beside boxes would be judged.
     """
     roundoff = UNIT_ROUNDOFF[precision]
-    return max(
-        FLOOR_ROUNDOFFS * roundoff * min(1.0, largest),
-        min(roundoff, UNIT_ROUNDOFF["fp32"]) * largest,
-    )
+    scaled = min(roundoff, UNIT_ROUNDOFF["fp32"]) * largest
+    return FLOOR_ROUNDOFFS * max(roundoff * min(1.0, largest), scaled)
 
 
 def luck_of(carriers: float) -> float:
