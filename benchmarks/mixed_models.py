@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SIDE = 320
 STRIDES = (8, 16, 32)
+SKIPPED = 2
+"""Stages before the first that has a head."""
 CLASSES, MASKS = 6, 4
 CHANNELS = 4 + CLASSES + MASKS
 ANCHORS = sum((SIDE // stride) ** 2 for stride in STRIDES)
@@ -44,7 +46,7 @@ class Mixed(nn.Module):
         self.stages = nn.ModuleList(
             _stage(a, b) for a, b in zip((3, *widths), widths, strict=False)
         )
-        self.heads = nn.ModuleList(nn.Conv2d(width, CHANNELS, 1) for width in widths[2:])
+        self.heads = nn.ModuleList(nn.Conv2d(width, CHANNELS, 1) for width in widths[SKIPPED:])
         for head in self.heads:
             with torch.no_grad():
                 head.bias[4 : 4 + CLASSES] = torch.linspace(-5, 0, CLASSES)
@@ -55,10 +57,10 @@ class Mixed(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return (batch, channels, anchors), or the channels last."""
         features, found = image, []
-        for at, stage in enumerate(self.stages):
+        for level, stage in enumerate(self.stages, -SKIPPED):
             features = stage(features)
-            if at >= 2:
-                found.append(self._decoded(features, at - 2).flatten(2))
+            if level >= 0:
+                found.append(self._decoded(features, level).flatten(2))
         out = torch.cat(found, 2)
         return out.transpose(1, 2) if self.channels_last else out
 

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 
+TIMES_EAGER = 6
+"""How many times eager's elements that are not finite an engine may have: rounding decides which.
+
+As many as eager's errors in fp32. Of erfinv near 1 TorchInductor has twice as many as eager.
+"""
+
 _KINDS = {"f": "floating", "i": "integer", "u": "integer", "b": "bool"}
 
 
@@ -72,9 +78,10 @@ def not_finite(
 ) -> Verdict | None:
     """Return the verdict on the first output that holds NaN or infinity.
 
-    It is ``not-finite``; or ``eager-not-finite`` if ``eager`` at the same precision has at least
-    as many such elements in it: then the model is not finite, whatever runs it. ``reference`` has
-    the values that should be there; None if its rows are others.
+    It is ``not-finite``; or ``eager-not-finite`` if ``eager`` at the same precision has such
+    elements in it, too, and the engine at most `TIMES_EAGER` as many: then the model is not finite,
+    whatever runs it. ``reference`` has the values that should be there; None if its rows are
+    others.
     """
     for name in sorted(actual):
         bad = ~np.isfinite(actual[name])
@@ -88,8 +95,8 @@ def not_finite(
         if reference is not None:
             why += f" instead of {float(reference[name][index]):.9g}"
         in_eager = _count_not_finite((eager or {}).get(name))
-        if in_eager >= bad.sum():
-            return _as_eager(name, f"{why}\nin eager mode {in_eager} elements are not", subject)
+        if bad.sum() <= TIMES_EAGER * in_eager:
+            return _as_eager(name, f"{why}\nin eager mode: {in_eager} elements", subject)
         return failed(
             "parity",
             "not-finite",
