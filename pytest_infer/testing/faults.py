@@ -60,7 +60,7 @@ def change_channels(
     """Plant whatever ``function`` makes of some slices along an axis: scores beside boxes."""
 
     def edited(values: Array) -> Array:
-        place = (*[slice(None)] * (axis % values.ndim), list(channels))
+        place: Any = (*[slice(None)] * (axis % values.ndim), list(channels))
         return _put(values, place, function(values[place]))
 
     return _edit(output, edited)
