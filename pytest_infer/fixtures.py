@@ -152,16 +152,17 @@ def infer_fuzz(infer_case: Case, infer: InferSession) -> Iterator[Fuzz]:
 
 @aliased()
 def infer_consistency(
-    request: pytest.FixtureRequest, infer_case: Case, infer_reference: Reference
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
 ) -> Consistency:
     """The judge of outputs that must agree with each other, made by `variants`."""
-    from pytest_infer.judges import Consistency
+    from pytest_infer.judges import Consistency, Reference
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords
+    from pytest_infer.variants import with_rows
 
-    return Consistency(
-        infer_case, infer_reference, mark_of(request.node, "tolerance", tolerance_from_keywords)
-    )
+    reference = Reference(with_rows(infer_case), infer.artefacts)
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return Consistency(infer_case, reference, tolerance)
 
 
 @aliased()

@@ -12,6 +12,7 @@ from pytest_infer.detections import detection_noise, judge_detections
 from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
 from pytest_infer.matching import in_order
+from pytest_infer.metamorphic import References
 from pytest_infer.parity import judge_outputs, noise_floor
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from pytest_infer.verdict import Verdict
 
     Explain = Callable[[Verdict, Case, Tolerance | None], Verdict]
+
+
+NOT_THE_ENGINE = {"vacuous", "eager-not-finite"}
+"""Failures for which no layer of the engine is to blame."""
 
 
 class Reference:
@@ -126,7 +131,7 @@ class Parity:
         return self._explained(verdict)
 
     def _explained(self, verdict: Verdict) -> Verdict:
-        if self._explain is None or verdict.status != "fail" or verdict.code == "vacuous":
+        if self._explain is None or verdict.status != "fail" or verdict.code in NOT_THE_ENGINE:
             return verdict
         return self._explain(verdict, self._case, self._tolerance)
 
@@ -138,6 +143,7 @@ class Consistency:
     """Judges outputs of a case that must agree: what is to be judged, then what with."""
 
     def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        """Take the ``reference`` of as many rows as the outputs have."""
         self._case = case
         self._reference = reference
         self._tolerance = tolerance
@@ -183,19 +189,11 @@ class Consistency:
             actual,
             expected,
             relation,
-            noise={} if relation.is_exact else self._noise,
+            references=References(self._reference.fp64, self._reference.eager),
             precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-
-    @property
-    def _noise(self) -> dict[str, float]:
-        truth = self._reference.fp64
-        return {
-            name: floor / (float(np.max(np.abs(truth[name]))) or 1.0)
-            for name, floor in noise_floor(self._reference.eager, truth).items()
-        }
 
 
 class Truth:

@@ -1,4 +1,4 @@
-"""The judge of outputs that must agree with each other, whatever they are: no reference needed."""
+"""The judge of outputs that must agree with each other."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pytest_infer.allowance import allowances
 from pytest_infer.metrics import metrics
-from pytest_infer.outputs import malformed, not_finite, vacuous
-from pytest_infer.tolerance import derived_bound, mark_from_bounds, rounded_bound
+from pytest_infer.outputs import flaw_of, malformed, not_finite, vacuous
+from pytest_infer.scales import Part, told_place, worst_element
+from pytest_infer.tolerance import mark_from_bounds, rounded_bound
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from pytest_infer.allowance import Allowance
     from pytest_infer.spec import Precision
     from pytest_infer.tolerance import Tolerance
 
@@ -90,46 +93,88 @@ CONCURRENT = Relation(
 )
 
 
+@dataclass(frozen=True)
+class References:
+    """Eager mode's outputs for the feeds of which the engine's are judged, in whatever order."""
+
+    fp64: Arrays
+    eager: Arrays
+    """At the case's own precision: the noise floor."""
+
+    def differ_by_row(self, name: str, precision: Precision) -> bool:
+        """Return whether the rows of an output differ by more than rounding explains."""
+        rows = self.fp64[name]
+        first = np.broadcast_to(rows[:1], rows.shape)
+        if rows.dtype.kind != "f":
+            return bool((rows != first).any())
+        return any(
+            metrics()["max_abs"](each.of(rows), each.of(first)) > each.bound("max_abs")
+            for each in self.allowances(name, precision)
+        )
+
+    def allowances(self, name: str, precision: Precision) -> Iterator[Allowance]:
+        """Yield what a floating output and its parts may differ by."""
+        return allowances(self.eager.get(name), self.fp64[name], precision)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """The largest difference of an output, or of a part of it, and what is allowed."""
+
+    output: str
+    part: Part | None
+    value: float
+    bound: float
+
+    @property
+    def is_passed(self) -> bool:
+        return self.value <= self.bound
+
+
 def judge_relation(
     actual: Arrays,
     expected: Arrays,
     relation: Relation,
     *,
-    noise: Mapping[str, float],
     precision: Precision,
+    references: References | None = None,
     tolerance: Tolerance | None = None,
     subject: str = "engine",
 ) -> Verdict:
     """Judge whether two ways gave one result.
 
-    ``noise`` is eager's largest error over its largest magnitude, per output. An exact relation
-    allows no difference at all; any other as much as parity does, `derived_bound` of the noise, in
-    max abs over the largest magnitude. ``tolerance.max_abs`` replaces both. Pass: ``consistent``;
-    fail: the relation's code, ``not-finite``, ``missing-output``, ``extra-output``,
-    ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
+    An exact relation allows no difference at all; any other as much as parity does, in max abs;
+    without ``references`` no more than roundoffs. ``tolerance.max_abs`` replaces both. Pass:
+    ``consistent``; fail: the relation's code; ``rows-alike`` and ``diverged`` if what the engine
+    agrees with proves nothing, though the reference would; ``not-finite``, ``eager-not-finite``,
+    ``missing-output``, ``extra-output``, ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
     """
+    known = references or References(expected, expected)
     fault = (
-        vacuous(expected, precision, subject)
-        or _alike(expected, relation, subject)
+        vacuous(known.fp64, precision, subject)
+        or malformed(expected, known.fp64, subject)
         or malformed(actual, expected, subject)
-        or not_finite(actual, expected, subject)
+        or not_finite(expected, None, subject, known.eager)
+        or not_finite(actual, expected, subject, known.eager)
+        or _flawed(expected, precision, subject)
+        or _alike(expected, known, relation, precision, subject)
     )
     if fault:
         return fault
     fixed = None if tolerance is None else tolerance.max_abs
 
-    def allowed(name: str) -> float:
-        return derived_bound(noise.get(name, 0.0), precision)
+    def allowed(name: str) -> Iterator[Allowance]:
+        return known.allowances(name, precision)
 
     checks = list(_checks(actual, expected, relation, allowed, fixed))
-    ratios = [value / bound for _, value, bound in checks if bound]
+    ratios = [check.value / check.bound for check in checks if check.bound]
     figures = {"worst_ratio": max(ratios)} if ratios else {}
-    missed = [check for check in checks if not check[1] <= check[2]]
+    missed = [check for check in checks if not check.is_passed]
     if not missed:
-        worst = max(value for _, value, _ in checks)
+        worst = max(check.value for check in checks)
         message = f"{subject}: {relation.claim}: max abs {worst:.3g}"
         return Verdict("parity", "pass", "consistent", message, figures)
-    bounds = {"max_abs": rounded_bound(max(value for _, value, _ in missed))}
+    bounds = {"max_abs": rounded_bound(max(check.value for check in missed))}
     return failed(
         "parity",
         relation.code,
@@ -140,46 +185,72 @@ def judge_relation(
     )
 
 
-def _alike(expected: Arrays, relation: Relation, subject: str) -> Verdict | None:
+def _flawed(expected: Arrays, precision: Precision, subject: str) -> Verdict | None:
+    """Return the verdict on outputs that prove nothing, though the reference would."""
+    for name, values in sorted(expected.items()):
+        flaw = flaw_of(values, precision)
+        if flaw:
+            return failed(
+                "parity",
+                "diverged",
+                what=f"{subject}: output {name!r} {flaw}",
+                why="eager's is not; the engine may agree with itself, but on a wrong result",
+                mend="run suites/test_parity.py, which shows how far it is from eager's",
+            )
+    return None
+
+
+def _alike(
+    expected: Arrays, known: References, relation: Relation, precision: Precision, subject: str
+) -> Verdict | None:
     """Return the verdict on rows among which a mistake could not be seen."""
     if not relation.needs_rows:
         return None
-    if all(len(values) > 1 and (values != values[:1]).any() for values in expected.values()):
-        return None
-    return failed(
-        "parity",
-        "vacuous",
-        what=f"{subject}: the comparison would prove nothing",
-        why="there is one row, or an output is the same in all of them",
-        mend="give the model realistic weights and feeds, and more rows (--infer-batch)",
-    )
+    for name, values in sorted(expected.items()):
+        if len(values) > 1 and (values != values[:1]).any():
+            continue
+        if known.differ_by_row(name, precision):
+            return failed(
+                "parity",
+                "rows-alike",
+                what=f"{subject}: output {name!r} is the same in every row",
+                why="eager's rows differ, and by more than rounding explains",
+                mend="look for a row that is computed once and copied, or never written",
+            )
+        return failed(
+            "parity",
+            "vacuous",
+            what=f"{subject}: the comparison would prove nothing",
+            why="there is one row, or an output is the same in all of them",
+            mend="give the model realistic weights and feeds, and more rows (--infer-batch)",
+        )
+    return None
 
 
 def _checks(
     actual: Arrays,
     expected: Arrays,
     relation: Relation,
-    allowed: Callable[[str], float],
+    allowed: Callable[[str], Iterable[Allowance]],
     fixed: float | None,
-) -> Iterator[tuple[str, float, float]]:
-    """Yield each output's name, largest difference and what is allowed."""
+) -> Iterator[_Check]:
+    """Yield each output's largest difference and what is allowed, and that of its parts."""
+    largest = metrics()["max_abs"]
     for name, values in sorted(expected.items()):
-        value = metrics()["max_abs"](actual[name], values)
-        is_exact = relation.is_exact or values.dtype.kind != "f"
-        largest = float(np.max(np.abs(values)))
-        bound = 0.0 if is_exact else allowed(name) * largest
-        yield name, value, bound if fixed is None or values.dtype.kind != "f" else fixed
+        is_float = values.dtype.kind == "f"
+        if relation.is_exact or not is_float or fixed is not None:
+            bound = fixed if is_float and fixed is not None else 0.0
+            yield _Check(name, None, largest(actual[name], values), bound)
+            continue
+        for each in allowed(name):
+            value = largest(each.of(actual[name]), each.of(values))
+            yield _Check(name, each.part, value, each.bound("max_abs"))
 
 
-def _told(
-    check: tuple[str, float, float], actual: Arrays, expected: Arrays, relation: Relation
-) -> str:
-    name, value, bound = check
-    left, right = (each[name].astype(np.float64) for each in (actual, expected))
-    index = np.unravel_index(int(np.argmax(np.abs(left - right))), left.shape)
-    place = [int(each) for each in index]
+def _told(check: _Check, actual: Arrays, expected: Arrays, relation: Relation) -> str:
+    name, part = check.output, check.part
     allowed = "they must be equal" if relation.is_exact else "the derived tolerance"
     return (
-        f"{name!r} max_abs {value:.6g} > {bound:.6g}: {allowed}\n"
-        f"worst element {name}{place}: {left[index]:.9g} instead of {right[index]:.9g}"
+        f"{told_place(name, part)} max_abs {check.value:.6g} > {check.bound:.6g}: {allowed}\n"
+        f"{worst_element(name, actual[name], expected[name], part)}"
     )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from pytest_infer.allowance import allowances
 from pytest_infer.matching import in_order
 from pytest_infer.metrics import metrics
 from pytest_infer.outputs import malformed, not_finite, tiny, vacuous
 from pytest_infer.parity import judge_outputs
-from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF, derived_bound
+from pytest_infer.scales import told_place
+from pytest_infer.tolerance import UNIT_ROUNDOFF
 from pytest_infer.under_test import under_test
 from pytest_infer.verdict import Verdict, failed
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Array, Arrays
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.recipe import Recipe
+    from pytest_infer.scales import Part
     from pytest_infer.spec import Case, ModelSpec, Precision
     from pytest_infer.tolerance import Tolerance
 
@@ -180,25 +183,33 @@ def _far(
 
     Beside the derived tolerance it allows the precision's smallest normal number.
     """
-    largest = metrics()["max_abs"]
     for name, expected in truth.items():
         if not expected.size or not np.isfinite(expected).all():
             continue
-        allowed, found = 0.0, largest(actual[name], expected)
-        if expected.dtype.kind == "f":
-            size = float(np.max(np.abs(expected)))
-            noise = largest(eager[name], expected) / size if size else 0.0
-            allowed = derived_bound(noise, precision) * size + tiny(precision)
-        if not found <= allowed:
-            return failed(
-                "parity",
-                "diverged",
-                what=f"{subject}: {name!r} diverged from eager fp64",
-                why=f"{name!r} max_abs {found:.6g} > {allowed:.6g}, of a reference that is zero, "
-                "denormal or constant",
-                mend="look for memory that is not written, and for what makes NaN of zeros",
-            )
+        for part, found, allowed in _distances(actual[name], expected, eager[name], precision):
+            if not found <= allowed:
+                return failed(
+                    "parity",
+                    "diverged",
+                    what=f"{subject}: {name!r} diverged from eager fp64",
+                    why=f"{told_place(name, part)} max_abs {found:.6g} > {allowed:.6g}, of a "
+                    "reference that is zero, denormal or constant",
+                    mend="look for memory that is not written, and for what makes NaN of zeros",
+                )
     return None
+
+
+def _distances(
+    actual: Array, expected: Array, eager: Array, precision: Precision
+) -> Iterator[tuple[Part | None, float, float]]:
+    """Yield the largest difference of an output and each of its parts, and what is allowed."""
+    largest = metrics()["max_abs"]
+    if expected.dtype.kind != "f":
+        yield None, largest(actual, expected), 0.0
+        return
+    for each in allowances(eager, expected, precision):
+        found = largest(each.of(actual), each.of(expected))
+        yield each.part, found, each.bound("max_abs") + tiny(precision)
 
 
 def _worth(truth: Arrays, eager: Arrays, precision: Precision) -> Worth:
@@ -208,11 +219,8 @@ def _worth(truth: Arrays, eager: Arrays, precision: Precision) -> Worth:
     for name, expected in truth.items():
         if expected.dtype.kind != "f" or precision == "fp64":
             continue
-        noise = metrics()["relative_l2"](eager[name], expected)
-        largest = metrics()["max_abs"](eager[name], expected) / np.max(np.abs(expected))
-        # not a number, too: eager has overflowed
-        if not all(
-            derived_bound(each, precision) < CEILING[precision] for each in (noise, largest)
-        ):
+        # where eager has overflowed it has no noise floor, and the ceiling judges, too
+        whole = next(allowances(eager[name], expected, precision))
+        if whole.is_at_ceiling("relative_l2") or whole.is_at_ceiling("max_abs"):
             return "undefined"
     return "judged"

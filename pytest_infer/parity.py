@@ -6,20 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
+from pytest_infer.allowance import DERIVED, Allowance, allowances
 from pytest_infer.metrics import Metric, metrics
 from pytest_infer.outputs import malformed, not_finite, vacuous
+from pytest_infer.scales import Part, told_place, worst_element
 from pytest_infer.spec import Precision
-from pytest_infer.tolerance import (
-    CEILING,
-    Tolerance,
-    derived_bound,
-    derived_gain,
-    mark_from_bounds,
-    rounded_bound,
-)
+from pytest_infer.tolerance import Tolerance, mark_from_bounds, rounded_bound
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
@@ -31,15 +25,14 @@ Array: TypeAlias = npt.NDArray[Any]
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
 
-MOST_ROWS = 64
-"""A bound that sharpens with the rows does so up to here: each is compared with the others."""
-
 
 @dataclass(frozen=True)
 class _Check:
     """One metric of one output, and the bound it is held to (None: only reported)."""
 
     output: str
+    part: Part | None
+    """None: the whole of it."""
     metric: Metric
     value: float
     noise: float
@@ -61,9 +54,14 @@ class _Check:
             return _quotient(self.value, self.bound)
         return _quotient(self.bound, self.value)
 
+    @property
+    def place(self) -> str:
+        """Return what was judged, in words."""
+        return told_place(self.output, self.part)
+
     def __str__(self) -> str:
         sign = ">" if self.metric.better == "lower" else "<"
-        missed = f"{self.output!r} {self.metric.name} {self.value:.6g} {sign} {self.bound:.6g}"
+        missed = f"{self.place} {self.metric.name} {self.value:.6g} {sign} {self.bound:.6g}"
         return f"{missed}{_times(self.ratio)}: {self.origin}; {self._floor()}"
 
     def _floor(self) -> str:
@@ -79,64 +77,16 @@ class _Limits:
     precision: Precision
     given: Tolerance
 
-    def bound(self, metric: str, noise: _Noise) -> tuple[float | None, str]:
+    def bound(self, metric: str, allowance: Allowance) -> tuple[float | None, str]:
         """Return a metric's bound and where it comes from; None if it is only reported."""
         fixed = self.given.as_dict().get(metric)
         if fixed is not None:
             return fixed, "the tolerance set"
-        if metric == "gain":
-            if self.given.relative_l2 is not None:
-                return None, ""  # who accepts an error of this size accepts it as a scale, too
-            allowed = derived_gain(
-                noise.of("gain"),
-                noise.of("relative_l2"),
-                noise.rows(CEILING[self.precision]),
-                self.precision,
-            )
-            return allowed, "the derived tolerance"
-        scale = {"relative_l2": 1.0, "max_abs": noise.largest}.get(metric)
-        if scale is None:
+        if metric not in DERIVED:
             return None, ""
-        relative = derived_bound(noise.of(metric) / scale, self.precision)
-        at_ceiling = relative >= CEILING[self.precision]
-        origin = f"the ceiling of {self.precision}" if at_ceiling else "the derived tolerance"
-        return relative * scale, origin
-
-
-@dataclass(frozen=True)
-class _Noise:
-    """What eager at the case's precision makes of one output."""
-
-    eager: Array | None
-    reference: Array
-
-    def of(self, metric: str) -> float:
-        """Return a metric of eager; infinite where eager has no such output, or no finite one."""
-        eager, reference = self.eager, self.reference
-        if eager is None or eager.shape != reference.shape or not np.isfinite(eager).all():
-            return math.inf
-        return metrics()[metric](eager, reference)
-
-    def rows(self, closeness: float) -> int:
-        """Count the rows whose errors may cancel, `MOST_ROWS` at most.
-
-        Rows that are relatively closer to each other than ``closeness`` are rounded alike.
-        """
-        if self.reference.ndim < 2:  # noqa: PLR2004 - a row needs a dimension of its own
-            return max(1, min(self.reference.size, MOST_ROWS))
-        rows = self.reference.reshape(len(self.reference), -1)
-        distinct = rows[:1]
-        for row in rows[1:]:
-            distances = np.linalg.norm(distinct - row, axis=1)
-            if np.all(distances > closeness * np.linalg.norm(row)):
-                distinct = np.concatenate([distinct, row[None]])
-            if len(distinct) == MOST_ROWS:
-                break
-        return len(distinct)
-
-    @property
-    def largest(self) -> float:
-        return float(np.max(np.abs(self.reference)))
+        if metric == "gain" and self.given.relative_l2 is not None:
+            return None, ""  # who accepts an error of this size accepts it as a scale, too
+        return allowance.bound(metric), allowance.origin(metric)
 
 
 def judge_outputs(
@@ -153,20 +103,21 @@ def judge_outputs(
     ``eager`` holds eager's outputs at the case's own precision, whose error is the noise floor;
     where it is None the precision's ceiling judges alone, and in fp64 too. Relative L2, and max abs
     over the reference's largest magnitude, are held to `derived_bound`, the scale (`gain`) to
-    `derived_gain`; a tolerance replaces the bounds it names, and adds those of other metrics; one
-    of relative L2 covers the scale. Integers and bools must be equal. Pass: ``match``; fail:
-    ``diverged``, ``not-finite``, ``missing-output``, ``extra-output``, ``wrong-shape``,
-    ``wrong-dtype``, ``vacuous``.
+    `derived_gain`; where slices along an axis differ in scale, those of like scale are judged by
+    themselves too, by `derived_part_bound`. A tolerance replaces the bounds it names, and adds
+    those of other metrics; one of relative L2 covers the scale. Integers and bools must be equal.
+    Pass: ``match``; fail: ``diverged``, ``not-finite``, ``eager-not-finite``, ``missing-output``,
+    ``extra-output``, ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
     """
+    known = {} if eager is None or precision == "fp64" else eager
     fault = (
         vacuous(reference64, precision, subject)
         or malformed(actual, reference64, subject)
-        or not_finite(actual, reference64, subject)
+        or not_finite(actual, reference64, subject, known)
     )
     if fault:
         return fault
     limits = _Limits(precision, tolerance or Tolerance())
-    known = {} if eager is None or precision == "fp64" else eager
     checks = [
         check
         for name, expected in sorted(reference64.items())
@@ -199,7 +150,7 @@ def _quotient(over: float, under: float) -> float:
 def _equal(name: str, actual: Array, reference: Array) -> _Check:
     largest = metrics()["max_abs"]
     value = largest(actual, reference)
-    return _Check(name, largest, value, math.inf, 0.0, "integers and bools must be equal")
+    return _Check(name, None, largest, value, math.inf, 0.0, "integers and bools must be equal")
 
 
 def _checks(
@@ -208,17 +159,20 @@ def _checks(
     if reference.dtype.kind != "f":
         yield _equal(name, actual, reference)
         return
-    noise = _Noise(eager, reference)
-    for metric in metrics().values():
-        bound, origin = limits.bound(metric.name, noise)
-        value, floor = metric(actual, reference), noise.of(metric.name)
-        yield _Check(name, metric, value, floor, bound, origin)
+    for allowance in allowances(eager, reference, limits.precision):
+        judged, noise = allowance.of(actual), allowance.noise
+        for metric in metrics().values():
+            if allowance.part is not None and metric.name not in DERIVED:
+                continue
+            bound, origin = limits.bound(metric.name, allowance)
+            value, floor = metric(judged, noise.reference), noise.of(metric.name)
+            yield _Check(name, allowance.part, metric, value, floor, bound, origin)
 
 
 def _matched(checks: list[_Check], subject: str) -> Verdict:
     worst = max(checks, key=lambda check: check.ratio)
     message = (
-        f"{subject} matches eager fp64: worst is {worst.output!r} {worst.metric.name} "
+        f"{subject} matches eager fp64: worst is {worst.place} {worst.metric.name} "
         f"{worst.value:.3g}, {worst.ratio:.2g} x {worst.origin}"
     )
     return Verdict("parity", "pass", "match", message, _figures(checks))
@@ -233,12 +187,15 @@ def _diverged(
 ) -> Verdict:
     missed = _missed(checks)
     names = sorted({check.output for check in missed})
-    elements = [_worst_element(name, actual[name], reference[name]) for name in names]
+    places = dict.fromkeys((check.output, check.part) for check in missed[:_SHOWN])
+    elements = dict.fromkeys(
+        worst_element(name, actual[name], reference[name], part) for name, part in places
+    )
     return failed(
         "parity",
         "diverged",
         what=f"{subject}: {', '.join(map(repr, names))} diverged from eager fp64",
-        why="\n".join([*map(str, missed[:_SHOWN]), *elements[:_SHOWN]]),
+        why="\n".join([*map(str, missed[:_SHOWN]), *elements]),
         mend=_mend(checks, missed, reference, given),
         figures=_figures(checks),
     )
@@ -247,16 +204,13 @@ def _diverged(
 def _missed(checks: list[_Check]) -> list[_Check]:
     """Return the missed bounds, the worst first; a scale only where the error is small enough."""
     missed = [check for check in checks if not check.is_passed]
-    large = {check.output for check in missed if check.metric.name == "relative_l2"}
-    told = [each for each in missed if each.metric.name != "gain" or each.output not in large]
+    large = {(check.output, check.part) for check in missed if check.metric.name == "relative_l2"}
+    told = [
+        each
+        for each in missed
+        if each.metric.name != "gain" or (each.output, each.part) not in large
+    ]
     return sorted(told, key=lambda each: -each.ratio)
-
-
-def _worst_element(name: str, actual: Array, reference: Array) -> str:
-    left, right = actual.astype(np.float64), reference.astype(np.float64)
-    index = np.unravel_index(int(np.argmax(np.abs(left - right))), left.shape)
-    place = [int(i) for i in index]
-    return f"worst element {name}{place}: {left[index]:.9g} instead of {right[index]:.9g}"
 
 
 def _mend(
@@ -279,11 +233,15 @@ def _worst(checks: list[_Check], metric: Metric) -> float:
 
 
 def _figures(checks: list[_Check]) -> dict[str, float]:
-    """Return each metric's worst over the outputs; what JSON cannot hold (infinity) is left out."""
+    """Return each metric's worst over the outputs; what JSON cannot hold (infinity) is left out.
+
+    The figures are of whole outputs, and the ratio of whatever was judged.
+    """
+    whole = [check for check in checks if check.part is None]
     found = {
-        metric.name: _worst(checks, metric)
+        metric.name: _worst(whole, metric)
         for metric in metrics().values()
-        if any(check.metric is metric for check in checks)
+        if any(check.metric is metric for check in whole)
     }
     found["worst_ratio"] = max(check.ratio for check in checks)
     return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -95,7 +95,6 @@ class ShapeJudge:
             {name: values[rows] for name, values in outputs.items()},
             {name: values[rows] for name, values in before.items()},
             REPEATED,
-            noise={},
             precision=self.case.precision,
             tolerance=tolerance,
             subject=self.case.id,

@@ -67,6 +67,12 @@ In one row of logits up to nine tenths of eager's error were, its errors being f
 all logits share; over rows they cancel like independent ones.
 """
 
+LUCK_QUANTILE = 4.75
+"""Standard deviations that a normal variable exceeds once in a million."""
+
+MOST_EXPONENT = 100.0
+"""Luck beyond the exponential of it is as good as infinite."""
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -147,17 +153,53 @@ def derived_bound(noise: float, precision: Precision) -> float:
     )
 
 
-def derived_gain(gain: float, noise: float, rows: int, precision: Precision) -> float:
+def derived_gain(gain: float, allowed: float, rows: float, precision: Precision) -> float:
     """Return the scale error allowed over distinct ``rows`` where eager's own is ``gain``.
 
-    It is ``NOISE_FACTOR * gain``, but at least ``GAIN_SHARE`` of what `derived_bound` allows in
-    relative L2, over the root of the rows: independent errors cancel so. ``noise`` is eager's
-    relative L2.
+    It is ``NOISE_FACTOR * gain``, but at least ``GAIN_SHARE`` of what is ``allowed`` in relative
+    L2, over the root of the rows: independent errors cancel so.
     """
-    allowed = derived_bound(noise, precision)
-    if not math.isfinite(noise):
-        return allowed
     return min(max(NOISE_FACTOR[precision] * gain, GAIN_SHARE * allowed / math.sqrt(rows)), allowed)
+
+
+def derived_part_bound(noise: float, floor: float, precision: Precision) -> float:
+    """Return the relative error allowed in a part of an output.
+
+    It is `derived_bound` with `part_floor` over the part's scale, ``floor``, if that is more than
+    the roundoffs. There is no ceiling: it is the whole output's, which is judged too. Without any
+    noise to show (infinity) the ceiling judges.
+    """
+    least = max(FLOOR_ROUNDOFFS * UNIT_ROUNDOFF[precision], floor)
+    if math.isfinite(noise):
+        return NOISE_FACTOR[precision] * noise + least
+    return CEILING[precision] + least
+
+
+def part_floor(largest: float, precision: Precision) -> float:
+    """Return the error that is rounding in every part of an output, in the output's unit.
+
+    It is `FLOOR_ROUNDOFFS` of the whole output's ``largest`` magnitude: libraries approximate a
+    sigmoid to roundoffs of 1, not of its value, and multiplied by 640 it is a box. Below fp32 it is
+    that of fp32, or of 1 at the precision itself: else no score beside boxes would be judged.
+    """
+    roundoff = UNIT_ROUNDOFF[precision]
+    scaled = min(roundoff, UNIT_ROUNDOFF["fp32"]) * largest
+    return FLOOR_ROUNDOFFS * max(roundoff * min(1.0, largest), scaled)
+
+
+def luck_of(carriers: float) -> float:
+    """Return how many times less than an engine's eager's error is by luck, once in a million.
+
+    The error is a sum of squares over ``carriers`` alike elements. The logarithm of its root is
+    nearly normal, with a variance of ``1 / (4 (carriers - 1))`` at most; two of them are compared.
+    Source: Fisher's z, On a Distribution Yielding the Error Functions, 1924. One element tells
+    nothing: infinite. Without any error (0) there is none to be small.
+    """
+    if not carriers:
+        return 1.0
+    spread = math.sqrt(2 * (carriers - 1))
+    exponent = LUCK_QUANTILE / spread if spread else math.inf
+    return math.exp(exponent) if exponent < MOST_EXPONENT else math.inf
 
 
 def _is_distance(name: str) -> bool:

@@ -25,6 +25,11 @@ LEAST_ROWS = 2
 """With one row there is nothing to permute."""
 
 
+def with_rows(case: Case) -> Case:
+    """Return the case with as many rows as its variants have."""
+    return replace(case, batch=max(case.batch, LEAST_ROWS))
+
+
 @dataclass(frozen=True)
 class _Beside:
     """The hosts beside the shared ones."""
@@ -40,7 +45,7 @@ class Variants:
     """What a test gets as ``variants``: other ways to the outputs of a case."""
 
     def __init__(self, case: Case, artefacts: Artefacts, hosts: HostPool) -> None:
-        self.case = replace(case, batch=max(case.batch, LEAST_ROWS))
+        self.case = with_rows(case)
         self._artefacts = artefacts
         self._hosts = hosts
         self._stack = ExitStack()

@@ -54,6 +54,18 @@ def scale_channel(factor: float, channel: int, output: str = "") -> OutputFault:
     return _edit(output, lambda values: _put(values, (..., channel), values[..., channel] * factor))
 
 
+def change_channels(
+    function: Callable[[Array], Array], channels: Sequence[int], output: str = "", *, axis: int = 1
+) -> OutputFault:
+    """Plant whatever ``function`` makes of some slices along an axis: scores beside boxes."""
+
+    def edited(values: Array) -> Array:
+        place: Any = (*[slice(None)] * (axis % values.ndim), list(channels))
+        return _put(values, place, function(values[place]))
+
+    return _edit(output, edited)
+
+
 def swap_rows(first: int, second: int, output: str = "") -> OutputFault:
     """Exchange two rows of the batch."""
     return _edit(output, lambda values: _put(values, [first, second], values[[second, first]]))
@@ -91,15 +103,16 @@ def softmax(output: str = "") -> OutputFault:
 
 def store_as(kind: str, output: str = "") -> OutputFault:
     """Round every element to ``fp16`` or ``bf16``, and return it in the type it had."""
+    return _edit(output, lambda values: rounded(values, kind))
 
-    def rounded(values: Array) -> Array:
-        if kind == "fp16":
-            return values.astype(np.float16).astype(values.dtype)
-        bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-        even = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
-        return even.astype(np.uint32).view(np.float32).astype(values.dtype)
 
-    return _edit(output, rounded)
+def rounded(values: Array, kind: str) -> Array:
+    """Return values as ``fp16`` or ``bf16`` would hold them, in the type they had."""
+    if kind == "fp16":
+        return values.astype(np.float16).astype(values.dtype)
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    even = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
+    return even.astype(np.uint32).view(np.float32).astype(values.dtype)
 
 
 def permute(order: Sequence[int], output: str = "", *, axis: int = 1) -> OutputFault:

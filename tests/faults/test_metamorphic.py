@@ -29,6 +29,8 @@ FAULTS = {{
     "old-binding": faults.stale_shape(),
     "by-process": faults.scale_by_process(1e-3),
     "racing": faults.race({place!r}),
+    "nan": faults.fill_nan((0, 0)),
+    "copying": faults.copy_row(0, slice(1, None)),
 }}
 for name, fault in FAULTS.items():
     register(FakeEngine(name, inner="ort", outputs=fault))
@@ -47,6 +49,8 @@ BROKEN = {
     "old-binding": {"stale-shapes"},
     "by-process": {"reload-differs"},
     "racing": {"not-concurrent"},
+    "nan": {"not-finite"},
+    "copying": {"rows-alike", "batch-matters"},
     "random-build": {"rebuild-differs"},
 }
 """The codes that each engine must have among its failures."""

@@ -301,3 +301,123 @@ def test_fp64_is_not_held_to_an_error_of_zero():
 def test_a_transposed_output_has_the_wrong_shape():
     """As many elements in another shape are not compared."""
     assert judge(EAGER["logits"].T).code == "wrong-shape"
+
+
+BOXES, SCORES = slice(0, 4), slice(4, 10)
+
+
+def mixed(axis, seed=0):
+    """Return 4 boxes near 640 and 6 scores near 0.5 of 2 x 100 anchors, and eager's in bf16."""
+    draw = np.random.default_rng(seed)
+    scales = np.array([640] * 4 + [1] * 6).reshape(1, -1, 1)
+    reference = scales * draw.uniform(0.05, 0.95, (2, 10, 100))
+    eager, honest = (reference * (1 + draw.normal(0, 3e-3, reference.shape)) for _ in range(2))
+    return tuple({"y": np.moveaxis(each, 1, axis)} for each in (reference, eager, honest))
+
+
+def faulty(outputs, axis, change, where):
+    """Return outputs whose channels ``where`` are changed."""
+    channels = np.moveaxis(outputs["y"].copy(), axis, 1)
+    channels[:, where] = change(channels[:, where])
+    return {"y": np.moveaxis(channels, 1, axis)}
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_small_channels_are_judged_by_their_own_scale(axis):
+    """A score 0.12 off is 3 % of what boxes in pixels may be off, and fails."""
+    reference, eager, honest = mixed(axis)
+    assert judge_outputs(honest, reference, eager, precision="bf16").code == "match"
+    off = faulty(honest, axis, lambda scores: scores + 0.12 * (np.arange(100) == 7), [9])
+    verdict = judge_outputs(off, reference, eager, precision="bf16")
+    assert verdict.code == "diverged"
+    place = r"\[\d, 9, 7\]" if axis == 1 else r"\[\d, 7, 9\]"
+    assert re.search(
+        rf"^engine: 'y' diverged from eager fp64\n  why:  'y' at 4 to 9 of axis {axis} "
+        rf"\(scale 0.\d+\): max_abs 0.1\d+ > 0.0\d+ \(.*: the derived tolerance; .*\n"
+        rf"        worst element y{place}: .*\n  mend: .*tolerance\(max_abs=\d.*\)$",
+        verdict.message,
+    )
+    assert verdict.figures["worst_ratio"] > 1
+    assert verdict.figures["relative_l2"] < 0.01  # of the whole output, as ever
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda scores: scores * 1.3,
+        lambda scores: scores[..., ::-1],
+        np.zeros_like,
+        lambda scores: scores + 0.12,
+    ],
+)
+@pytest.mark.parametrize("axis", [1, 2])
+def test_wrong_scores_beside_boxes_fail_in_bf16(axis, change):
+    """Scores that are scaled, reversed, zero or shifted are no rounding."""
+    reference, eager, honest = mixed(axis)
+    off = faulty(honest, axis, change, SCORES)
+    assert judge_outputs(off, reference, eager, precision="bf16").code == "diverged"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2]))
+def test_honest_rounding_of_every_scale_passes(seed, axis):
+    """An engine as wrong as eager passes, whatever the draw."""
+    reference, eager, honest = mixed(axis, seed)
+    assert judge_outputs(honest, reference, eager, precision="bf16").code == "match"
+
+
+def test_a_channel_stored_in_half_precision_fails_in_fp32():
+    """Scores that went through fp16 are within fp32's tolerance of boxes, not of scores."""
+    reference, _, _ = mixed(1)
+    eager = {"y": reference["y"].astype(np.float32)}
+    stored = faulty(eager, 1, lambda scores: scores.astype(np.float16).astype(np.float32), [6])
+    assert judge_outputs(eager, reference, eager, precision="fp32").code == "match"
+    verdict = judge_outputs(stored, reference, eager, precision="fp32")
+    assert "'y' at 4 to 9 of axis 1" in verdict.message
+
+
+def test_a_tolerance_by_hand_holds_for_every_part():
+    """One of relative L2 and max abs replaces the derived ones, whole and part."""
+    reference, eager, honest = mixed(1)
+    off = faulty(honest, 1, lambda scores: scores * 1.3, SCORES)
+    verdict = judge_outputs(off, reference, eager, precision="bf16")
+    pasted = re.findall(r"(\w+)=([-+.e\d]+)", verdict.message.split("tolerance(")[1])
+    given_tolerance = Tolerance(**{name: float(value) for name, value in pasted})
+    again = judge_outputs(off, reference, eager, precision="bf16", tolerance=given_tolerance)
+    assert again.code == "match"
+    strict = Tolerance(relative_l2=0.1, max_abs=99)
+    again = judge_outputs(off, reference, eager, precision="bf16", tolerance=strict)
+    assert "relative_l2 0.3" in again.message
+    assert "the tolerance set" in again.message
+
+
+def test_integers_have_no_parts():
+    """Integers of two scales must be equal, and are told once."""
+    reference = {"y": np.array([[[1000] * 9, [1] * 9]])}
+    verdict = judge_outputs({"y": reference["y"] + 1}, reference, reference, precision="fp32")
+    assert verdict.message.count("must be equal") == 1
+
+
+def test_what_eager_does_too_is_no_fault_of_the_engine():
+    """Where eager at the case's precision is infinite in as many elements, the model is."""
+    overflowed = {"logits": planted((1, 3), np.inf)}
+    verdict = judge_outputs(overflowed, REFERENCE, overflowed, precision="fp32", subject=SUBJECT)
+    assert (verdict.status, verdict.code) == ("fail", "eager-not-finite")
+    assert verdict.message == (
+        f"{SUBJECT}: output 'logits' is not finite, and neither is eager's at this precision\n"
+        "  why:  1 of 20 elements; the first is [1, 3]: inf instead of 2.47368421\n"
+        "        in eager mode: 1 elements\n"
+        "  mend: the engine does what the model does: change the model or its feeds so that "
+        "nothing overflows or is divided by zero, or use another precision"
+    )
+
+
+def test_an_engine_that_is_worse_than_eager_is_blamed():
+    """One infinity of eager's may be another of the engine's, or a few; it excuses no seven."""
+    eager = {"logits": planted((1, 3), np.inf)}
+    other = {"logits": planted((0, slice(6)), np.inf)}
+    assert judge_outputs(other, REFERENCE, eager, precision="fp32").code == "eager-not-finite"
+    other = {"logits": planted((0, slice(7)), np.inf)}
+    assert judge_outputs(other, REFERENCE, eager, precision="fp32").code == "not-finite"
+    worse = {"logits": np.full((2, 10), np.nan)}
+    assert judge_outputs(worse, REFERENCE, eager, precision="fp32").code == "not-finite"

@@ -57,15 +57,15 @@ def test_derived_bound_is_a_multiple_of_the_noise_and_four_roundoffs():
 def test_derived_gain_shrinks_with_the_rows():
     """A scale is held to half of what one row may be off, over the root of the rows."""
     allowed = derived_bound(1e-2, "bf16")
-    assert derived_gain(0, 1e-2, 1, "bf16") == pytest.approx(allowed / 2)
-    assert derived_gain(0, 1e-2, 16, "bf16") == pytest.approx(allowed / 8)
+    assert derived_gain(0, allowed, 1, "bf16") == pytest.approx(allowed / 2)
+    assert derived_gain(0, allowed, 16, "bf16") == pytest.approx(allowed / 8)
 
 
 def test_derived_gain_knows_eager_s_own():
     """Where eager itself has a wrong scale, four times it is allowed, never more than the error."""
-    assert derived_gain(5e-3, 1e-2, 16, "bf16") == pytest.approx(2e-2)
-    assert derived_gain(1, 1e-2, 16, "bf16") == derived_bound(1e-2, "bf16")
-    assert derived_gain(float("inf"), float("inf"), 16, "int8") == CEILING["int8"]
+    assert derived_gain(5e-3, 5e-2, 16, "bf16") == pytest.approx(2e-2)
+    assert derived_gain(1, 5e-2, 16, "bf16") == 5e-2
+    assert derived_gain(float("inf"), CEILING["int8"], 16, "int8") == CEILING["int8"]
 
 
 def test_no_noise_to_show_leaves_the_ceiling():
