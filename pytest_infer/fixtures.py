@@ -12,6 +12,7 @@ from pytest_infer.stash import state_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.answers import Answers
     from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
@@ -76,6 +77,16 @@ def engine(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
 
 
 @pytest.fixture(scope="session")
+def answers(engine: EngineUnderTest, infer: InferSession) -> Iterator[Answers]:
+    """The engine's outputs for every photograph, batch after batch, each inferred once."""
+    from pytest_infer.answers import Answers
+
+    found = Answers(engine, infer.artefacts)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
 def eager(case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
     """Eager mode in fp32 for the same model, batch and device: what a speed-up is over.
 
@@ -98,7 +109,7 @@ def gpu_timer(infer: InferSession) -> GpuTimer:
 def parity(
     request: pytest.FixtureRequest, case: Case, reference: Reference, infer: InferSession
 ) -> Parity:
-    """The judge of outputs: ``parity(outputs)``, ``.top_k(outputs)``, ``.detections(outputs)``."""
+    """The judge of outputs or answers: ``parity(…)``, ``.top_k(…)``, ``.detections(…)``."""
     from pytest_infer.judges import Parity
     from pytest_infer.marks import mark_of
     from pytest_infer.tolerance import tolerance_from_keywords

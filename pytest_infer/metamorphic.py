@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pytest_infer.burst import Burst
     from pytest_infer.spec import Precision
     from pytest_infer.tolerance import Tolerance
 
@@ -63,6 +64,13 @@ REPEATED = Relation(
     "a second call gives the first one's outputs",
     "atomic sums, uninitialised memory, or state that a call leaves behind",
     is_exact=True,
+)
+BURST = Relation(
+    "not-repeatable",
+    "many calls in a row give the first answers",
+    "uninitialised memory, a buffer that is read too early or late, or state that a call leaves "
+    "behind",
+    is_exact=False,
 )
 REOPENED = Relation(
     "reload-differs",
@@ -138,6 +146,39 @@ def judge_relation(
         mend=f"look for {relation.cause}; or accept it: {mark_from_bounds(bounds)}",
         figures=figures,
     )
+
+
+def judge_burst(
+    burst: Burst,
+    first: Arrays,
+    *,
+    noise: Mapping[str, float],
+    precision: Precision,
+    tolerance: Tolerance | None = None,
+    subject: str = "engine",
+) -> Verdict:
+    """Judge a burst of calls by the answer that is farthest from the ``first`` to its feeds.
+
+    Equal bits pass; so does a difference that `judge_relation` allows within the noise floor. NaN
+    never passes. Pass: ``consistent``; fail: ``not-repeatable``.
+    """
+    worst = burst.worst
+    if worst is None:
+        message = f"{subject}: {burst.calls} calls in a row give the first answers to the last bit"
+        return Verdict("parity", "pass", "consistent", message)
+    verdict = judge_relation(
+        worst.outputs,
+        first,
+        BURST,
+        noise=noise,
+        precision=precision,
+        tolerance=tolerance,
+        subject=f"{subject}, call {worst.call} of {burst.calls} in a row (feeds {worst.feeds})",
+    )
+    if verdict.status == "pass":
+        return verdict
+    message = f"{verdict.message}\n  calls: {burst.odd} of {burst.calls} gave another answer"
+    return replace(verdict, code=BURST.code, message=message)
 
 
 def _alike(expected: Arrays, relation: Relation, subject: str) -> Verdict | None:

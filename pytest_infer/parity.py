@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -30,6 +30,9 @@ Array: TypeAlias = npt.NDArray[Any]
 
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
+
+BOUNDS = "bounds"
+"""The detail of a verdict that holds the tolerance which would have passed."""
 
 MOST_ROWS = 64
 """A bound that sharpens with the rows does so up to here: each is compared with the others."""
@@ -198,7 +201,8 @@ def _quotient(over: float, under: float) -> float:
 
 def _equal(name: str, actual: Array, reference: Array) -> _Check:
     largest = metrics()["max_abs"]
-    value = largest(actual, reference)
+    # as fractions, neighbours among large integers are alike
+    value = largest(actual, reference) or float(not np.array_equal(actual, reference))
     return _Check(name, largest, value, math.inf, 0.0, "integers and bools must be equal")
 
 
@@ -232,16 +236,18 @@ def _diverged(
     subject: str,
 ) -> Verdict:
     missed = _missed(checks)
+    bounds = _bounds(checks, missed, reference, given)
     names = sorted({check.output for check in missed})
     elements = [_worst_element(name, actual[name], reference[name]) for name in names]
-    return failed(
+    verdict = failed(
         "parity",
         "diverged",
         what=f"{subject}: {', '.join(map(repr, names))} diverged from eager fp64",
         why="\n".join([*map(str, missed[:_SHOWN]), *elements[:_SHOWN]]),
-        mend=_mend(checks, missed, reference, given),
+        mend=_mend(bounds),
         figures=_figures(checks),
     )
+    return replace(verdict, details={BOUNDS: bounds})
 
 
 def _missed(checks: list[_Check]) -> list[_Check]:
@@ -259,18 +265,24 @@ def _worst_element(name: str, actual: Array, reference: Array) -> str:
     return f"worst element {name}{place}: {left[index]:.9g} instead of {right[index]:.9g}"
 
 
-def _mend(
+def _bounds(
     checks: list[_Check],
     missed: list[_Check],
     reference: Mapping[str, Array],
     given: Tolerance,
-) -> str:
+) -> dict[str, float]:
+    """Return the tolerance that would have passed; empty where none forgives."""
     if any(reference[check.output].dtype.kind != "f" for check in missed):
-        return "look for what the engine rounds or casts; no tolerance forgives an integer"
-    bounds = given.as_dict() | {
+        return {}
+    return given.as_dict() | {
         check.metric.name: rounded_bound(_worst(checks, check.metric), check.metric.better)
         for check in missed
     }
+
+
+def _mend(bounds: Mapping[str, float]) -> str:
+    if not bounds:
+        return "look for what the engine rounds or casts; no tolerance forgives an integer"
     return f"find what loses precision, or accept it: {mark_from_bounds(bounds)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -48,6 +49,19 @@ class TensorSpec:
 
     shape: tuple[int | str, ...]
     dtype: str = "float32"
+    low: int | float | None = None
+    """The least value that an input may hold; None: the dtype's."""
+    high: int | float | None = None
+    """The greatest value that an input may hold, such as a vocabulary's last index."""
+
+    def __post_init__(self) -> None:
+        if self.low is not None or self.high is not None:
+            _check_range(self)
+
+    @property
+    def is_floating(self) -> bool:
+        """Return whether it holds fractions."""
+        return self.dtype.startswith("float")
 
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
@@ -166,6 +180,33 @@ def settings_text(settings: Mapping[str, OptionValue]) -> str:
 
 def _setting(name: str, value: OptionValue) -> str:
     return name if value is True else f"{name}={str(value).lower()}"
+
+
+def _check_range(tensor: TensorSpec) -> None:
+    """Raise `ModelError` unless the range is one that the dtype has."""
+    import numpy as np
+
+    given = [end for end in (tensor.low, tensor.high) if end is not None]
+    flaw = ""
+    if tensor.dtype == "bool":
+        flaw = "a bool is true or false, and both are drawn"
+    elif any(isinstance(end, bool) or not math.isfinite(end) for end in given):
+        flaw = "its ends are not finite numbers"
+    elif not tensor.is_floating and any(end != int(end) for end in given):
+        flaw = f"{tensor.dtype} holds whole numbers"
+    else:
+        limits: Any = (np.finfo if tensor.is_floating else np.iinfo)(tensor.dtype)
+        if not all(limits.min <= end <= limits.max for end in given):
+            flaw = f"{tensor.dtype} ends at {limits.min} and {limits.max}"
+        elif len(given) == 2 and given[0] > given[1]:  # noqa: PLR2004 - both ends
+            flaw = "low is above high"
+    if flaw:
+        raise ModelError(
+            f"cannot use TensorSpec(dtype={tensor.dtype!r}, low={tensor.low}, high={tensor.high})",
+            why=flaw,
+            mend="give the least and the greatest value that the input may hold, "
+            "such as low=0, high=30521",
+        )
 
 
 def _unusable(dim: Dim, why: str) -> ModelError:

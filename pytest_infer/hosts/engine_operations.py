@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
+from pytest_infer.burst import run_burst
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, LimitsPrecisions, Runner
@@ -27,6 +28,7 @@ from pytest_infer.transfers import transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_infer.burst import Burst
     from pytest_infer.engine import Array, Arrays, Evidence, GraphRequest, Missing
     from pytest_infer.measurement import Measurement
     from pytest_infer.spec import Precision
@@ -121,6 +123,12 @@ class EngineOperations:
         """Return the named outputs; feeds are arranged here, since strides do not travel."""
         opened = self._checked(runner, feeds)
         return opened.runner.infer(arranged(feeds, layout))
+
+    def burst(self, runner: int, feeds: list[Arrays], first: list[Arrays]) -> Burst:
+        """Return what many calls in a row give, beside the ``first`` answers to the same feeds."""
+        for each in feeds:
+            opened = self._checked(runner, each)
+        return run_burst(opened.runner.infer, feeds, first)
 
     def evidence(self, runner: int) -> Evidence:
         """Return what really ran."""
