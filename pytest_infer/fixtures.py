@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
     from pytest_infer.fuzz import Fuzz
-    from pytest_infer.judges import Consistency, Latency, Parity, Reference, Truth
+    from pytest_infer.judges import Consistency, Latency, Parity, Reference, TimedCalls, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
     from pytest_infer.spec import Case
@@ -162,18 +162,30 @@ def truth(case: Case, infer: InferSession) -> Truth:
 
 
 @pytest.fixture
-def latency(request: pytest.FixtureRequest, case: Case, infer: InferSession) -> Latency:
+def infer_timed(request: pytest.FixtureRequest, case: Case, reference: Reference) -> TimedCalls:
+    """The judge of what timed calls put out, which `latency` and `baseline` share."""
+    from pytest_infer.judges import TimedCalls
+    from pytest_infer.marks import mark_of
+    from pytest_infer.tolerance import tolerance_from_keywords
+
+    return TimedCalls(case, reference, mark_of(request.node, "tolerance", tolerance_from_keywords))
+
+
+@pytest.fixture
+def latency(
+    request: pytest.FixtureRequest, case: Case, infer: InferSession, infer_timed: TimedCalls
+) -> Latency:
     """The judge of samples against the test's ``latency_budget``."""
     from pytest_infer.judges import Latency
     from pytest_infer.latency import budget_from_keywords
     from pytest_infer.marks import mark_of
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
-    return Latency(case, budget, lambda: infer.stored_median(case))
+    return Latency(case, budget, lambda: infer.stored_median(case), infer_timed)
 
 
 @pytest.fixture
-def baseline(case: Case, infer: InferSession) -> BaselineJudge:
+def baseline(case: Case, infer: InferSession, infer_timed: TimedCalls) -> BaselineJudge:
     """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
     from pytest_infer.baseline_judge import BaselineJudge
 
@@ -183,6 +195,7 @@ def baseline(case: Case, infer: InferSession) -> BaselineJudge:
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
         runtime=lambda: infer.artefacts.runtime(case.engine),
+        timed=infer_timed,
     )
 
 

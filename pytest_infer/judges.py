@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget, StoredMedian
+    from pytest_infer.look import Look
     from pytest_infer.metamorphic import Relation
     from pytest_infer.samples import Samples
     from pytest_infer.spec import Case, ModelSpec
@@ -315,23 +316,59 @@ class Truth:
         )
 
 
+UNSEEN = "; what timed calls put out cannot be seen, only calls before and after them"
+
+
+class TimedCalls:
+    """Judges what a case's timed calls have put out."""
+
+    def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        self._case = case
+        self._reference = reference
+        self._tolerance = tolerance
+
+    def __call__(self, look: Look | None) -> Verdict | None:
+        """Return the verdict on a look that shows something else than `infer` gives."""
+        if look is None or not look.others:
+            return None
+        return metamorphic.judge_look(
+            look,
+            noise=self._reference.noise,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+
 class Latency:
     """Judges samples of a case against the budget that its test's mark sets."""
 
     def __init__(
-        self, case: Case, budget: Budget | None, stored: Callable[[], StoredMedian] | None = None
+        self,
+        case: Case,
+        budget: Budget | None,
+        stored: Callable[[], StoredMedian] | None = None,
+        timed: Callable[[Look | None], Verdict | None] = lambda _: None,
     ) -> None:
+        """Take ``timed``, which returns the verdict on timed calls that put out something else."""
         self._case = case
         self._budget = budget
         self._stored = stored
+        self._timed = timed
 
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
 
+        Calls that did not compute what the engine is asked for fail, however fast they are.
         Baselines are read only for a budget that is over them.
         """
+        if wrong := self._timed(samples.look):
+            return replace(wrong, figures={**samples.figures(), **wrong.figures})
         is_over_baseline = self._budget and self._budget.p50_over_baseline is not None
         stored = self._stored() if self._stored and is_over_baseline else None
-        return judge_budget(
+        verdict = judge_budget(
             samples, self._budget, eager=eager, stored=stored, subject=self._case.id
         )
+        if samples.look is None or samples.look.is_seen:
+            return verdict
+        return replace(verdict, message=f"{verdict.message}{UNSEEN}")

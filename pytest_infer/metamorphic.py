@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_infer.burst import Burst
+    from pytest_infer.look import Look
     from pytest_infer.spec import Precision
     from pytest_infer.tolerance import Tolerance
 
@@ -70,6 +71,12 @@ BURST = Relation(
     "many calls in a row give the first answers",
     "uninitialised memory, a buffer that is read too early or late, or state that a call leaves "
     "behind",
+    is_exact=False,
+)
+TIMED = Relation(
+    "not-repeatable",
+    "timed calls put out what others do",
+    "a bound call that computes something else, or nothing, or state that calls leave behind",
     is_exact=False,
 )
 REOPENED = Relation(
@@ -179,6 +186,33 @@ def judge_burst(
         return verdict
     message = f"{verdict.message}\n  calls: {burst.odd} of {burst.calls} gave another answer"
     return replace(verdict, code=BURST.code, message=message)
+
+
+def judge_look(
+    look: Look,
+    *,
+    noise: Mapping[str, float],
+    precision: Precision,
+    tolerance: Tolerance | None = None,
+    subject: str = "engine",
+) -> Verdict | None:
+    """Return the verdict ``not-repeatable`` if timed calls have put out something else.
+
+    Equal bits and what `judge_relation` allows within the noise floor are no such thing.
+    """
+    for name, outputs in look.others.items():
+        verdict = judge_relation(
+            outputs,
+            look.first,
+            TIMED,
+            noise=noise,
+            precision=precision,
+            tolerance=tolerance,
+            subject=f"{subject}, {name}",
+        )
+        if verdict.status != "pass":
+            return replace(verdict, judge="latency", code=TIMED.code)
+    return None
 
 
 def _alike(expected: Arrays, relation: Relation, subject: str) -> Verdict | None:

@@ -113,7 +113,11 @@ class RowJudge:
         figures = worst_figures([whole, *verdicts])
         failed = [number for number, each in enumerate(verdicts) if each.status == "fail"]
         if not failed:
-            return Finding(replace(whole, figures=figures), group[0].answer.start)
+            place, start = _farthest(group)
+            where = f"\n  most: {place}" if whole.status == "fail" else ""
+            return Finding(
+                replace(whole, message=f"{whole.message}{where}", figures=figures), start
+            )
         worst = max(failed, key=lambda number: _badness(verdicts[number]))
         verdict = _covering(verdicts[worst], [whole, *(verdicts[number] for number in failed)])
         message = f"{verdict.message}\n  rows: {len(failed)} of {len(rows)} fail alone"
@@ -205,6 +209,19 @@ def _covering(verdict: Verdict, others: Sequence[Verdict]) -> Verdict:
     bounds = {name: _worst(name, [each[name] for each in found if name in each]) for name in names}
     message = verdict.message.replace(mark_from_bounds(own), mark_from_bounds(bounds))
     return replace(verdict, message=message, details={**verdict.details, BOUNDS: bounds})
+
+
+def _farthest(group: Sequence[Compared]) -> tuple[str, int]:
+    """Return the label and the start of the row that is farthest off, over each output's size."""
+    actual, truth, _ = joined(group)
+    errors = sum(
+        _norms(actual[name].astype(np.float64) - values.astype(np.float64))
+        / (np.max(np.abs(values.astype(np.float64))) or 1.0)
+        for name, values in truth.items()
+    )
+    row = int(np.argmax(errors))
+    starts = [each.answer.start for each in group for _ in range(each.size)]
+    return labels(group)[row], starts[row]
 
 
 def _listed(*parts: str) -> str:
