@@ -184,29 +184,32 @@ def _setting(name: str, value: OptionValue) -> str:
 
 def _check_range(tensor: TensorSpec) -> None:
     """Raise `ModelError` unless the range is one that the dtype has."""
-    import numpy as np
-
-    given = [end for end in (tensor.low, tensor.high) if end is not None]
-    flaw = ""
-    if tensor.dtype == "bool":
-        flaw = "a bool is true or false, and both are drawn"
-    elif any(isinstance(end, bool) or not math.isfinite(end) for end in given):
-        flaw = "its ends are not finite numbers"
-    elif not tensor.is_floating and any(end != int(end) for end in given):
-        flaw = f"{tensor.dtype} holds whole numbers"
-    else:
-        limits: Any = (np.finfo if tensor.is_floating else np.iinfo)(tensor.dtype)
-        if not all(limits.min <= end <= limits.max for end in given):
-            flaw = f"{tensor.dtype} ends at {limits.min} and {limits.max}"
-        elif len(given) == 2 and given[0] > given[1]:  # noqa: PLR2004 - both ends
-            flaw = "low is above high"
-    if flaw:
+    if flaw := _flaw_of_range(tensor):
         raise ModelError(
             f"cannot use TensorSpec(dtype={tensor.dtype!r}, low={tensor.low}, high={tensor.high})",
             why=flaw,
             mend="give the least and the greatest value that the input may hold, "
             "such as low=0, high=30521",
         )
+
+
+def _flaw_of_range(tensor: TensorSpec) -> str:
+    import numpy as np
+
+    given = [end for end in (tensor.low, tensor.high) if end is not None]
+    if not tensor.dtype.startswith(("float", "int", "uint")):
+        return f"{tensor.dtype} has no range: all its values are drawn"
+    if any(isinstance(end, bool) or not math.isfinite(end) for end in given):
+        return "its ends are not finite numbers"
+    if not tensor.is_floating and any(end != int(end) for end in given):
+        return f"{tensor.dtype} holds whole numbers"
+    limits: Any = (np.finfo if tensor.is_floating else np.iinfo)(tensor.dtype)
+    least, most = limits.min, limits.max
+    if tensor.is_floating:
+        least, most = float(least), float(most)
+    if not all(least <= end <= most for end in given):
+        return f"{tensor.dtype} ends at {least} and {most}"
+    return "low is above high" if sorted(given) != given else ""
 
 
 def _unusable(dim: Dim, why: str) -> ModelError:
