@@ -7,9 +7,9 @@ import pytest
 
 from pytest_infer.errors import OptionError
 from pytest_infer.recipe import (
-    POISON,
     LARGE,
     PHOTOGRAPHS,
+    POISON,
     VALUES,
     Recipe,
     elements_of,
