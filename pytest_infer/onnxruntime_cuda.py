@@ -84,9 +84,9 @@ class CudaRunner:
             raise RuntimeError("bind feeds before looking at what a bound call puts out")
         for value in self._bound.outputs.values():
             value.fill_(float("nan") if value.is_floating_point() else 1)
-        torch.cuda.current_stream().synchronize()
+        torch.cuda.synchronize()
         call()
-        torch.cuda.current_stream().synchronize()
+        torch.cuda.synchronize()
         return self._outputs_of(self._bound)
 
     def evidence(self) -> Evidence:

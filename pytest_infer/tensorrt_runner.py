@@ -122,7 +122,7 @@ class TensorRtRunner:
         for buffer in self._outputs.values():
             buffer.fill()
         call()
-        torch.cuda.current_stream().synchronize()
+        torch.cuda.synchronize()
         for buffer in self._outputs.values():
             buffer.host.copy_(buffer.device)
         return {name: _array(buffer.host) for name, buffer in self._outputs.items()}
