@@ -4,9 +4,11 @@
     python benchmarks/parity_faults.py --model=mobilenet_v2
 
 Output faults are planted in what an engine returns, graph faults in the ONNX file that ONNX Runtime
-is built from. Beside our verdicts stand two fixed checks, by the definitions of their sources: MAE
-up to 0.0059, of a TensorRT article, and a cosine of at least 0.99. Then the engines of this machine
-run without faults: all photographs as one batch, and each alone. It takes some ten minutes.
+is built from; call faults show at some calls, for some photographs or in some layouts only. Each is
+judged as `suites/test_parity.py` does: every photograph is fed, and to call faults the layouts and
+the burst too. Beside our verdicts stand two fixed checks of the first batch, by the definitions of
+their sources: MAE up to 0.0059, of a TensorRT article, and a cosine of at least 0.99. Then the
+engines of this machine run the whole suite without faults, in batches of 1 and 4.
 """
 
 from __future__ import annotations
@@ -23,31 +25,34 @@ import mixed_models  # noqa: F401 - registers its models
 import numpy as np
 
 from pytest_infer import models
+from pytest_infer.answers import Answers
 from pytest_infer.config import InferConfig
-from pytest_infer.engine import BuiltEngine
+from pytest_infer.engines import register
 from pytest_infer.errors import InferError
+from pytest_infer.hosts.host import INLINE
 from pytest_infer.judges import Parity, Reference
 from pytest_infer.metrics import cosine, mae
 from pytest_infer.session import InferSession
 from pytest_infer.spec import Case, Precision
 from pytest_infer.testing import FakeEngine, faults
 from pytest_infer.testing import graph_faults as graph
-from pytest_infer.testing.faults import OutputFault
+from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 from pytest_infer.under_test import under_test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_infer.engine import Arrays
+    from pytest_infer.answer import Answer
+    from pytest_infer.engine import Arrays, BuiltEngine
     from pytest_infer.verdict import Verdict
 
 DOCS = Path(__file__).parents[1] / "docs" / "parity.md"
 ARTICLE_MAE = 0.0059
 COSINE = 0.99
 ROWS = {"detr_resnet50": 2}
-CLEAN_ROWS = {"detr_resnet50": 4}
 BATCH = 8
+CLEAN_BATCHES = (1, 4)
 CLEAN = (
     ("ort", "fp32"),
     ("ort", "int8"),
@@ -74,8 +79,28 @@ class Plant:
     code: str
     output: OutputFault | None = None
     graph: GraphFault | None = None
+    memory: MemoryFault | None = None
+    feeds: FeedFault | None = None
+    batch: int = 0
+    """0: the model's of `ROWS`, or else `BATCH`."""
     engine: str = "ort"
     precision: Precision = "fp32"
+
+    @property
+    def case(self) -> Case:
+        """Return the case of the engine that has the fault."""
+        batch = self.batch or ROWS.get(self.model, BATCH)
+        return Case(self.model, self.fake, self.precision, batch, "cpu")
+
+    @property
+    def fake(self) -> str:
+        """Return the name of that engine."""
+        return f"{self.engine} with {self.name}"
+
+    @property
+    def place(self) -> str:
+        """Return where the fault is."""
+        return "graph" if self.graph else "output" if self.output and not self.batch else "calls"
 
 
 @dataclass(frozen=True)
@@ -129,9 +154,8 @@ def corners(boxes: Any) -> Any:
 
 def best_swapped(logits: Any) -> Any:
     """Exchange the two largest logits of the first row."""
-    first, second = np.argsort(-logits[0])[:2]
     swapped = logits.copy()
-    swapped[0, [first, second]] = logits[0, [second, first]]
+    swapped[0] = faults.best_swapped(logits[0])
     return swapped
 
 
@@ -158,7 +182,38 @@ def on(model: str, **plants: tuple[str, OutputFault | GraphFault]) -> Iterator[P
         yield Plant(name.replace("_", " "), model, code, **{where: fault})  # type: ignore[arg-type]
 
 
-NOISE = np.random.default_rng(0)
+def of_calls(batch: int, **plants: tuple[str, MemoryFault]) -> Iterator[Plant]:
+    """Return plants of MobileNetV2 at a batch size; underscores of names are spaces."""
+    for name, (code, fault) in plants.items():
+        yield Plant(name.replace("_", " "), "mobilenet_v2", code, memory=fault, batch=batch)
+
+
+def by_runner(make: Callable[[], OutputFault]) -> MemoryFault:
+    """Return an output fault that each runner has for itself."""
+
+    def made() -> ShapeFault:
+        fault = make()
+        return lambda _, outputs: fault(outputs)
+
+    return made
+
+
+def row_2_swapped(logits: Any) -> Any:
+    """Exchange the two largest logits of the third row."""
+    swapped = logits.copy()
+    swapped[2] = faults.best_swapped(logits[2])
+    return swapped
+
+
+def channels_last_ignored(feeds: Arrays) -> Arrays:
+    """Read images whose channels come last in memory as if they came first."""
+    return {
+        name: feed.transpose(0, 2, 3, 1).reshape(feed.shape)
+        if feed.transpose(0, 2, 3, 1).flags.c_contiguous
+        else feed
+        for name, feed in feeds.items()
+    }
+
 
 SCORES = range(4, 10)
 
@@ -284,6 +339,31 @@ PLANTS: tuple[Plant, ...] = (
         sigmoid_left_out=("missing-detection", graph.skip("Sigmoid", 0)),
     ),
     *mixed_plants(),
+    *of_calls(
+        1,
+        NaN_at_every_8th_call=("not-repeatable", faults.every(8, faults.fill_nan((0, 3)))),
+        NaN_at_every_20th_call=("not-repeatable", faults.every(20, faults.fill_nan((0, 3)))),
+        drift_of_a_per_mille_per_call=("not-repeatable", by_runner(lambda: faults.drift(1e-3))),
+        answer_of_the_call_before=("wrong-top-1", by_runner(faults.stale)),
+        stale_at_every_20th_call=("not-repeatable", faults.stale_every(20)),
+        photograph_3_swapped=("wrong-top-1", faults.in_nth_row(3, faults.best_swapped)),
+        photograph_8_swapped=("wrong-top-1", faults.in_nth_row(8, faults.best_swapped)),
+        float64_returned=("wrong-dtype", by_runner(lambda: faults.return_as("float64"))),
+    ),
+    *of_calls(
+        4,
+        row_2_swapped=("wrong-top-1", by_runner(lambda: faults.change(row_2_swapped))),
+        stale_batch=("wrong-top-1", by_runner(faults.stale)),
+        NaN_at_every_20th_batch=("not-repeatable", faults.every(20, faults.fill_nan((3, 3)))),
+    ),
+    Plant("strides ignored", "mobilenet_v2", "not-finite", feeds=faults.ignore_strides, batch=1),
+    Plant(
+        "channels last read as contiguous",
+        "mobilenet_v2",
+        "diverged",
+        feeds=channels_last_ignored,
+        batch=1,
+    ),
     Plant(
         "scaled by 5 per cent in bf16",
         "resnet50",
@@ -341,44 +421,48 @@ PLANTS: tuple[Plant, ...] = (
 
 
 class Bench:
-    """Runs models of one session, each engine once."""
+    """Runs engines of one session through the suite of parity."""
 
     def __init__(self, session: InferSession) -> None:
         self._session = session
-        self._kept: dict[Case, Arrays] = {}
 
-    def outputs(self, case: Case) -> Arrays:
-        """Return what an engine puts out; raise `InferError` if it cannot run."""
-        if case not in self._kept:
-            artefacts = self._session.artefacts
-            with under_test(case, artefacts.built(case), self._session.hosts) as engine:
-                self._kept[case] = engine(artefacts.feeds(case.model, case.batch))
-        return self._kept[case]
+    def judged(
+        self, case: Case, built: BuiltEngine, *, whole: bool
+    ) -> tuple[list[Verdict], Answer]:
+        """Return what the suite says of an engine, and its first answer.
 
-    def faulty(self, plant: Plant, case: Case) -> Arrays:
-        """Return what an engine puts out with a fault."""
-        if plant.output is not None:
-            return plant.output(dict(self.outputs(case)))
+        Only the ``whole`` suite tries layouts and a burst. Raise `InferError` if it cannot run.
+        """
         artefacts = self._session.artefacts
-        fake = FakeEngine("faulty", inner=plant.engine, graph=plant.graph)
-        origin, request = artefacts.graph(case), artefacts.request(case)
-        with TemporaryDirectory() as folder:
-            fake.build(origin, request, Path(folder))
-            with fake.open(BuiltEngine(plant.engine, origin, request, folder)) as runner:
-                return runner.infer(artefacts.feeds(case.model, case.batch))
-
-    def verdicts(self, case: Case, outputs: Arrays, rows: slice = slice(None)) -> list[Verdict]:
-        """Return what the suite of parity says of some rows."""
-        judge = Parity(
-            case, Rows(case, self._session.artefacts, rows), self._session.artefacts, None
-        )
-        part = {name: values[rows] for name, values in outputs.items()}
-        found = [judge(part)]
+        parity = Parity(case, Reference(case, artefacts), artefacts, None)
         task = models.find(case.model).spec.task
-        if found[0].code not in MALFORMED:
-            found += [judge.top_k(part)] if task == "classification" else []
-            found += [judge.detections(part)] if task == "detection" else []
-        return found
+        with under_test(case, built, self._session.hosts) as engine:
+            answers = Answers(engine, artefacts)
+            try:
+                found = [parity(answers)]
+                if found[0].code not in MALFORMED:
+                    found += [parity.top_k(answers)] if task == "classification" else []
+                    found += [parity.detections(answers)] if task == "detection" else []
+                if whole:
+                    found += [parity(answers.strided()), parity.burst(answers)]
+                return found, next(iter(answers))
+            finally:
+                answers.close()
+
+    def faulty(self, plant: Plant) -> tuple[list[Verdict], Answer]:
+        """Return what the suite says of an engine with a fault, and its first answer."""
+        artefacts, case = self._session.artefacts, plant.case
+        whole = plant.place == "calls"
+        if plant.graph is None:
+            inner = artefacts.built(replace(case, engine=plant.engine))
+            return self.judged(case, replace(inner, engine=plant.fake), whole=whole)
+        with TemporaryDirectory() as cache:
+            built = artefacts.built_from(case, artefacts.graph(case), cache)
+            return self.judged(case, built, whole=whole)
+
+    def built(self, case: Case) -> BuiltEngine:
+        """Return the engine of a case."""
+        return self._session.artefacts.built(case)
 
     def reference(self, case: Case) -> Arrays:
         """Return eager's outputs in fp64."""
@@ -386,28 +470,6 @@ class Bench:
 
 
 MALFORMED = {"wrong-shape", "wrong-dtype", "missing-output", "extra-output"}
-
-
-class Rows(Reference):
-    """The reference of some rows of a batch."""
-
-    def __init__(self, case: Case, artefacts: Any, rows: slice) -> None:
-        super().__init__(case, artefacts)
-        self._rows = rows
-
-    @property
-    def fp64(self) -> Arrays:  # type: ignore[override]
-        """Return the rows in fp64."""
-        return self._part("fp64")
-
-    @property
-    def eager(self) -> Arrays:  # type: ignore[override]
-        """Return the rows at the case's own precision."""
-        return self._part(self._case.precision)
-
-    def _part(self, precision: Precision) -> Arrays:
-        whole = self._artefacts.reference(self._case, precision)
-        return {name: values[self._rows] for name, values in whole.items()}
 
 
 def passes(check: Any, bound: float, outputs: Arrays, reference: Arrays) -> bool:
@@ -421,33 +483,34 @@ def passes(check: Any, bound: float, outputs: Arrays, reference: Arrays) -> bool
 
 def judge_plant(bench: Bench, plant: Plant) -> Found:
     """Run one fault."""
-    case = Case(plant.model, plant.engine, plant.precision, ROWS.get(plant.model, BATCH), "cpu")
-    outputs, reference = bench.faulty(plant, case), bench.reference(case)
-    verdicts = bench.verdicts(case, outputs)
+    verdicts, first = bench.faulty(plant)
+    reference = bench.reference(plant.case)
+    codes = dict.fromkeys(each.code for each in verdicts if each.status == "fail")
     with np.errstate(all="ignore"):
         return Found(
             plant,
-            tuple(each.code for each in verdicts if each.status == "fail"),
-            passes(mae, ARTICLE_MAE, outputs, reference),
-            passes(cosine, COSINE, outputs, reference),
+            tuple(codes),
+            passes(mae, ARTICLE_MAE, first.outputs, reference),
+            passes(cosine, COSINE, first.outputs, reference),
         )
 
 
 def clean_rows(bench: Bench, model: str) -> Iterator[tuple[str, ...]]:
     """Return a table row per engine and precision that can run: judged, failed, worst ratio."""
-    rows = CLEAN_ROWS.get(model, BATCH)
     for engine, precision in CLEAN:
-        case = Case(model, engine, precision, rows, "cpu")  # type: ignore[arg-type]
+        cases = [Case(model, engine, precision, batch, "cpu") for batch in CLEAN_BATCHES]
         try:
-            outputs = bench.outputs(case)
+            verdicts = [
+                each
+                for case in cases
+                for each in bench.judged(case, bench.built(case), whole=True)[0]
+            ]
         except InferError as error:
-            print(f"left out: {case.id}: {error.what}: {error.why.splitlines()[0]}")
+            print(f"left out: {cases[0].id}: {error.what}: {error.why.splitlines()[0]}")
             continue
-        parts = [slice(None), *(slice(row, row + 1) for row in range(rows))]
-        verdicts = [each for part in parts for each in bench.verdicts(case, outputs, part)]
         failed = [each for each in verdicts if each.status != "pass"]
         for each in failed:
-            print(case.id, each.message)
+            print(cases[0].id, each.message)
         worst = max(each.figures.get("worst_ratio", 0.0) for each in verdicts)
         known = f"{len(failed)}*" if (model, precision) in TOO_COARSE else str(len(failed))
         yield model, engine, precision, str(len(verdicts)), known, f"{worst:.2f}"
@@ -464,8 +527,11 @@ def fault_table(found: Sequence[Found]) -> str:
     rows = [
         (
             each.plant.name,
-            "graph" if each.plant.graph else "output",
-            f"{each.plant.model} {each.plant.engine} {each.plant.precision}",
+            each.plant.place,
+            (
+                f"{each.plant.model} {each.plant.engine} {each.plant.precision} "
+                f"b{each.plant.case.batch}"
+            ),
             ", ".join(f"`{code}`" for code in each.codes) or "**missed**",
             "passes" if each.passes_mae else "fails",
             "passes" if each.passes_cosine else "fails",
@@ -499,7 +565,20 @@ def main() -> None:
     parser.add_argument("--update", action="store_true", help="write the tables into the page")
     options = parser.parse_args()
     names = [options.model] if options.model else list(models.registered())
-    session = InferSession(replace(InferConfig(device="cpu"), cache=options.cache))
+    for plant in PLANTS:
+        register(
+            FakeEngine(
+                plant.fake,
+                inner=plant.engine,
+                outputs=plant.output,
+                graph=plant.graph,
+                memory=plant.memory,
+                feeds=plant.feeds,
+            )
+        )
+    # a fake is known in this process only
+    hosts = {plant.fake: INLINE for plant in PLANTS}
+    session = InferSession(InferConfig(device="cpu", cache=options.cache, hosts=hosts))
     bench = Bench(session)
     try:
         if options.only != "clean":

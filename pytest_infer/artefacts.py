@@ -12,21 +12,24 @@ from pytest_infer import engines, models
 from pytest_infer.cache import digest_of, digest_of_file
 from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.engine_option import refuse_gpu_settings
-from pytest_infer.errors import BuildError, ExportError, HostError, LoadError, ModelError, RunError
+from pytest_infer.errors import BuildError, ExportError, HostError, ModelError, RunError
 from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.module_graphs import ModuleGraphs
+from pytest_infer.opened_eager import OpenedEager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
     from pytest_infer.engine import Arrays
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.models import Model
     from pytest_infer.spec import Case, ModelSpec, Precision
 
 T = TypeVar("T")
@@ -58,6 +61,8 @@ class Artefacts:
         self._graphs = Graphs(config, cache, self._model_call)
         self._kept: dict[Any, Any] = {}
         self._folders: list[TemporaryDirectory[str]] = []
+        self._eager = OpenedEager(hosts)
+        self._latest_feeds: tuple[tuple[str, int, int], Arrays] | None = None
         self.engines = Tally()
 
     def device(self, engine: str, device: str) -> dict[str, Any]:
@@ -101,15 +106,39 @@ class Artefacts:
         )
         return meaning
 
-    def feeds(self, model: str, batch: int) -> Arrays:
-        """Return the named inputs made from the first ``batch`` photographs, cyclically."""
+    def row_names(self, model: str) -> list[str]:
+        """Return what a model's different rows are called: photographs, or drawn rows."""
         images = str(self._config.images or "")
         return self._once(
-            ("feeds", model, batch),
+            ("row_names", model),
             lambda: self._model_call(
-                "model.feeds", f"prepare {model}'s inputs", model=model, batch=batch, images=images
+                "model.row_names", f"list {model}'s photographs", model=model, images=images
             ),
         )
+
+    def feeds(self, model: str, batch: int, start: int = 0) -> Arrays:
+        """Return the named inputs made from ``batch`` photographs from ``start`` on, in a cycle.
+
+        Those from the first on are kept, and the latest others.
+        """
+
+        def make() -> Arrays:
+            feeds: Arrays = self._model_call(
+                "model.feeds",
+                f"prepare {model}'s inputs",
+                model=model,
+                batch=batch,
+                images=str(self._config.images or ""),
+                start=start,
+            )
+            return feeds
+
+        if not start:
+            return self._once(("feeds", model, batch), make)
+        key = (model, batch, start)
+        if self._latest_feeds is None or self._latest_feeds[0] != key:
+            self._latest_feeds = key, make()
+        return self._latest_feeds[1]
 
     def graph(self, case: Case) -> Graph:
         """Return what the engine of ``case`` is built from."""
@@ -188,16 +217,28 @@ class Artefacts:
             return self._build(case, cache=self._folders[-1].name)
         return self._build(case, cache=f"{place.cache}/{name}")
 
-    def reference(self, case: Case, precision: Precision) -> Arrays:
-        """Return eager mode's outputs for the inputs of ``case``, at ``precision``.
+    def reference(self, case: Case, precision: Precision, start: int = 0) -> Arrays:
+        """Return eager mode's outputs for the photographs from ``start`` on, at ``precision``.
 
-        Where an engine is built from pruned weights, eager mode runs with them too.
+        Where an engine is built from pruned weights, eager mode runs with them too. What the first
+        photographs give is kept; the rest is read from the cache each time.
         """
+        from pytest_infer.arrays import read_arrays
+
         is_pruned = self.graph_request(case).is_pruned
-        return self._once(
-            ("reference", case.model, case.batch, precision, case.device, is_pruned),
-            lambda: self._reference(case, precision, is_pruned=is_pruned),
-        )
+        key = (case.model, case.batch, precision, case.device, is_pruned, start)
+
+        def folder() -> Path:
+            return self._reference(case, precision, start, is_pruned=is_pruned)
+
+        def read() -> Arrays:
+            return read_arrays(self._once(("reference", *key), folder))
+
+        return read() if start else self._once(("outputs", *key), read)
+
+    def series(self) -> AbstractContextManager[None]:
+        """Let eager mode stay open while the references of several batches are made."""
+        return self._eager.kept()
 
     def rival(self, case: Case, precision: Precision) -> Case:
         """Return eager mode's case beside ``case``: on its device, or else on a CPU elsewhere."""
@@ -227,10 +268,10 @@ class Artefacts:
         )
         return lack is not None
 
-    def _reference(self, case: Case, precision: Precision, *, is_pruned: bool) -> Arrays:
-        from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
+    def _reference(self, case: Case, precision: Precision, start: int, *, is_pruned: bool) -> Path:
+        from pytest_infer.arrays import digest_of_arrays, write_arrays
 
-        feeds = self.feeds(case.model, case.batch)
+        feeds = self.feeds(case.model, case.batch, start)
         rival = self.rival(case, precision)
         graph = self.module(case.model, is_pruned=is_pruned)
         eager = BuiltEngine(EAGER, graph, self.request(rival), folder="")
@@ -243,17 +284,15 @@ class Artefacts:
         }
 
         def make(folder: Path) -> dict[str, Any]:
-            host = self._hosts.shared(EAGER)
             doing = f"compute {case.model}'s reference in {precision}"
-            runner = host.call("engine.open", error=LoadError, doing=doing, built=eager)
-            outputs = host.call(
-                "engine.infer", error=RunError, doing=doing, runner=runner, feeds=feeds
-            )
-            host.call("engine.close", error=RunError, doing=doing, runner=runner)
+            try:
+                outputs = self._eager.outputs(eager, feeds, doing)
+            except RunError as error:
+                raise _with_range(error, models.find(case.model)) from error
             write_arrays(folder, outputs)
             return {}
 
-        return read_arrays(self._cache.entry("references", key, make).folder)
+        return self._cache.entry("references", key, make).folder
 
     def _wanted(self, case: Case, request: BuildRequest) -> GraphRequest:
         found: dict[str, Any] = self._hosts.shared(case.engine).call(
@@ -327,6 +366,24 @@ class Artefacts:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
+
+
+def _with_range(error: RunError, model: Model) -> RunError:
+    """Return the error of eager mode; drawn integers may be none that the model can take."""
+    drawn = [
+        f"{name} ({tensor.dtype})"
+        for name, tensor in model.spec.inputs.items()
+        if tensor.dtype.startswith(("int", "uint")) and None in (tensor.low, tensor.high)
+    ]
+    if model.preprocess or not drawn:
+        return error
+    return RunError(
+        error.what,
+        why=f"{error.why}\n{', '.join(drawn)}: drawn from the whole range of the dtype, for the "
+        "spec states none",
+        mend="state what the model takes, such as TensorSpec(shape, dtype, low=0, high=30521) for "
+        "the indices of a vocabulary",
+    )
 
 
 def _with_dims(graph: Graph, spec: ModelSpec) -> Graph:

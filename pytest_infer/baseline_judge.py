@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_infer.baseline_entry import Entry, Measured
     from pytest_infer.chosen_baselines import ChosenBaselines
     from pytest_infer.engine import Arrays
+    from pytest_infer.look import Look
     from pytest_infer.measurement import Measurement
     from pytest_infer.measurer import Measurer, Setting
     from pytest_infer.samples import Samples
@@ -50,6 +51,14 @@ A change to one of them makes stored measurements worthless, and raises this num
 """
 
 
+class _WrongCallsError(Exception):
+    """Timed calls put out something else; carries the verdict on them."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
 class BaselineJudge:
     """Judges a case's engine against what is stored for it."""
 
@@ -61,21 +70,34 @@ class BaselineJudge:
         *,
         gated_cases: Callable[[], int],
         runtime: Callable[[], dict[str, str]],
+        timed: Callable[[Look | None], Verdict | None] = lambda _: None,
     ) -> None:
+        """Take ``timed``, which returns the verdict on timed calls that put out something else."""
         self._case = case
         self._baselines = baselines
         self._measurer = measurer
         self._gated_cases = gated_cases
         self._runtime = runtime
+        self._timed = timed
 
     def __call__(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         """Judge by the latency gate where measurements are stored, else ``samples`` by a floor.
 
         With ``--update-baselines`` measure what is to be stored instead.
         """
-        verdict = self._verdict(engine, feeds, samples)
+        try:
+            verdict = self._verdict(engine, feeds, samples)
+        except _WrongCallsError as wrong:
+            verdict = replace(wrong.verdict, judge="baseline")
         artefact = Path(engine.built.folder).name
         return replace(verdict, details={**verdict.details, ARTEFACT: artefact})
+
+    def _measure(self, engine: EngineUnderTest, feeds: Arrays, beside: str = "") -> Measurement:
+        """Return a measurement of calls that computed what the engine is asked for."""
+        measured = self._measurer(engine, feeds, beside)
+        if wrong := self._timed(measured.look):
+            raise _WrongCallsError(wrong)
+        return measured
 
     def _verdict(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         if self._baselines.is_stored_anew(self._case):
@@ -124,7 +146,7 @@ class BaselineJudge:
         # Run by another version of the library, the old artefact would be as slow as the new one.
         has_rival = bool(gate.artefact) and is_same_runtime and not is_stored
         beside = self._measurer.kept_folder(self._case, gate.artefact) if has_rival else ""
-        first = self._measurer(engine, feeds, beside)
+        first = self._measure(engine, feeds, beside)
         terms = terms_of(setting, first, gate.gpu)
         if first.is_usable and (odd := odd_measurement(gate, first)):
             message = (
@@ -135,7 +157,7 @@ class BaselineJudge:
             return Verdict("baseline", "inconclusive", "odd-baseline", message)
         decision, taken = measure_until_decided(
             first,
-            lambda: self._measurer(engine, feeds, beside),
+            lambda: self._measure(engine, feeds, beside),
             stored,
             terms,
             cases=self._gated_cases(),
@@ -166,7 +188,7 @@ class BaselineJudge:
         looks: list[Measurement] = []
         usable: list[Measurement] = []
         while len(usable) < STORED_MEASUREMENTS and len(looks) < 2 * MOST_TRIES:
-            looks.append(self._measurer(engine, feeds))
+            looks.append(self._measure(engine, feeds))
             if looks[-1].foreign_processes:
                 return self._beside_others(looks[-1].foreign_processes)
             usable = [each for each in looks if each.is_usable]

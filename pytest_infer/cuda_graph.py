@@ -71,6 +71,13 @@ class CudaGraph:
         """Enqueue the captured work on the current stream."""
         self._graph.replay()
 
+    def written_by(self, call: Callable[[], object]) -> Any:
+        """Return the outputs after ``call``, which replays; what it does not write is spoilt."""
+        for value in tensors_of(self._returned):
+            value.fill_(float("nan") if value.is_floating_point() else 1)
+        call()
+        return self._returned
+
     def is_rewriting(self) -> bool:
         """Return whether a replay writes every element of every output.
 

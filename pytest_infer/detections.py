@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -69,6 +69,11 @@ class _Rules:
     score: float
     threshold: float
     labels: Sequence[str]
+    images: Sequence[str] = ()
+
+    def image(self, number: int) -> str:
+        """Return what an image is called."""
+        return self.images[number] if self.images else f"image {number}"
 
     def name_of(self, label: Any) -> str:
         """Return a class by its label, or by its number if it has none."""
@@ -86,6 +91,7 @@ def judge_detections(
     tolerance: Tolerance | None = None,
     threshold: float = 0.5,
     labels: Sequence[str] = (),
+    images: Sequence[str] = (),
     subject: str = "engine",
 ) -> Verdict:
     """Judge an engine's detections, one mapping per image, against those of eager fp64.
@@ -97,7 +103,8 @@ def judge_detections(
     is more, and a score likewise, at most by ``SCORE_CEILING``; ``tolerance.box_px`` and
     ``tolerance.score`` replace these. A detection may be missing or extra only if its score is that
     near to the threshold; a pair of two such that hardly overlap is one missing and one extra. How
-    many differences ``eager`` has itself, at the case's precision, is told beside a failure. Pass:
+    many differences ``eager`` has itself, at the case's precision, is told beside a failure.
+    ``images`` are what a message calls them. Pass:
     ``match``; fail: ``missing-detection``, ``extra-detection``, ``wrong-class``, ``moved-box``,
     ``wrong-score``, ``not-finite``, ``missing-output``, ``wrong-shape``, ``vacuous``.
     """
@@ -105,22 +112,22 @@ def judge_detections(
     if fault:
         return fault
     given = tolerance or Tolerance()
-    rules = _rules(noise or DetectionNoise(), given, threshold, labels)
-    images = _compared(actual, reference, rules)
-    faults = [fault for image in images for fault in _faults(image, rules)]
-    if not any(len(image.reference["scores"]) for image in images):
+    rules = replace(_rules(noise or DetectionNoise(), given, threshold, labels), images=images)
+    found = _compared(actual, reference, rules)
+    faults = [fault for image in found for fault in _faults(image, rules)]
+    if not any(len(image.reference["scores"]) for image in found):
         return _vacuous(f"the reference has no detection of {threshold:g} or more", subject)
     if faults:
         own = _compared(eager, reference, rules) if eager else []
         count = sum(1 for image in own for _ in _faults(image, rules))
-        return _failed(faults, given, _figures(images, rules), subject, count)
-    if not any(image.pairs for image in images):
+        return _failed(faults, given, _figures(found, rules), subject, count)
+    if not any(image.pairs for image in found):
         return _vacuous(f"every score is within {rules.score:g} of {threshold:g}", subject)
     message = (
-        f"{subject} detects what eager fp64 does: {sum(len(each.pairs) for each in images)} "
-        f"objects in {len(images)} images"
+        f"{subject} detects what eager fp64 does: {sum(len(each.pairs) for each in found)} "
+        f"objects in {len(found)} images"
     )
-    return Verdict("parity", "pass", "match", message, _figures(images, rules))
+    return Verdict("parity", "pass", "match", message, _figures(found, rules))
 
 
 def detection_noise(
@@ -182,7 +189,7 @@ def _unmatched(
         if index in found or above <= rules.score:
             continue
         text = (
-            f"image {image.number}: {side} {rules.name_of(detections['labels'][index])} at "
+            f"{rules.image(image.number)}: {side} {rules.name_of(detections['labels'][index])} at "
             f"{_box(detections['boxes'][index])}, score {score:.4g}, threshold "
             f"{rules.threshold:g}, best IoU {_best_iou(image, side, index):.2f}"
         )
@@ -199,7 +206,7 @@ def _pair_faults(image: MatchedImage, pair: Pair, rules: _Rules) -> Iterator[_Fa
     got = {name: values[pair.got] for name, values in image.actual.items()}
     expected = {name: values[pair.expected] for name, values in image.reference.items()}
     name = rules.name_of(expected["labels"])
-    place = f"image {image.number}: {name} at {_box(expected['boxes'])}"
+    place = f"{rules.image(image.number)}: {name} at {_box(expected['boxes'])}"
     moved, change = image.moved_px(pair), image.score_change(pair)
     if not image.is_same_class(pair):
         text = f"{place} is {rules.name_of(got['labels'])} instead, IoU {pair.iou:.2f}"

@@ -125,6 +125,20 @@ class Runner(Protocol):
 
 
 @runtime_checkable
+class ShowsBound(Protocol):
+    """What a `Runner` has besides if it can show what its bound calls put out."""
+
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Run ``call``, which the latest `bind` returned, and return what it puts out.
+
+        As host arrays, like `infer`. Buffers that the call writes are spoilt before, so that a call
+        which does nothing is seen; there are no outputs of a call that should return them and
+        returns None. ``call`` may be wrapped, and returns what the wrapped one does.
+        """
+        ...
+
+
+@runtime_checkable
 class LimitsPrecisions(Protocol):
     """What an `Engine` has besides if its version or the hardware decides on precisions."""
 

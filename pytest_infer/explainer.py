@@ -29,31 +29,37 @@ class Explainer:
         self._artefacts = artefacts
         self._localizer = Localizer(artefacts, hosts)
         self._folder = folder / FOLDER
-        self._layers: dict[Case, str] = {}
+        self._layers: dict[tuple[Case, int], str] = {}
 
-    def explained(self, verdict: Verdict, case: Case, tolerance: Tolerance | None) -> Verdict:
-        """Return a failed verdict with the first diverging layer and the bundle in its message."""
-        if case not in self._layers:
-            self._layers[case] = attempted(self._localizer, case)
-        layers = self._layers[case]
+    def explained(
+        self, verdict: Verdict, case: Case, tolerance: Tolerance | None, start: int = 0
+    ) -> Verdict:
+        """Return a failed verdict with the first diverging layer and the bundle in its message.
+
+        ``start`` is the number of the photograph in the first row of the batch that has failed.
+        """
+        if (case, start) not in self._layers:
+            self._layers[case, start] = attempted(self._localizer, case, start)
+        layers = self._layers[case, start]
         try:
-            test = str(
-                write_bundle(self._folder / case.id, self._failure(verdict, case, tolerance))
-            )
+            failure = self._failure(verdict, case, tolerance, start)
+            test = str(write_bundle(self._folder / case.id, failure))
         except (InferError, OSError) as error:
             test = f"not written: {error}"
         told = layers.replace("\n", "\n          ")
         message = f"{verdict.message}\n  layers: {told}\n  bundle: pytest {test}"
         return replace(verdict, message=message)
 
-    def _failure(self, verdict: Verdict, case: Case, tolerance: Tolerance | None) -> Failure:
+    def _failure(
+        self, verdict: Verdict, case: Case, tolerance: Tolerance | None, start: int
+    ) -> Failure:
         artefacts = self._artefacts
         precisions: tuple[Precision, ...] = ("fp64", case.precision)
         return Failure(
             case=case,
             graph=artefacts.graph(case),
-            feeds=artefacts.feeds(case.model, case.batch),
-            references={name: artefacts.reference(case, name) for name in precisions},
+            feeds=artefacts.feeds(case.model, case.batch, start),
+            references={name: artefacts.reference(case, name, start) for name in precisions},
             labels=artefacts.labels(case.model),
             tolerance=tolerance,
             environment={
@@ -61,6 +67,6 @@ class Explainer:
                 "runtime": artefacts.runtime(case.engine),
             },
             verdict=verdict,
-            layers=self._layers[case],
+            layers=self._layers[case, start],
             sources=(models.find(case.model).spec.source, engines.source(case.engine)),
         )

@@ -14,11 +14,12 @@ from pytest_infer.stash import state_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.answers import Answers
     from pytest_infer.baseline_judge import BaselineJudge
     from pytest_infer.enforcement import Enforce
     from pytest_infer.engine import Arrays
     from pytest_infer.fuzz import Fuzz
-    from pytest_infer.judges import Consistency, Latency, Parity, Reference, Truth
+    from pytest_infer.judges import Consistency, Latency, Parity, Reference, TimedCalls, Truth
     from pytest_infer.loaded import LoadedModel
     from pytest_infer.session import InferSession
     from pytest_infer.spec import Case
@@ -88,6 +89,16 @@ def infer_engine(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderT
 
 
 @aliased("session")
+def infer_answers(infer_engine: EngineUnderTest, infer: InferSession) -> Iterator[Answers]:
+    """The engine's outputs for every photograph, batch after batch, each inferred once."""
+    from pytest_infer.answers import Answers
+
+    found = Answers(infer_engine, infer.artefacts)
+    yield found
+    found.close()
+
+
+@aliased("session")
 def infer_eager(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
     """Eager mode in fp32 for the same model, batch and device: what a speed-up is over.
 
@@ -113,7 +124,7 @@ def infer_parity(
     infer_reference: Reference,
     infer: InferSession,
 ) -> Parity:
-    """The judge of outputs: ``parity(outputs)``, ``.top_k(outputs)``, ``.detections(outputs)``."""
+    """The judge of outputs or answers: ``parity(…)``, ``.top_k(…)``, ``.detections(…)``."""
     from pytest_infer.collection import judged_case
     from pytest_infer.judges import Parity
     from pytest_infer.marks import mark_of
@@ -173,8 +184,23 @@ def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
     return Truth(infer_case, infer.artefacts)
 
 
+@pytest.fixture
+def infer_timed(
+    request: pytest.FixtureRequest, infer_case: Case, infer_reference: Reference
+) -> TimedCalls:
+    """The judge of what timed calls put out, which `latency` and `baseline` share."""
+    from pytest_infer.judges import TimedCalls
+    from pytest_infer.marks import mark_of
+    from pytest_infer.tolerance import tolerance_from_keywords
+
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return TimedCalls(infer_case, infer_reference, tolerance)
+
+
 @aliased()
-def infer_latency(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Latency:
+def infer_latency(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession, infer_timed: TimedCalls
+) -> Latency:
     """The judge of samples against the test's ``latency_budget``."""
     from pytest_infer.collection import judged_case
     from pytest_infer.judges import Latency
@@ -183,12 +209,12 @@ def infer_latency(request: pytest.FixtureRequest, infer_case: Case, infer: Infer
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
     judged = judged_case(request.node, infer_case)
-    return Latency(judged, budget, lambda: infer.stored_median(judged))
+    return Latency(judged, budget, lambda: infer.stored_median(judged), infer_timed)
 
 
 @aliased()
 def infer_baseline(
-    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession, infer_timed: TimedCalls
 ) -> BaselineJudge:
     """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
     from pytest_infer.baseline_judge import BaselineJudge
@@ -200,6 +226,7 @@ def infer_baseline(
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
         runtime=lambda: infer.artefacts.runtime(infer_case.engine),
+        timed=infer_timed,
     )
 
 

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from pytest_infer import metamorphic, models
+from pytest_infer.answer import Answer, Compared
 from pytest_infer.detections import detection_noise, judge_detections
 from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
 from pytest_infer.matching import in_order
 from pytest_infer.metamorphic import References
-from pytest_infer.parity import judge_outputs, noise_floor
+from pytest_infer.parity import noise_floor
+from pytest_infer.row_judge import RowJudge, joined, labels, worst_figures, worst_of
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
 
+    from pytest_infer.answers import Answers
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Arrays, Evidence
     from pytest_infer.latency import Budget, StoredMedian
+    from pytest_infer.look import Look
     from pytest_infer.metamorphic import Relation
     from pytest_infer.samples import Samples
-    from pytest_infer.spec import Case
+    from pytest_infer.spec import Case, ModelSpec
     from pytest_infer.tolerance import Tolerance
     from pytest_infer.verdict import Verdict
 
-    Explain = Callable[[Verdict, Case, Tolerance | None], Verdict]
+    Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
+
+Answered: TypeAlias = "Arrays | Iterable[Answer]"
+"""The outputs for ``feeds``, or answers that say what they are answers to."""
 
 
 NOT_THE_ENGINE = {"vacuous", "eager-not-finite"}
@@ -58,6 +68,18 @@ class Reference:
         """Return the outputs at the case's own precision, the noise floor; int8 is simulated."""
         return self._artefacts.reference(self._case, self._case.precision)
 
+    @property
+    def both(self) -> References:
+        """Return the outputs in fp64 and at the case's precision."""
+        return References(self.fp64, self.eager)
+
+    def at(self, start: int) -> tuple[Arrays, Arrays]:
+        """Return the outputs in fp64 and at the case's precision for other photographs."""
+        if not start:
+            return self.fp64, self.eager
+        fp64 = self._artefacts.reference(self._case, "fp64", start)
+        return fp64, self._artefacts.reference(self._case, self._case.precision, start)
+
 
 class Parity:
     """Judges outputs of a case against its reference."""
@@ -74,6 +96,8 @@ class Parity:
     ) -> None:
         """Take ``explain``, which adds to a failure what it finds out about it.
 
+        It gets the number of the photograph in the first row of the batch that has failed.
+
         ``drift`` compares the errors of what passes with those that are stored.
         """
         self._case = case
@@ -83,60 +107,128 @@ class Parity:
         self._explain = explain
         self._drift = drift
 
-    def __call__(self, outputs: Arrays) -> Verdict:
+    def __call__(self, outputs: Answered) -> Verdict:
         """Judge every output by every metric; a detector's queries may come in any order.
 
-        Errors that pass and are far larger than the stored ones are ``parity-drift``.
+        ``outputs`` are those for ``feeds``, or answers to other photographs too: then all rows are
+        judged together, and each alone. Errors that pass and are far larger than the stored ones
+        are ``parity-drift``.
         """
-        truth = self._reference.fp64
-        is_detector = models.find(self._case.model).spec.task == "detection"
-        verdict = judge_outputs(
-            in_order(outputs, truth) if is_detector else outputs,
-            truth,
-            self._reference.eager,
+        finding = self._rows(self._in_order(self._compared(outputs)))
+        return self._explained(self._drift(finding.verdict), finding.start)
+
+    def top_k(self, outputs: Answered, k: int = 5) -> Verdict:
+        """Judge a classifier's top-1 and top-k of its first output."""
+        return self._worst(outputs, partial(self._top_k, k=k))
+
+    def detections(self, outputs: Answered) -> Verdict:
+        """Judge what the model's own postprocessing detects, independent of query order."""
+        return self._worst(outputs, self._detections)
+
+    def burst(self, answers: Answers) -> Verdict:
+        """Judge many calls in a row: each must give the first answer to its feeds.
+
+        A difference within the noise floor passes: sums of a GPU may come in another order.
+        """
+        burst = answers.burst()
+        worst = burst.worst
+        first = next(islice(answers, worst.feeds - 1, None)) if worst else Answer({})
+        return metamorphic.judge_burst(
+            burst,
+            first.outputs,
+            references=References(*self._reference.at(first.start)) if worst else None,
             precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-        return self._explained(self._drift(verdict))
 
-    def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
-        """Judge a classifier's top-1 and top-k of its first output."""
-        name = next(iter(models.find(self._case.model).spec.outputs))
-        noise = noise_floor(self._reference.eager, self._reference.fp64)[name]
-        verdict = judge_top_k(
+    @property
+    def _spec(self) -> ModelSpec:
+        return models.find(self._case.model).spec
+
+    @property
+    def _rows(self) -> RowJudge:
+        return RowJudge(self._spec, self._case, self._tolerance)
+
+    def _compared(self, outputs: Answered) -> Iterator[Compared]:
+        """Yield each answer beside eager's outputs for the same feeds."""
+        for answer in [Answer(outputs)] if isinstance(outputs, Mapping) else outputs:
+            fp64, eager = self._reference.at(answer.start)
+            yield Compared(answer, fp64, eager)
+
+    def _in_order(self, compared: Iterable[Compared]) -> Iterable[Compared]:
+        if self._spec.task != "detection":
+            return compared
+        return (
+            replace(
+                each,
+                answer=replace(each.answer, outputs=in_order(each.answer.outputs, each.truth)),
+            )
+            for each in compared
+        )
+
+    def _worst(self, outputs: Answered, judge: Callable[[Sequence[Compared]], Verdict]) -> Verdict:
+        """Return the worst of what ``judge`` says of rows that are judged together."""
+        groups = list(self._rows.groups(self._compared(outputs)))
+        verdicts = [self._judged(group, judge) for group in groups]
+        worst = worst_of(verdicts)
+        starts = [
+            each.answer.start
+            for each in groups[verdicts.index(worst)]
+            if worst.status == "fail" and self._judged([each], judge).code == worst.code
+        ]
+        worst = replace(worst, figures=worst_figures(verdicts))
+        return self._explained(worst, next(iter(starts), 0))
+
+    def _judged(
+        self, group: Sequence[Compared], judge: Callable[[Sequence[Compared]], Verdict]
+    ) -> Verdict:
+        faults = (self._rows.fault(each) for each in group)
+        return next((fault for fault in faults if fault), None) or judge(group)
+
+    def _top_k(self, group: Sequence[Compared], k: int) -> Verdict:
+        outputs, truth, eager = joined(group)
+        name = next(iter(self._spec.outputs))
+        return judge_top_k(
             outputs[name],
-            self._reference.fp64[name],
-            noise=noise,
+            truth[name],
+            noise=noise_floor(eager or {}, truth)[name],
             k=k,
             labels=self._artefacts.labels(self._case.model),
+            rows=labels(group),
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-        return self._explained(verdict)
 
-    def detections(self, outputs: Arrays) -> Verdict:
-        """Judge what the model's own postprocessing detects, independent of query order."""
-        truth = self._detected(self._reference.fp64)
-        eager = self._detected(self._reference.eager)
-        verdict = judge_detections(
-            self._detected(outputs),
+    def _detections(self, group: Sequence[Compared]) -> Verdict:
+        actual, truth, eager = (
+            [image for each in group for image in self._detected(side(each))] for side in _SIDES
+        )
+        return judge_detections(
+            actual,
             truth,
             eager=eager,
             noise=detection_noise(eager, truth),
             labels=self._artefacts.labels(self._case.model),
+            images=labels(group),
             tolerance=self._tolerance,
             subject=self._case.id,
         )
-        return self._explained(verdict)
 
-    def _explained(self, verdict: Verdict) -> Verdict:
+    def _explained(self, verdict: Verdict, start: int) -> Verdict:
         if self._explain is None or verdict.status != "fail" or verdict.code in NOT_THE_ENGINE:
             return verdict
-        return self._explain(verdict, self._case, self._tolerance)
+        return self._explain(verdict, self._case, self._tolerance, start)
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
         return self._artefacts.meaning(self._case.model, outputs)
+
+
+_SIDES: tuple[Callable[[Compared], Arrays], ...] = (
+    lambda each: each.answer.outputs,
+    lambda each: each.truth,
+    lambda each: each.eager or {},
+)
 
 
 class Consistency:
@@ -189,7 +281,7 @@ class Consistency:
             actual,
             expected,
             relation,
-            references=References(self._reference.fp64, self._reference.eager),
+            references=self._reference.both,
             precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,
@@ -228,23 +320,59 @@ class Truth:
         )
 
 
+UNSEEN = "; what timed calls put out cannot be seen, only calls before and after them"
+
+
+class TimedCalls:
+    """Judges what a case's timed calls have put out."""
+
+    def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        self._case = case
+        self._reference = reference
+        self._tolerance = tolerance
+
+    def __call__(self, look: Look | None) -> Verdict | None:
+        """Return the verdict on a look that shows something else than `infer` gives."""
+        if look is None or not look.others:
+            return None
+        return metamorphic.judge_look(
+            look,
+            references=self._reference.both,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+
 class Latency:
     """Judges samples of a case against the budget that its test's mark sets."""
 
     def __init__(
-        self, case: Case, budget: Budget | None, stored: Callable[[], StoredMedian] | None = None
+        self,
+        case: Case,
+        budget: Budget | None,
+        stored: Callable[[], StoredMedian] | None = None,
+        timed: Callable[[Look | None], Verdict | None] = lambda _: None,
     ) -> None:
+        """Take ``timed``, which returns the verdict on timed calls that put out something else."""
         self._case = case
         self._budget = budget
         self._stored = stored
+        self._timed = timed
 
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
 
+        Calls that did not compute what the engine is asked for fail, however fast they are.
         Baselines are read only for a budget that is over them.
         """
+        if wrong := self._timed(samples.look):
+            return replace(wrong, figures={**samples.figures(), **wrong.figures})
         is_over_baseline = self._budget and self._budget.p50_over_baseline is not None
         stored = self._stored() if self._stored and is_over_baseline else None
-        return judge_budget(
+        verdict = judge_budget(
             samples, self._budget, eager=eager, stored=stored, subject=self._case.id
         )
+        if samples.look is None or samples.look.is_seen:
+            return verdict
+        return replace(verdict, message=f"{verdict.message}{UNSEEN}")

@@ -21,7 +21,9 @@ def arranged(feeds: Arrays, layout: str) -> Arrays:
 
     Rows must be equal for ``broadcast``.
     """
-    return {name: _ARRANGERS[layout](feed) for name, feed in feeds.items()}
+    return {
+        name: _ARRANGERS[layout](feed) if feed.ndim else feed.copy() for name, feed in feeds.items()
+    }
 
 
 def _channels_last(feed: Array) -> Array:
@@ -67,3 +69,6 @@ _ARRANGERS: Mapping[str, Callable[[Array], Array]] = {
 
 LAYOUTS = tuple(_ARRANGERS)
 """From the plainest on."""
+
+STRIDED = tuple(name for name in LAYOUTS if name not in (CONTIGUOUS, BROADCAST))
+"""Those that any feeds can have and that a reader of plain memory takes for other values."""

@@ -36,13 +36,16 @@ class Localizer:
     def __init__(self, artefacts: Artefacts, hosts: HostPool) -> None:
         self._artefacts = artefacts
         self._hosts = hosts
+        self._start = 0
 
-    def localize(self, case: Case) -> str:
+    def localize(self, case: Case, start: int = 0) -> str:
         """Return the first diverging layer in words, with a table; or why there is none to name.
 
         First every so many layers are looked at, then each between two of them. An engine that
-        cannot put out intermediate tensors is given the graph cut after one, again and again.
+        cannot put out intermediate tensors is given the graph cut after one, again and again. It
+        is fed the photographs from number ``start`` on.
         """
+        self._start = start
         if self._artefacts.graph_request(case).format != "onnx":
             return (
                 f"{case.engine} is not built from an ONNX graph: run the case on ort or openvino "
@@ -125,7 +128,7 @@ class Localizer:
         graph = self._graph(case)
         spec = replace(graph.spec, outputs={name: TensorSpec(()) for name in outputs})
         altered = replace(graph, file=file, spec=spec)
-        feeds = self._artefacts.feeds(case.model, case.batch)
+        feeds = self._artefacts.feeds(case.model, case.batch, self._start)
         with TemporaryDirectory() as cache:
             built = self._artefacts.built_from(case, altered, cache)
             with under_test(case, built, self._hosts) as engine:
@@ -150,9 +153,9 @@ def _named(worst: LayerError) -> str:
     )
 
 
-def attempted(localizer: Localizer, case: Case) -> str:
+def attempted(localizer: Localizer, case: Case, start: int = 0) -> str:
     """Return what `Localizer.localize` says, or why it could not: the verdict stands anyway."""
     try:
-        return localizer.localize(case)
+        return localizer.localize(case, start)
     except InferError as error:
         return f"the diverging layer could not be found: {error.what}: {error.why}"

@@ -9,6 +9,8 @@ from math import exp, log
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.look import Look
+
 if TYPE_CHECKING:
     from pytest_infer.rounds import Round
 
@@ -51,6 +53,8 @@ class Measurement:
     enqueue_share: float | None = None
     """How much of a call's time on the GPU the host needed to launch it; None on a CPU."""
     environment: Mapping[str, Any] = field(default_factory=dict)
+    look: Look | None = field(default=None, compare=False, repr=False)
+    """What the engine's timed calls put out; None if nobody looked."""
 
     @property
     def is_usable(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from pytest_infer import engines
 from pytest_infer.engine_option import with_threads
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.look import look_from_outputs
 from pytest_infer.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED, Measurement
 
 if TYPE_CHECKING:
@@ -90,14 +92,11 @@ class Measurer:
         fresh = self._hosts.fresh(case.engine, threads=setting.threads)
         with self._exclusive([case.engine]), fresh as host:
             opened = {name: open_bound(host, case, *arms[name], setting) for name in order}
-            found = host.call(
-                "engine.measure",
-                error=TimingError,
-                doing=f"measure {case.id}",
-                arms=opened,
-                rounds=setting.rounds,
-            )
-        return as_type(found, Measurement)
+            call = partial(host.call, error=TimingError, doing=f"measure {case.id}")
+            first = call("engine.infer", runner=opened[ENGINE], feeds=feeds)
+            found = call("engine.measure", arms=opened, rounds=setting.rounds)
+            look = look_from_outputs(first, **call("engine.look", runner=opened[ENGINE]))
+        return replace(as_type(found, Measurement), look=look)
 
     def kept_folder(self, case: Case, artefact: str) -> str:
         """Return the folder of a built engine by its name; empty if the cache has it no more."""

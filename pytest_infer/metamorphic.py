@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_infer.allowance import Allowance
+    from pytest_infer.burst import Burst
+    from pytest_infer.look import Look
     from pytest_infer.spec import Precision
     from pytest_infer.tolerance import Tolerance
 
@@ -66,6 +68,19 @@ REPEATED = Relation(
     "a second call gives the first one's outputs",
     "atomic sums, uninitialised memory, or state that a call leaves behind",
     is_exact=True,
+)
+BURST = Relation(
+    "not-repeatable",
+    "many calls in a row give the first answers",
+    "uninitialised memory, a buffer that is read too early or late, or state that a call leaves "
+    "behind",
+    is_exact=False,
+)
+TIMED = Relation(
+    "not-repeatable",
+    "timed calls put out what others do",
+    "a bound call that computes something else, or nothing, or state that calls leave behind",
+    is_exact=False,
 )
 REOPENED = Relation(
     "reload-differs",
@@ -197,6 +212,66 @@ def _flawed(expected: Arrays, precision: Precision, subject: str) -> Verdict | N
                 why="eager's is not; the engine may agree with itself, but on a wrong result",
                 mend="run suites/test_parity.py, which shows how far it is from eager's",
             )
+    return None
+
+
+def judge_burst(
+    burst: Burst,
+    first: Arrays,
+    *,
+    precision: Precision,
+    references: References | None = None,
+    tolerance: Tolerance | None = None,
+    subject: str = "engine",
+) -> Verdict:
+    """Judge a burst of calls by the answer that is farthest from the ``first`` to its feeds.
+
+    Equal bits pass; so does a difference that `judge_relation` allows within the noise floor. NaN
+    never passes. Pass: ``consistent``; fail: ``not-repeatable``.
+    """
+    worst = burst.worst
+    if worst is None:
+        message = f"{subject}: {burst.calls} calls in a row give the first answers to the last bit"
+        return Verdict("parity", "pass", "consistent", message)
+    verdict = judge_relation(
+        worst.outputs,
+        first,
+        BURST,
+        references=references,
+        precision=precision,
+        tolerance=tolerance,
+        subject=f"{subject}, call {worst.call} of {burst.calls} in a row (feeds {worst.feeds})",
+    )
+    if verdict.status == "pass":
+        return verdict
+    message = f"{verdict.message}\n  calls: {burst.odd} of {burst.calls} gave another answer"
+    return replace(verdict, code=BURST.code, message=message)
+
+
+def judge_look(
+    look: Look,
+    *,
+    precision: Precision,
+    references: References | None = None,
+    tolerance: Tolerance | None = None,
+    subject: str = "engine",
+) -> Verdict | None:
+    """Return the verdict ``not-repeatable`` if timed calls have put out something else.
+
+    Equal bits and what `judge_relation` allows within the noise floor are no such thing.
+    """
+    for name, outputs in look.others.items():
+        verdict = judge_relation(
+            outputs,
+            look.first,
+            TIMED,
+            references=references,
+            precision=precision,
+            tolerance=tolerance,
+            subject=f"{subject}, {name}",
+        )
+        if verdict.status != "pass":
+            return replace(verdict, judge="latency", code=TIMED.code)
     return None
 
 

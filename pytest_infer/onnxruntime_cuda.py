@@ -66,8 +66,7 @@ class CudaRunner:
         """Return the named outputs."""
         bound = self._upload(feeds)
         self._call(bound)
-        self._stream.synchronize()
-        return {name: value.cpu().numpy() for name, value in bound.outputs.items()}
+        return self._outputs_of(bound)
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         """Return an asynchronous call on feeds that are on the device already.
@@ -76,6 +75,19 @@ class CudaRunner:
         """
         bound = self._upload(feeds)
         return lambda: self._call(bound)
+
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return what a bound call writes into the bound outputs."""
+        import torch
+
+        if self._bound is None:
+            raise RuntimeError("bind feeds before looking at what a bound call puts out")
+        for value in self._bound.outputs.values():
+            value.fill_(float("nan") if value.is_floating_point() else 1)
+        torch.cuda.synchronize()
+        call()
+        torch.cuda.synchronize()
+        return self._outputs_of(self._bound)
 
     def evidence(self) -> Evidence:
         """Return the types of the inputs, TF32's switch, and the share of nodes on the GPU."""
@@ -101,6 +113,10 @@ class CudaRunner:
         self._stream.synchronize()
         self._bound = self._session = None
         torch.cuda.empty_cache()
+
+    def _outputs_of(self, bound: _Bound) -> dict[str, Array]:
+        self._stream.synchronize()
+        return {name: value.cpu().numpy() for name, value in bound.outputs.items()}
 
     def _launches_graph(self) -> bool:
         import torch

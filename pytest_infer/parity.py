@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from pytest_infer.allowance import DERIVED, Allowance, allowances
@@ -24,6 +25,9 @@ Array: TypeAlias = npt.NDArray[Any]
 
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
+
+BOUNDS = "bounds"
+"""The detail of a verdict that holds the tolerance which would have passed."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ def _quotient(over: float, under: float) -> float:
 
 def _equal(name: str, actual: Array, reference: Array) -> _Check:
     largest = metrics()["max_abs"]
-    value = largest(actual, reference)
+    # as fractions, neighbours among large integers are alike
+    value = largest(actual, reference) or float(not np.array_equal(actual, reference))
     return _Check(name, None, largest, value, math.inf, 0.0, "integers and bools must be equal")
 
 
@@ -186,19 +191,21 @@ def _diverged(
     subject: str,
 ) -> Verdict:
     missed = _missed(checks)
+    bounds = _bounds(checks, missed, reference, given)
     names = sorted({check.output for check in missed})
     places = dict.fromkeys((check.output, check.part) for check in missed[:_SHOWN])
     elements = dict.fromkeys(
         worst_element(name, actual[name], reference[name], part) for name, part in places
     )
-    return failed(
+    verdict = failed(
         "parity",
         "diverged",
         what=f"{subject}: {', '.join(map(repr, names))} diverged from eager fp64",
         why="\n".join([*map(str, missed[:_SHOWN]), *elements]),
-        mend=_mend(checks, missed, reference, given),
+        mend=_mend(bounds),
         figures=_figures(checks),
     )
+    return replace(verdict, details={BOUNDS: bounds})
 
 
 def _missed(checks: list[_Check]) -> list[_Check]:
@@ -213,18 +220,24 @@ def _missed(checks: list[_Check]) -> list[_Check]:
     return sorted(told, key=lambda each: -each.ratio)
 
 
-def _mend(
+def _bounds(
     checks: list[_Check],
     missed: list[_Check],
     reference: Mapping[str, Array],
     given: Tolerance,
-) -> str:
+) -> dict[str, float]:
+    """Return the tolerance that would have passed; empty where none forgives."""
     if any(reference[check.output].dtype.kind != "f" for check in missed):
-        return "look for what the engine rounds or casts; no tolerance forgives an integer"
-    bounds = given.as_dict() | {
+        return {}
+    return given.as_dict() | {
         check.metric.name: rounded_bound(_worst(checks, check.metric), check.metric.better)
         for check in missed
     }
+
+
+def _mend(bounds: Mapping[str, float]) -> str:
+    if not bounds:
+        return "look for what the engine rounds or casts; no tolerance forgives an integer"
     return f"find what loses precision, or accept it: {mark_from_bounds(bounds)}"
 
 

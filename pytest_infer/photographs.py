@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,20 +41,51 @@ class Photograph:
     pixels: Pixels
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A photograph that is read when it is needed."""
+
+    name: str
+    path: Path
+    is_mirrored: bool = False
+
+    def pixels(self) -> Pixels:
+        """Return its pixels; raise `ModelError` if it cannot be read."""
+        pixels = _read(self.path)
+        return pixels[:, ::-1].copy() if self.is_mirrored else pixels
+
+
 def photographs(folder: Path | None = None) -> tuple[Photograph, ...]:
     """Return the photographs in ``folder``, or those scikit-image carries, sorted by name.
 
     Orientation follows EXIF; grey becomes RGB; transparency is laid on white. Raise `ModelError`
     if the folder is missing or empty, or a photograph cannot be read.
     """
+    return tuple(Photograph(path.stem, _read(path)) for path in _paths(folder))
+
+
+def pictures(folder: Path | None = None) -> tuple[Picture, ...]:
+    """Return the same photographs unread; of a single one, its mirror image besides.
+
+    An engine that is only ever fed one input cannot show that it looks at it.
+    """
+    found = tuple(Picture(path.stem, path) for path in _paths(folder))
+    if len(found) > 1:
+        return found
+    (only,) = found
+    return only, replace(only, name=f"{only.name}, mirrored", is_mirrored=True)
+
+
+def batch(chosen: Sequence[Picture], rows: int, *, start: int = 0) -> list[Pixels]:
+    """Return the pixels of ``rows`` pictures, cycling through ``chosen`` from ``start``."""
+    numbers = [(start + row) % len(chosen) for row in range(rows)]
+    pixels = {number: chosen[number].pixels() for number in dict.fromkeys(numbers)}
+    return [pixels[number] for number in numbers]
+
+
+def _paths(folder: Path | None) -> list[Path]:
     _require("PIL", "Pillow", "photographs are read")
-    paths = _carried() if folder is None else _paths_in(folder)
-    return tuple(Photograph(path.stem, _read(path)) for path in paths)
-
-
-def batch(chosen: Sequence[Photograph], rows: int, *, start: int = 0) -> list[Pixels]:
-    """Return the pixels of ``rows`` photographs, cycling through ``chosen`` from ``start``."""
-    return [chosen[(start + row) % len(chosen)].pixels for row in range(rows)]
+    return _carried() if folder is None else _paths_in(folder)
 
 
 def _carried() -> list[Path]:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ExportError
-from pytest_infer.feeds import make_feeds
+from pytest_infer.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.photographs import photographs
 
 if TYPE_CHECKING:
@@ -24,13 +24,11 @@ QUANTIZED = (*PRODUCTS, "Add")
 REMOVED = ("Relu", "Clip")
 """Operators that an unsigned range does by itself, and which then need no node."""
 
-_ROWS = 8  # of drawn feeds, for a model that takes no photographs
-
 
 def calibration_feeds(model: Model, images: str) -> Arrays:
     """Return the named inputs on which ``model`` is calibrated, one row per photograph."""
     folder = Path(images) if images else None
-    rows = len(photographs(folder)) if model.preprocess else _ROWS
+    rows = len(photographs(folder)) if model.preprocess else DRAWN_ROWS
     return make_feeds(model, rows, folder)
 
 

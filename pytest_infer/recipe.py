@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.bounds import number_from_text
+from pytest_infer.drawn_values import clipped, draw
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.layout import BROADCAST, CONTIGUOUS, LAYOUTS
 from pytest_infer.plain_text import shown
@@ -80,7 +81,8 @@ class Recipe:
         """Return the named inputs.
 
         ``photographs`` are feeds of the model's own, whatever their sizes: what is asked for is
-        cut out of them and resized to the nearest pixels. Integers are drawn from 0 and 1.
+        cut out of them and resized to the nearest pixels. Values keep within the range that the
+        spec states; integers cover it, or else their dtype, unless they are ones or zeros.
         """
         feeds = {
             name: self._feed(tensor, number, photographs.get(name))
@@ -93,13 +95,13 @@ class Recipe:
     def _feed(self, tensor: TensorSpec, number: int, photographs: Array | None) -> Array:
         shape = tensor.resolved(dict(self.sizes))
         random = np.random.default_rng([self.seed, number])
-        if not tensor.dtype.startswith("float"):
-            low, high = {"zeros": (0, 1), "ones": (1, 2)}.get(self.values, (0, 2))
-            return random.integers(low, high, shape).astype(tensor.dtype)
         if self.values == PHOTOGRAPHS and photographs is not None:
             return _cut(photographs, shape, random).astype(tensor.dtype)
-        feed = _DRAWERS.get(self.values, _normal)(random, shape)
-        if self.values in POISON:
+        if self.values not in (_DRAWERS if tensor.is_floating else _CONSTANTS):
+            feed = draw(tensor, shape, random, turn=self.seed)
+        else:
+            feed = clipped(tensor, _DRAWERS[self.values](random, shape))
+        if self.values in POISON and tensor.is_floating:
             place = [int(random.integers(size)) for size in shape[1:]]
             feed[(-1, *place)] = POISON[self.values]
         return feed.astype(tensor.dtype)
@@ -187,13 +189,12 @@ def _cut(photographs: Array, shape: tuple[int, ...], random: np.random.Generator
     return photographs[np.ix_(*indices)]
 
 
-def _normal(random: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    return random.standard_normal(shape)
-
-
 def _scaled(size: float) -> Callable[[np.random.Generator, tuple[int, ...]], Array]:
     return lambda random, shape: size * random.standard_normal(shape)
 
+
+_CONSTANTS = ("ones", "zeros")
+"""What integers can be, too."""
 
 _DRAWERS: Mapping[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     "ones": lambda _, shape: np.ones(shape),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from pytest_infer.errors import TimingError
+from pytest_infer.look import Look
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
@@ -34,6 +35,8 @@ class Samples:
     """The GPU's L2 cache was overwritten before each call."""
     resources: Mapping[str, float] = field(default_factory=dict)
     """What the engine took besides time, in the process in which it was timed."""
+    look: Look | None = field(default=None, compare=False, repr=False)
+    """What the timed calls put out; None if nobody looked."""
 
     def __post_init__(self) -> None:
         if not self.durations_ns or min(self.durations_ns) <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -51,6 +52,19 @@ class TensorSpec:
 
     shape: tuple[int | str, ...]
     dtype: str = "float32"
+    low: int | float | None = None
+    """The least value that an input may hold; None: the dtype's."""
+    high: int | float | None = None
+    """The greatest value that an input may hold, such as a vocabulary's last index."""
+
+    def __post_init__(self) -> None:
+        if self.low is not None or self.high is not None:
+            _check_range(self)
+
+    @property
+    def is_floating(self) -> bool:
+        """Return whether it holds fractions."""
+        return self.dtype.startswith("float")
 
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
@@ -190,6 +204,36 @@ def variant_text(variant: str) -> str:
 
 def _setting(name: str, value: OptionValue) -> str:
     return name if value is True else f"{name}={str(value).lower()}"
+
+
+def _check_range(tensor: TensorSpec) -> None:
+    """Raise `ModelError` unless the range is one that the dtype has."""
+    if flaw := _flaw_of_range(tensor):
+        raise ModelError(
+            f"cannot use TensorSpec(dtype={tensor.dtype!r}, low={tensor.low}, high={tensor.high})",
+            why=flaw,
+            mend="give the least and the greatest value that the input may hold, "
+            "such as low=0, high=30521",
+        )
+
+
+def _flaw_of_range(tensor: TensorSpec) -> str:
+    import numpy as np
+
+    given = [end for end in (tensor.low, tensor.high) if end is not None]
+    if not tensor.dtype.startswith(("float", "int", "uint")):
+        return f"{tensor.dtype} has no range: all its values are drawn"
+    if any(isinstance(end, bool) or not math.isfinite(end) for end in given):
+        return "its ends are not finite numbers"
+    if not tensor.is_floating and any(end != int(end) for end in given):
+        return f"{tensor.dtype} holds whole numbers"
+    limits: Any = (np.finfo if tensor.is_floating else np.iinfo)(tensor.dtype)
+    least, most = limits.min, limits.max
+    if tensor.is_floating:
+        least, most = float(least), float(most)
+    if not all(least <= end <= most for end in given):
+        return f"{tensor.dtype} ends at {least} and {most}"
+    return "low is above high" if sorted(given) != given else ""
 
 
 def _unusable(dim: Dim, why: str) -> ModelError:

@@ -200,7 +200,8 @@ def _wrong(spec: ModelSpec) -> Iterator[WrongFeeds]:
         yield WrongFeeds(f"{name} by another name", {**others, f"{name}_0": feed})
         dtype = "float64" if tensor.dtype != "float64" else "float32"
         yield WrongFeeds(f"{name} as {dtype}", {**right, name: feed.astype(dtype)})
-        yield WrongFeeds(f"{name} as uint8", {**right, name: np.ones(feed.shape, np.uint8)})
+        small = "uint8" if tensor.dtype != "uint8" else "int8"
+        yield WrongFeeds(f"{name} as {small}", {**right, name: np.ones(feed.shape, small)})
         yield WrongFeeds(f"{name} with one more axis", {**right, name: feed[None]})
         if feed.ndim:
             yield WrongFeeds(f"{name} with one axis less", {**right, name: feed[0]})

@@ -115,6 +115,18 @@ class TensorRtRunner:
         self._stream.synchronize()
         return self._launcher()
 
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return what a bound call writes into the buffers."""
+        import torch
+
+        for buffer in self._outputs.values():
+            buffer.fill()
+        call()
+        torch.cuda.synchronize()
+        for buffer in self._outputs.values():
+            buffer.host.copy_(buffer.device)
+        return {name: _array(buffer.host) for name, buffer in self._outputs.items()}
+
     def evidence(self) -> Evidence:
         """Return the layers' precisions by the inspector, and the device of the outputs."""
         with explained(RunError, "cannot inspect the TensorRT engine", mend=INSPECT_MEND):

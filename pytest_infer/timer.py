@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import LoadError, TimingError
+from pytest_infer.look import look_from_outputs
 from pytest_infer.samples import NS_PER_S, Samples
 from pytest_infer.split import Split, split_from_durations
 
@@ -110,6 +111,7 @@ class _Arm:
         self._batch = engine.case.batch
         self._cold_l2 = cold_l2
         self._runner = self._call("engine.open", LoadError, built=engine.built)
+        self._first: Arrays = self._call("engine.infer", runner=self._runner, feeds=feeds)
         self._call("engine.bind", runner=self._runner, feeds=feeds)
         self._durations: dict[str, list[int]] = {}
         self._warmup_calls = 0
@@ -140,7 +142,7 @@ class _Arm:
             self._durations.setdefault(clock, []).extend(durations)
 
     def samples(self) -> Samples:
-        """Return what was measured, by the clock nearest to the device."""
+        """Return what was measured, by the clock nearest to the device, and what was put out."""
         clock, durations = next(iter(self._durations.items()))
         return Samples(
             durations_ns=tuple(durations),
@@ -152,6 +154,7 @@ class _Arm:
             enqueue_ns=tuple(self._durations.get("enqueue", ())),
             is_l2_cold=self._cold_l2,
             resources=self._call("engine.resources", runner=self._runner),
+            look=look_from_outputs(self._first, **self._call("engine.look", runner=self._runner)),
         )
 
     def split(self, feeds: Arrays) -> Split:

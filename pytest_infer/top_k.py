@@ -42,6 +42,7 @@ def judge_top_k(
     noise: float,
     k: int = 5,
     labels: Sequence[str] = (),
+    rows: Sequence[str] = (),
     tolerance: Tolerance | None = None,
     subject: str = "engine",
 ) -> Verdict:
@@ -50,7 +51,8 @@ def judge_top_k(
     ``noise`` is eager's largest absolute error against fp64 at the case's precision. A swap is
     forgiven if the reference's two logits are at most twice that apart, since each may move by it,
     in opposite directions; ``tolerance.top_k`` replaces that margin. With fewer than k + 1 classes
-    k is one less than the classes. Pass: ``match``; fail: ``wrong-top-1``, ``wrong-top-k``,
+    k is one less than the classes. ``rows`` are what a message calls them. Pass: ``match``; fail:
+    ``wrong-top-1``, ``wrong-top-k``,
     ``not-finite``, ``missing-output``, ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
     """
     given = tolerance or Tolerance()
@@ -67,7 +69,11 @@ def judge_top_k(
     wrong = [swap for swap in swaps if not swap.margin <= margin]
     figures = _agreement(swaps, len(reference))
     if wrong:
-        described = [_told(swap, actual, reference, labels) for swap in wrong[:_SHOWN]]
+        described = [
+            f"{rows[swap.row] if rows else f'row {swap.row}'}: "
+            + _told(swap, actual, reference, labels)
+            for swap in wrong[:_SHOWN]
+        ]
         return replace(_failed(wrong, described, given, margin, subject), figures=figures)
     message = (
         f"{subject} names the classes of eager fp64: {len(reference)} rows, "
@@ -147,7 +153,7 @@ def _failed(
 
 def _told(swap: _Swap, actual: Array, reference: Array, labels: Sequence[str]) -> str:
     return (
-        f"row {swap.row}: {swap.rank} has {_class(swap.got, labels)} instead of "
+        f"{swap.rank} has {_class(swap.got, labels)} instead of "
         f"{_class(swap.expected, labels)}; its logits there are "
         f"{actual[swap.row, swap.got]:.6g} and {actual[swap.row, swap.expected]:.6g}, the "
         f"reference's {reference[swap.row, swap.got]:.6g} and "

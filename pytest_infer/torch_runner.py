@@ -110,14 +110,8 @@ class TorchRunner:
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return the named outputs as host arrays; bfloat16 as float32, which holds it exactly."""
-        import torch
-
         with arithmetic(self._built.request.precision):
-            outputs = self._run(self._inputs(feeds))
-        return {
-            name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
-            for name, value in outputs.items()
-        }
+            return _arrays(self._run(self._inputs(feeds)))
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         """Return a call on feeds that are on the device already; asynchronous on a GPU.
@@ -130,6 +124,12 @@ class TorchRunner:
                 return partial(self._call, inputs)
             self._graph.load(inputs)
         return self._graph.replay
+
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return what ``call`` returns, or a CUDA graph leaves in its buffers."""
+        with arithmetic(self._built.request.precision):
+            returned = self._graph.written_by(call) if self._graph else call()
+            return _arrays({} if returned is None else self._outputs(returned))
 
     def evidence(self) -> Evidence:
         """Return the dtypes and devices of weights and of real outputs, and if a graph ran."""
@@ -192,6 +192,15 @@ class TorchRunner:
                 mend="name every output in the model's decorator, in order",
             )
         return dict(zip(names, values, strict=True))
+
+
+def _arrays(outputs: Mapping[str, Tensor]) -> dict[str, Array]:
+    import torch
+
+    return {
+        name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
+        for name, value in outputs.items()
+    }
 
 
 def _parameter_dtypes(module: Any) -> set[str]:

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 from warnings import warn
 
+from pytest_infer.burst import Burst
 from pytest_infer.engine import Evidence
 from pytest_infer.errors import InferError, LoadError, RunError
+from pytest_infer.hosts.wire import as_type
 from pytest_infer.layout import CONTIGUOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_infer.engine import Array, Arrays, BuiltEngine
     from pytest_infer.hosts.host import Host
@@ -43,6 +45,11 @@ class EngineUnderTest:
         """
         outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds, layout=layout)
         return outputs
+
+    def burst(self, feeds: Sequence[Arrays], first: Sequence[Arrays]) -> Burst:
+        """Return what many calls in a row give, beside the ``first`` answers to the same feeds."""
+        found = self._ask("engine.burst", "run", feeds=list(feeds), first=list(first))
+        return as_type(found, Burst)
 
     def open(self) -> None:
         """Open the engine now, not at its first call."""

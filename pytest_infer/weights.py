@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.cache import digest_of
 from pytest_infer.errors import ModelError
-from pytest_infer.feeds import make_feeds
+from pytest_infer.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models import find
 from pytest_infer.photographs import photographs
 from pytest_infer.pruning import prune
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 SUFFIXES = (".safetensors", ".pt", ".pth")
 """Files of weights that can be read, the first found being taken."""
 
-_ROWS = 8  # of drawn feeds, for a model that takes no photographs
 _SHOWN = 5  # names in a message
 
 
@@ -150,7 +149,7 @@ def _seed(model: Model, module: nn.Module) -> None:
 
 def _feeds(model: Model) -> Arrays:
     """Return feeds of the package's own photographs: the user's do not change the weights."""
-    return make_feeds(model, len(photographs()) if model.preprocess else _ROWS, images=None)
+    return make_feeds(model, len(photographs()) if model.preprocess else DRAWN_ROWS, images=None)
 
 
 def _read_safetensors(module: nn.Module, path: Path) -> tuple[list[str], list[str]]:

@@ -1,4 +1,7 @@
-"""Every engine gives the outputs of the model's own code, within what rounding explains."""
+"""Every engine gives the outputs of the model's own code, within what rounding explains.
+
+Every photograph is fed, at every batch size, and never one input alone.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_infer.answers import Answers
     from pytest_infer.enforcement import Enforce
-    from pytest_infer.engine import Arrays
     from pytest_infer.judges import Parity
-    from pytest_infer.under_test import EngineUnderTest
 
 
-def test_outputs(engine: EngineUnderTest, feeds: Arrays, parity: Parity, enforce: Enforce) -> None:
+def test_outputs(answers: Answers, parity: Parity, enforce: Enforce) -> None:
     """MAE, max abs, relative L2 and cosine against eager in fp64."""
-    enforce(parity(engine(feeds)))
+    enforce(parity(answers))
 
 
 @pytest.mark.infer(tasks="classification")
-def test_top_k(engine: EngineUnderTest, feeds: Arrays, parity: Parity, enforce: Enforce) -> None:
+def test_top_k(answers: Answers, parity: Parity, enforce: Enforce) -> None:
     """A classifier's top-1 and top-5, near-ties forgiven within the noise floor."""
-    enforce(parity.top_k(engine(feeds)))
+    enforce(parity.top_k(answers))
 
 
 @pytest.mark.infer(tasks="detection")
-def test_detections(
-    engine: EngineUnderTest, feeds: Arrays, parity: Parity, enforce: Enforce
-) -> None:
+def test_detections(answers: Answers, parity: Parity, enforce: Enforce) -> None:
     """A detector's boxes, classes and scores, in any order."""
-    enforce(parity.detections(engine(feeds)))
+    enforce(parity.detections(answers))
+
+
+def test_layouts(answers: Answers, parity: Parity, enforce: Enforce) -> None:
+    """Feeds that are not contiguous, or channels-last, give the same."""
+    enforce(parity(answers.strided()))
+
+
+def test_burst(answers: Answers, parity: Parity, enforce: Enforce) -> None:
+    """Many calls in a row, with changing feeds, give the first answers."""
+    enforce(parity.burst(answers))

@@ -188,6 +188,11 @@ class OrtRunner:
         """Return a synchronous call on the feeds, which stay where they are."""
         return partial(self._session.run, self._outputs, dict(feeds))
 
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return the named outputs of a bound call."""
+        values: Any = call()
+        return {} if values is None else dict(zip(self._outputs, values, strict=True))
+
     def evidence(self) -> Evidence:
         """Return the nodes' precisions in the optimized graph, their places, and the threads."""
         counts = self._precisions()

@@ -130,6 +130,16 @@ class TvmRunner:
 
         return enqueue
 
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return the named outputs of a bound call."""
+        returned = call()
+        if self._built.request.device.startswith("cuda"):
+            import torch
+
+            torch.cuda.synchronize()
+        outputs = {} if returned is None else self._outputs(returned)
+        return {name: value.numpy() for name, value in outputs.items()}
+
     def evidence(self) -> Evidence:
         """Return the types and devices of the tensors that the kernels are called with.
 

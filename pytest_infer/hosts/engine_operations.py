@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,14 +12,17 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer import engines, fingerprint
+from pytest_infer.burst import run_burst
 from pytest_infer.cache import Cache, Entry, read_entry
 from pytest_infer.clock import clock_for, time_on_cpu
 from pytest_infer.engine import (
+    Arrays,
     BuildRequest,
     BuiltEngine,
     Graph,
     LimitsPrecisions,
     Runner,
+    ShowsBound,
     WrapsEngine,
 )
 from pytest_infer.errors import LoadError
@@ -36,7 +39,8 @@ from pytest_infer.transfers import transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engine import Array, Arrays, Evidence, GraphRequest, Missing
+    from pytest_infer.burst import Burst
+    from pytest_infer.engine import Array, Evidence, GraphRequest, Missing
     from pytest_infer.measurement import Measurement
     from pytest_infer.spec import Precision
 
@@ -52,6 +56,8 @@ class _Opened:
     load_s: float
     close: Callable[[], object]
     call: Callable[[], object] | None = None
+    feeds: Arrays = field(default_factory=dict)
+    """Those that are bound."""
 
     def bound(self) -> Callable[[], object]:
         if self.call is None:
@@ -143,6 +149,12 @@ class EngineOperations:
         opened = self._checked(runner, feeds)
         return opened.runner.infer(arranged(feeds, layout))
 
+    def burst(self, runner: int, feeds: list[Arrays], first: list[Arrays]) -> Burst:
+        """Return what many calls in a row give, beside the ``first`` answers to the same feeds."""
+        for each in feeds:
+            opened = self._checked(runner, each)
+        return run_burst(opened.runner.infer, feeds, first)
+
     def evidence(self, runner: int) -> Evidence:
         """Return what really ran."""
         return self._opened[runner].runner.evidence()
@@ -150,7 +162,17 @@ class EngineOperations:
     def bind(self, runner: int, feeds: Arrays) -> None:
         """Make feeds resident on the device, for `time`."""
         opened = self._checked(runner, feeds)
-        opened.call = opened.runner.bind(feeds)
+        opened.call, opened.feeds = opened.runner.bind(feeds), feeds
+
+    def look(self, runner: int) -> dict[str, Mapping[str, Array] | None]:
+        """Return what a bound call puts out, None if that cannot be shown, and what `infer` does.
+
+        Nothing may be timed afterwards: a runner may have one set of buffers.
+        """
+        opened = self._opened[runner]
+        shows = opened.runner if isinstance(opened.runner, ShowsBound) else None
+        timed = shows.bound_outputs(opened.bound()) if shows else None
+        return {"timed": timed, "after": opened.runner.infer(opened.feeds)}
 
     def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""

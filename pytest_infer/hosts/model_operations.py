@@ -13,7 +13,7 @@ from pytest_infer.cache import digest_of_file
 from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ModelError
 from pytest_infer.export import check_graph, export_onnx, signature_of
-from pytest_infer.feeds import make_feeds
+from pytest_infer.feeds import make_feeds, row_names
 from pytest_infer.graph_facts import GraphFacts, graph_facts
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.quantization import calibration_feeds, quantize_onnx
@@ -87,9 +87,14 @@ class ModelOperations:
         save_weights(module, Path(folder, WEIGHTS_FILE))
         return structure_of(module)
 
-    def feeds(self, model: str, batch: int, images: str) -> Arrays:
-        """Return the named inputs made from the first ``batch`` photographs, cyclically."""
-        return make_feeds(models.find(model), batch, Path(images) if images else None)
+    def feeds(self, model: str, batch: int, images: str, start: int = 0) -> Arrays:
+        """Return the named inputs made from ``batch`` photographs from ``start`` on, in a cycle."""
+        folder = Path(images) if images else None
+        return make_feeds(models.find(model), batch, folder, start=start)
+
+    def row_names(self, model: str, images: str) -> list[str]:
+        """Return what the photographs, or else the drawn rows, are called."""
+        return row_names(models.find(model), Path(images) if images else None)
 
     def runtime(self) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""

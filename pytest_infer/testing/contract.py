@@ -10,7 +10,7 @@ import pytest
 from pytest_infer import engines
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import RunError
-from pytest_infer.judges import Parity, Reference
+from pytest_infer.judges import Parity, Reference, TimedCalls
 from pytest_infer.options import read_config
 from pytest_infer.session import InferSession
 from pytest_infer.spec import PRECISIONS, Case
@@ -171,6 +171,19 @@ class EngineContract:
         samples = run.timer(opened(able[0], 1), run.artefacts.feeds(MODEL, 1))
         assert len(samples.durations_ns) >= 5  # noqa: PLR2004 - the timer's least
         assert samples.percentile_ms(50) > 0
+
+    def test_shows_what_it_times(
+        self,
+        run: InferSession,
+        able: tuple[Precision, ...],
+        opened: Callable[[Precision, int], EngineUnderTest],
+    ) -> None:
+        """What bound calls put out is what `infer` gives, in every precision, where it is shown."""
+        for precision in able:
+            engine = opened(precision, 3)
+            look = run.timer(engine, run.artefacts.feeds(MODEL, 3)).look
+            verdict = TimedCalls(engine.case, Reference(engine.case, run.artefacts), None)(look)
+            assert verdict is None, verdict
 
     def test_refuses_other_inputs(
         self,

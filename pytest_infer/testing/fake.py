@@ -11,9 +11,9 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_infer import engines
-from pytest_infer.engine import LimitsPrecisions, Missing, TakesShapes
+from pytest_infer.engine import LimitsPrecisions, Missing, ShowsBound, TakesShapes
 from pytest_infer.spec import OptionValue, Precision
-from pytest_infer.testing.faults import FeedFault, OutputFault, ShapeFault
+from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 from pytest_infer.testing.process_faults import ProcessFault
 
@@ -48,13 +48,19 @@ class FakeEngine:
     """Changes what the inner engine is fed."""
     shapes: ShapeFault | None = None
     """Changes what it returns, by what it was fed."""
-    memory: Callable[[], ShapeFault] | None = None
+    memory: MemoryFault | None = None
     """Makes such a fault for each runner, which may remember its calls."""
     graph: GraphFault | None = None
     """Edits the ONNX graph that the inner engine is built from."""
     process: ProcessFault | None = None
     """Is called at ``stage``, in the engine's host."""
     stage: Stage = "infer"
+    timed: OutputFault | None = None
+    """Changes what a bound call puts out, and nothing else."""
+    is_idle: bool = False
+    """A bound call does nothing."""
+    is_blind: bool = False
+    """It cannot show what a bound call puts out."""
     delay_s: float = 0.0
     """Is added to every timed call."""
     repeats: int = 1
@@ -120,7 +126,8 @@ class FakeEngine:
         """Open the inner engine."""
         self._strike("open")
         with self._inner.open(replace(built, request=self._really(built.request))) as runner:
-            yield _FakeRunner(self, runner)
+            kind = _ShowingRunner if isinstance(runner, ShowsBound) else _FakeRunner
+            yield (_FakeRunner if self.is_blind else kind)(self, runner)
 
     def _edited(self, graph: Graph, folder: Path) -> Graph:
         import onnx
@@ -152,25 +159,41 @@ class _FakeRunner:
         self._fake = fake
         self._inner = inner
         self._memory = fake.memory() if fake.memory else None
+        self._bound: Arrays = {}
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         self._fake._strike("infer")  # noqa: SLF001 - the two are one adapter
-        outputs = self._inner.infer(self._fake.feeds(feeds) if self._fake.feeds else feeds)
-        outputs = self._fake.outputs(outputs) if self._fake.outputs else outputs
-        for fault in (self._fake.shapes, self._memory):
-            outputs = fault(feeds, outputs) if fault else outputs
-        return outputs
+        return self._faulty(feeds, self._inner.infer(self._really_fed(feeds)))
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
-        call = self._inner.bind(feeds)
+        call = self._inner.bind(self._really_fed(feeds))
+        self._bound = feeds
 
         def slow() -> object:
             sleep(self._fake.delay_s)
             for _ in range(self._fake.repeats - 1):
                 call()
-            return call()
+            return None if self._fake.is_idle else call()
 
         return slow
 
     def evidence(self) -> Evidence:
         return self._inner.evidence()
+
+    def _really_fed(self, feeds: Arrays) -> Arrays:
+        return self._fake.feeds(feeds) if self._fake.feeds else feeds
+
+    def _faulty(self, feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+        outputs = self._fake.outputs(outputs) if self._fake.outputs else outputs
+        for fault in (self._fake.shapes, self._memory):
+            outputs = fault(feeds, outputs) if fault else outputs
+        return outputs
+
+
+class _ShowingRunner(_FakeRunner):
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        if not isinstance(self._inner, ShowsBound):
+            raise TypeError("the inner engine does not show what bound calls put out")
+        outputs = self._inner.bound_outputs(call)
+        outputs = self._faulty(self._bound, outputs) if outputs else {}
+        return self._fake.timed(outputs) if self._fake.timed else outputs

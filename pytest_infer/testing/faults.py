@@ -16,6 +16,8 @@ from pytest_infer.engine import Array, Arrays
 OutputFault: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 FeedFault: TypeAlias = Callable[[Arrays], Arrays]
 ShapeFault: TypeAlias = Callable[[Arrays, dict[str, Array]], dict[str, Array]]
+MemoryFault: TypeAlias = Callable[[], ShapeFault]
+"""Makes a fault that remembers a runner's calls."""
 
 
 def scale(factor: float, output: str = "") -> OutputFault:
@@ -167,6 +169,73 @@ def stale() -> OutputFault:
     return late
 
 
+def every(number: int, fault: OutputFault) -> MemoryFault:
+    """Plant a fault at every so many-th call of a runner, as a race or a full buffer does."""
+
+    def make() -> ShapeFault:
+        calls = count(1)
+
+        def faulty(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+            del feeds
+            return outputs if next(calls) % number else fault(outputs)
+
+        return faulty
+
+    return make
+
+
+def stale_every(number: int) -> MemoryFault:
+    """Return what the call before put out, at every so many-th call of a runner."""
+
+    def make() -> ShapeFault:
+        calls = count(1)
+        before: dict[str, Array] = {}
+
+        def late(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+            del feeds
+            last = before or outputs
+            is_late = next(calls) % number == 0
+            late_ones = dict(last) if is_late else outputs
+            before.update(outputs)
+            return late_ones
+
+        return late
+
+    return make
+
+
+def in_nth_row(number: int, change: Callable[[Array], Array], output: str = "") -> MemoryFault:
+    """Plant what ``change`` makes of a row for one input only: the n-th different row ever fed."""
+
+    def make() -> ShapeFault:
+        seen: list[bytes] = []
+
+        def faulty(feeds: Arrays, outputs: dict[str, Array]) -> dict[str, Array]:
+            rows = [row.tobytes() for row in next(iter(feeds.values()))]
+            seen.extend(row for row in dict.fromkeys(rows) if row not in seen)
+            name = output or next(iter(outputs))
+            values = outputs[name].copy()
+            for place, row in enumerate(rows):
+                if seen.index(row) == number - 1:
+                    values[place] = change(values[place])
+            return outputs | {name: values}
+
+        return faulty
+
+    return make
+
+
+def best_swapped(logits: Array) -> Array:
+    """Return one row of logits with its two largest exchanged."""
+    first, second = np.argsort(-logits)[:2]
+    return _put(logits, [first, second], logits[[second, first]])
+
+
+def return_as(dtype: str, output: str = "") -> OutputFault:
+    """Return an output in another dtype."""
+    return _edit(output, lambda values: values.astype(dtype))
+
+
 def stale_shape() -> OutputFault:
     """Leave the rows unwritten by which a batch is larger than the one before: an old binding."""
     sizes: list[int] = []
@@ -249,7 +318,7 @@ def kept(is_smaller: Callable[[tuple[int, ...], tuple[int, ...]], bool]) -> Shap
     return late
 
 
-def shared_buffer() -> Callable[[], ShapeFault]:
+def shared_buffer() -> MemoryFault:
     """Return what makes, for each runner, the fault of one output buffer that all of them share.
 
     After a call of another runner, the first row is that one's still.

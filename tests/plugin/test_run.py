@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_every_engine(run: Run) -> None:
     """Each engine that can run here is judged; nothing is stored, so latencies are new."""
     result = run()
-    result.assert_outcomes(passed=10, deselected=1)
+    result.assert_outcomes(passed=16, deselected=1)
     result.stdout.fnmatch_lines(
         [
             "*test_parity.py ..*",
@@ -26,8 +26,8 @@ def test_every_engine(run: Run) -> None:
             " toy * eager * fp32 * 1 * 1.00x * new: no-baseline",
             " toy * ort * fp32 * 1 *x * new: no-baseline",
             " toy * torchscript * fp32 * 1 *x * new: no-baseline",
-            "13 of 13 checks ran, 5 narrowed away by marks; verdicts: 3 new, 19 pass",
-            "* 10 passed, 1 deselected, 3 new in *",
+            "19 of 19 checks ran, 5 narrowed away by marks; verdicts: 3 new, 25 pass",
+            "* 16 passed, 1 deselected, 3 new in *",
         ]
     )
 
@@ -70,14 +70,14 @@ def test_exclusions_are_counted(run: Run) -> None:
 def test_workers_share_the_matrix(run: Run) -> None:
     """Under xdist every check runs once, a case's on one worker; the controller reports for all."""
     result = run("-n", "2", "-v")
-    result.assert_outcomes(passed=10)
+    result.assert_outcomes(passed=16)
     places = re.findall(r"\[(gw\d)\].* PASSED .*\[(toy-\S+)\]", result.stdout.str())
-    assert len(places) == 10
+    assert len(places) == 16
     workers = {case: {at for at, of in places if of == case} for _, case in places}
     assert all(len(on) == 1 for on in workers.values()), workers
     assert len(set.union(*workers.values())) == 2
     result.stdout.fnmatch_lines(
-        ["13 of 13 checks ran, 5 narrowed away by marks; verdicts: 3 new, 19 pass"]
+        ["19 of 19 checks ran, 5 narrowed away by marks; verdicts: 3 new, 25 pass"]
     )
 
 

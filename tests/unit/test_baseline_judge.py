@@ -59,7 +59,7 @@ def entry(**changes):
     return Entry({"p50_ms": 10.0}, provenance, gate)
 
 
-def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIONS):
+def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIONS, timed=None):
     """Return the verdict of the judge on planted measurements."""
     baselines = SimpleNamespace(
         is_stored_anew=lambda _: is_updating,
@@ -70,7 +70,12 @@ def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIO
         place_of=lambda case: f"/b/toy.json: {case.id}",
     )
     judge = BaselineJudge(
-        CASE, baselines, measurer, gated_cases=lambda: 1, runtime=lambda: versions
+        CASE,
+        baselines,
+        measurer,
+        gated_cases=lambda: 1,
+        runtime=lambda: versions,
+        timed=timed or (lambda _: None),
     )
     return judge(ENGINE, {}, SAMPLES)
 
@@ -81,6 +86,18 @@ def test_without_stored_measurements_the_samples_are_judged():
     verdict = judged(None, measurer)
     assert (verdict.code, verdict.figures["p50_ms"]) == ("no-baseline", 4.0)
     assert measurer.beside == []
+
+
+@pytest.mark.parametrize("is_updating", [False, True])
+def test_calls_that_put_out_something_else(is_updating):
+    """They are neither compared nor stored, whichever measurement shows it."""
+    wrong = Verdict("latency", "fail", "not-repeatable", "toy, the timed call: other outputs")
+    seen = iter([None, wrong])
+    measurer = Measurer([look(0.9), look(0.9)])
+    verdict = judged(entry(), measurer, is_updating=is_updating, timed=lambda _: next(seen))
+    assert (verdict.judge, verdict.status) == ("baseline", "fail")
+    assert (verdict.code, verdict.message) == (wrong.code, wrong.message)
+    assert len(measurer.beside) == 2
 
 
 def test_one_calm_measurement_is_enough():

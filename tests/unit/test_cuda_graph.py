@@ -242,3 +242,21 @@ def test_feeds_of_another_shape(gpu):
         "  why:  the engine was built for shape (3, 2), and the feed has shape (1, 2)\n"
         "  mend: feed image in shape (3, 2), or build the engine for another batch"
     )
+
+
+def test_bound_outputs(gpu):
+    """They are what a replay writes; a call that does nothing leaves NaN."""
+    runner = _runner(gpu)
+    call = runner.bind(_feeds(7.0))
+    outputs = runner.bound_outputs(call)
+    assert outputs["scores"].tolist() == (_feeds(7.0)["image"] * 2).tolist()
+    assert np.isnan(runner.bound_outputs(lambda: None)["scores"]).all()
+
+
+def test_bound_outputs_without_a_graph(gpu):
+    """They are what the bound call returns; one that returns None has none."""
+    runner = TorchRunner(gpu.network, _built(), weight_dtypes={"float32"})
+    call = runner.bind(_feeds(7.0))
+    outputs = runner.bound_outputs(call)
+    assert outputs["scores"].tolist() == (_feeds(7.0)["image"] * 2).tolist()
+    assert runner.bound_outputs(lambda: None) == {}

@@ -86,6 +86,37 @@ def test_faults_with_a_memory():
     assert short(second)["a"].tolist() == [[2, 2], [2, 2]]
 
 
+def test_faults_of_some_calls():
+    """Every third call is faulty, or late; another runner counts for itself."""
+    nan, late = faults.every(3, faults.fill_nan((0, 0))), faults.stale_every(3)
+    fault, other = nan(), nan()
+    outputs = [{"a": np.full((1, 2), float(number))} for number in range(6)]
+    found = [np.isnan(fault({}, each)["a"]).any() for each in outputs]
+    assert found == [False, False, True, False, False, True]
+    assert not np.isnan(other({}, outputs[0])["a"]).any()
+    fault = late()
+    assert [fault({}, each)["a"][0, 0] for each in outputs] == [0, 1, 1, 3, 4, 4]
+
+
+def test_fault_of_one_input():
+    """The n-th different row is changed wherever it is in a batch, and nothing else."""
+    fault = faults.in_nth_row(2, faults.best_swapped)()
+    feeds = {"x": np.arange(3.0).reshape(3, 1)}
+    logits = np.array([[1.0, 3, 2]] * 3)
+    assert fault(feeds, {"a": logits})["a"].tolist() == [[1, 3, 2], [1, 2, 3], [1, 3, 2]]
+    again = fault({"x": feeds["x"][::-1]}, {"a": logits})["a"]
+    assert again.tolist() == [[1, 3, 2], [1, 2, 3], [1, 3, 2]]
+    alone = fault({"x": feeds["x"][1:2]}, {"a": logits[:1]})["a"]
+    assert alone.tolist() == [[1, 2, 3]]
+    assert logits.tolist() == [[1, 3, 2]] * 3
+
+
+def test_another_dtype():
+    """The values stay."""
+    found = faults.return_as("float64")({"a": np.ones(2, np.float32)})["a"]
+    assert (found.dtype, found.tolist()) == (np.float64, [1, 1])
+
+
 def fed(*shape):
     """Return feeds of a shape."""
     return {"image": np.ones(shape, np.float32)}

@@ -1,15 +1,19 @@
 """The judges as a test gets them: each is bound to its case, reference and marks."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pytest_infer import judges
-from pytest_infer.judges import Latency, Parity, Reference
+from pytest_infer.answer import Answer
+from pytest_infer.burst import Burst, Odd
+from pytest_infer.judges import Latency, Parity, Reference, TimedCalls
 from pytest_infer.latency import Budget
+from pytest_infer.look import look_from_outputs
 from pytest_infer.samples import Samples
-from pytest_infer.spec import Case
+from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
 from pytest_infer.tolerance import Tolerance
 
 LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
@@ -22,9 +26,9 @@ class FakeArtefacts:
     def __init__(self):
         self.asked = []
 
-    def reference(self, _, precision):
+    def reference(self, _, precision, start=0):
         """Return the truth with the noise of a precision."""
-        self.asked.append(precision)
+        self.asked.append(precision if not start else (precision, start))
         return {"logits": LOGITS + NOISE[precision] * np.where(np.arange(10) % 2, 1, -1)}
 
     def labels(self, _):
@@ -45,8 +49,14 @@ class FakeArtefacts:
 
 @pytest.fixture(autouse=True)
 def _model(monkeypatch):
-    found = SimpleNamespace(spec=SimpleNamespace(outputs={"logits": None}, task="classification"))
-    monkeypatch.setattr(judges.models, "find", lambda _: found)
+    spec = ModelSpec(
+        "toy",
+        "classification",
+        {"image": TensorSpec(("batch", 3))},
+        {"logits": TensorSpec(("batch", 10))},
+        Source(module="toy"),
+    )
+    monkeypatch.setattr(judges.models, "find", lambda _: SimpleNamespace(spec=spec))
 
 
 def parity_of(precision, tolerance=None):
@@ -57,7 +67,8 @@ def parity_of(precision, tolerance=None):
 
 def off_by(error):
     """Return outputs that are off by ``error``."""
-    return {"logits": LOGITS + error * np.where(np.arange(10) % 2, -1, 1)}
+    logits = LOGITS + error * np.where(np.arange(10) % 2, -1, 1)
+    return {"logits": logits.astype(np.float32)}
 
 
 @pytest.mark.parametrize(
@@ -103,9 +114,10 @@ def test_mark_replaces_what_is_derived():
 def test_flipped_class_by_name():
     """A flipped class fails the top-1 and is told by its label."""
     judge, _ = parity_of("fp32")
-    outputs = {"logits": LOGITS[:, ::-1]}
+    outputs = {"logits": LOGITS[:, ::-1].astype(np.float32)}
     verdict = judge.top_k(outputs)
     assert verdict.status == "fail"
+    assert "row 0: top-1 has class 0 (0) instead of class 9 (9)" in verdict.message
     assert "class 9" in verdict.message
 
 
@@ -113,7 +125,88 @@ def test_flipped_class_by_name():
 def test_moved_box(moved, status):
     """A box that moved by 10 pixels fails the detections."""
     judge, _ = parity_of("fp32")
-    assert judge.detections({"logits": LOGITS + moved}).status == status
+    outputs = {"logits": (LOGITS + moved).astype(np.float32)}
+    assert judge.detections(outputs).status == status
+
+
+def answers(*errors):
+    """Return an answer to each photograph, off by an error."""
+    return [
+        Answer(off_by(error), start, (f"photograph {start + 1} (p)",), f"call {start + 1}")
+        for start, error in enumerate(errors)
+    ]
+
+
+def test_answers_to_several_photographs():
+    """Each has its own reference; a wrong one fails all judges by its name."""
+    judge, artefacts = parity_of("fp32")
+    assert judge(answers(0, 0, 0)).status == "pass"
+    assert {("fp64", 1), ("fp64", 2), ("fp32", 1), ("fp32", 2)} < set(artefacts.asked)
+    verdict = judge(answers(0, 0, 1e-2))
+    assert (verdict.status, verdict.code) == ("fail", "diverged")
+    assert "photograph 3 (p), call 3" in verdict.message
+    flipped = [*answers(0, 0)]
+    flipped[1] = replace(flipped[1], outputs={"logits": LOGITS[:, ::-1].astype(np.float32)})
+    assert "photograph 2 (p), call 2: top-1 has" in judge.top_k(flipped).message
+    assert "photograph 2 (p), call 2: class 1" in judge.detections(answers(0, 10)).message
+
+
+@pytest.mark.parametrize("judged", ["__call__", "top_k"])
+def test_explanation_is_of_the_batch_that_failed(judged):
+    """What packs a bundle gets to know which photograph it is."""
+    case, artefacts, asked = Case("toy", "ort", "fp32", 1, "cpu"), FakeArtefacts(), []
+
+    def explain(verdict, case, tolerance, start):
+        asked.append((case.id, tolerance, start))
+        return verdict
+
+    judge = Parity(case, Reference(case, artefacts), artefacts, None, explain=explain)
+    found = answers(0, 0, 0)
+    found[2] = replace(found[2], outputs={"logits": LOGITS[:, ::-1].astype(np.float32)})
+    assert getattr(judge, judged)(found).status == "fail"
+    assert asked == [("toy-ort-fp32-b1", None, 2)]
+
+
+def test_burst_is_judged_by_its_farthest_answer():
+    """The feeds of that answer decide what it is compared with."""
+    judge, _ = parity_of("fp32")
+
+    class Answers(list):
+        def burst(self):
+            return Burst(32, 1, self.odd)
+
+    found = Answers(answers(0, 0, 0))
+    found.odd = None
+    assert judge.burst(found).status == "pass"
+    found.odd = Odd(7, 3, off_by(1e-2))
+    verdict = judge.burst(found)
+    assert (verdict.status, verdict.code) == ("fail", "not-repeatable")
+    assert "call 7 of 32 in a row (feeds 3)" in verdict.message
+
+
+def looked_at(*others):
+    """Return the verdict on samples whose timed calls put out something."""
+    case, artefacts = Case("toy", "ort", "fp32", 1, "cpu"), FakeArtefacts()
+    timed = TimedCalls(case, Reference(case, artefacts), None)
+    look = look_from_outputs(off_by(0), *others)
+    return Latency(case, None, timed=timed)(replace(samples(4), look=look))
+
+
+def test_wrong_timed_calls_fail_the_latency():
+    """Figures are kept beside the failure."""
+    verdict = looked_at(off_by(1e-2), off_by(0))
+    assert (verdict.judge, verdict.status, verdict.code) == ("latency", "fail", "not-repeatable")
+    assert verdict.figures["p50_ms"] == 4
+
+
+def test_unseen_timed_calls_are_told():
+    """An engine that cannot show them is not failed for it."""
+    verdict = looked_at(None, off_by(0))
+    assert (verdict.status, verdict.code) == ("pass", "measured")
+    assert verdict.message.endswith(
+        "; what timed calls put out cannot be seen, only calls before and after them"
+    )
+    assert "cannot be seen" not in looked_at(off_by(0), off_by(0)).message
 
 
 def samples(duration_ms):

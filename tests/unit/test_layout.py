@@ -46,3 +46,10 @@ def test_junk_around():
     for layout in ("offset", "every_second"):
         (found,) = arranged({"x": FEED}, layout).values()
         assert np.isnan(found.base).any()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_single_value(layout):
+    """What has no axis lies in one way only."""
+    (found,) = arranged({"x": np.array(3.0)}, layout).values()
+    assert (found.shape, float(found)) == ((), 3.0)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pytest_infer.errors import ModelError
-from pytest_infer.photographs import Photograph, batch, photographs
+from pytest_infer.photographs import batch, photographs, pictures
 
 
 def test_carried_photographs_are_eight_colour_ones_sorted() -> None:
@@ -93,8 +93,21 @@ def test_a_truncated_photograph_is_an_error(tmp_path: Path, size: int) -> None:
     assert caught.value.mend == "replace the file or take it out of the folder"
 
 
-def test_batch_cycles_through_the_photographs() -> None:
+def test_batch_cycles_through_the_photographs(tmp_path: Path) -> None:
     """Row n is photograph n modulo their number, from the start that was given."""
-    chosen = [Photograph(str(n), np.full((1, 1, 3), n, dtype=np.uint8)) for n in range(3)]
+    for n in range(3):
+        Image.fromarray(np.full((1, 1, 3), n, dtype=np.uint8)).save(tmp_path / f"{n}.png")
+    chosen = pictures(tmp_path)
+    assert [picture.name for picture in chosen] == ["0", "1", "2"]
     assert [int(pixels[0, 0, 0]) for pixels in batch(chosen, 5)] == [0, 1, 2, 0, 1]
     assert [int(pixels[0, 0, 0]) for pixels in batch(chosen, 2, start=2)] == [2, 0]
+
+
+def test_mirror_image_of_a_single_photograph(tmp_path: Path) -> None:
+    """Left and right are exchanged in the second picture."""
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    first, second = pictures(tmp_path)
+    np.testing.assert_array_equal(first.pixels(), pixels)
+    np.testing.assert_array_equal(second.pixels(), pixels[:, ::-1])
+    assert second.name == "a, mirrored"

@@ -1,5 +1,7 @@
 """A recipe is a line that makes the same feeds in any process."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pytest_infer.errors import OptionError
 from pytest_infer.recipe import (
     LARGE,
     PHOTOGRAPHS,
+    POISON,
     VALUES,
     Recipe,
     elements_of,
@@ -107,15 +110,35 @@ def test_the_same_each_time(values):
 
 
 def test_sizes_of_values():
-    """Each kind is of the size that its name says, and no integer is anything but 0 or 1."""
+    """Each kind is of the size that its name says; integers are all of 0, of 1, or of any size."""
     sizes = {values: float(np.abs(image(values)).max()) for values in VALUES[2:7]}
     assert sizes["ones"] == 1
     assert sizes["zeros"] == 0
     assert 0 < sizes["denormal"] < np.finfo(np.float32).tiny < sizes["tiny"] < 1e-18
     assert LARGE / 10 < sizes["large"] < LARGE * 10
-    for values, allowed in (("zeros", {0}), ("ones", {1}), ("normal", {0, 1})):
+    for values, ends in (("zeros", (0, 0)), ("ones", (1, 1)), ("normal", (-(2**63), 2**63 - 1))):
         tokens = Recipe(SIZES, values).feeds(SPEC, {})["tokens"]
-        assert set(tokens.ravel().tolist()) <= allowed
+        assert (tokens.min(), tokens.max()) == ends
+
+
+@pytest.mark.parametrize("values", [each for each in VALUES if each != "photographs"])
+def test_values_keep_to_the_range_that_is_stated(values):
+    """Whatever the kind, nothing but poison is beyond it."""
+    spec = replace(
+        SPEC,
+        inputs={
+            "image": TensorSpec(("batch", 3, "height"), low=0.25, high=1),
+            "tokens": TensorSpec(("batch", "length"), "int64", low=5, high=90),
+        },
+    )
+    feeds = Recipe(SIZES, values).feeds(spec, {})
+    image = feeds["image"][np.isfinite(feeds["image"])]
+    assert (image.min() >= 0.25, image.max() <= 1) == (True, True)
+    assert (feeds["tokens"].min() >= 5, feeds["tokens"].max() <= 90) == (True, True)
+    if values == "normal":
+        assert (image.min(), image.max()) == (0.25, 1)
+        assert (feeds["tokens"].min(), feeds["tokens"].max()) == (5, 90)
+    assert np.isfinite(feeds["image"]).all() == (values not in POISON)
 
 
 @pytest.mark.parametrize(("values", "is_poison"), [("nan", np.isnan), ("infinity", np.isinf)])

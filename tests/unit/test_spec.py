@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from pytest_infer.errors import ModelError
+from pytest_infer.hosts.wire import as_type, packed
 from pytest_infer.spec import Case, Dim, ModelSpec, Profile, Source, TensorSpec, case_from_dict
 
 DETECTOR = ModelSpec(
@@ -94,3 +95,41 @@ def test_dim_that_cannot_be(sizes, why):
         f"  why:  {why}\n"
         "  mend: give sizes with min <= opt <= max, each a multiple of `multiple`"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"dtype": "int8", "low": 0, "high": 200}, "int8 ends at -128 and 127"),
+        ({"dtype": "uint8", "low": -1}, "uint8 ends at 0 and 255"),
+        ({"dtype": "int64", "high": 2**63}, f"int64 ends at {-(2**63)} and {2**63 - 1}"),
+        ({"dtype": "int64", "low": 0.5}, "int64 holds whole numbers"),
+        ({"dtype": "bool", "low": 0}, "bool has no range: all its values are drawn"),
+        ({"low": 2, "high": 1}, "low is above high"),
+        ({"high": float("nan")}, "its ends are not finite numbers"),
+        ({"low": float("-inf")}, "its ends are not finite numbers"),
+        ({"low": True}, "its ends are not finite numbers"),
+        ({"dtype": "float16", "high": 1e6}, "float16 ends at -65504.0 and 65504.0"),
+    ],
+)
+def test_range_that_no_input_can_have(fields, why):
+    """The message says why, and gives an example."""
+    with pytest.raises(ModelError) as caught:
+        TensorSpec(("batch",), **fields)
+    assert caught.value.why == why
+    assert "low=0, high=30521" in caught.value.mend
+
+
+def test_range_reaches_a_host():
+    """Its ends stay the numbers that they are."""
+    spec = ModelSpec(
+        "reader",
+        "tensor",
+        inputs={
+            "ids": TensorSpec(("batch",), "int64", low=-(2**63), high=2**63 - 1),
+            "share": TensorSpec(("batch",), low=0, high=0.5),
+        },
+        outputs={},
+        source=Source(module="reader"),
+    )
+    assert as_type(packed(spec), ModelSpec) == spec

@@ -86,3 +86,25 @@ def test_split_on_a_cpu(opened):
     operations, runner = opened("cpu")
     assert operations.split(1, FEEDS, 2) == {"monotonic": [9, 9]}
     assert runner.asked == ["call"] * 2
+
+
+def test_look_without_bound_outputs(opened):
+    """An engine that cannot show them is asked once more."""
+    operations, runner = opened("cpu")
+    found = operations.look(1)
+    assert (found["timed"], found["after"]["y"].tolist()) == (None, [1, 1, 1])
+    assert runner.asked == ["infer"]
+
+
+def test_look(opened, monkeypatch):
+    """What the bound call puts out comes first: `infer` may overwrite it."""
+
+    def bound_outputs(_, call):
+        call()
+        return {"y": np.zeros(3)}
+
+    monkeypatch.setattr(Runner, "bound_outputs", bound_outputs, raising=False)
+    operations, runner = opened("cuda:0")
+    found = operations.look(1)
+    assert found["timed"]["y"].tolist() == [0, 0, 0]
+    assert runner.asked == ["call", "infer"]

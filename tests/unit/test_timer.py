@@ -28,13 +28,17 @@ class FakeHost:
         self.world.calls.append((self.engine, operation, arguments.get("calls")))
         self.world.errors[operation] = (error, doing)
         self.world.cold_l2.append(arguments.get("cold_l2"))
-        if operation == "engine.open":
-            return 1
+        fixed = {
+            "engine.open": 1,
+            "engine.infer": {"y": np.zeros(3)},
+            "engine.look": {"timed": self.world.timed_outputs, "after": {"y": np.zeros(3)}},
+            "engine.resources": {"load_s": 0.5},
+        }
+        if operation in fixed:
+            return fixed[operation]
         if operation == "engine.split":
             assert arguments["feeds"] is FEEDS
             return {"monotonic": [self.world.durations_ns[self.engine]] * arguments["calls"]}
-        if operation == "engine.resources":
-            return {"load_s": 0.5}
         if operation != "engine.time":
             return None
         duration_ns = self.world.durations_ns[self.engine]
@@ -53,6 +57,7 @@ class World:
         self.durations_ns, self.has_events = durations_ns, has_events
         self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
         self.held, self.cold_l2 = [], []
+        self.timed_outputs = {"y": np.zeros(3)}
 
     @contextmanager
     def fresh(self, engine):
@@ -106,6 +111,22 @@ def test_as_many_calls_as_asked(measure, calls):
     """The first rounds have one call more where 5 does not divide the number."""
     (samples,) = measure(World(a=MS), "a", warmup=0, calls=calls)
     assert len(samples.durations_ns) == calls
+
+
+def test_look_at_what_was_timed(measure):
+    """Once all is timed, outputs are compared with those of before."""
+    world = World(a=MS)
+    (samples,) = measure(world, "a", warmup=0, calls=5)
+    assert (samples.look.is_seen, samples.look.others) == (True, {})
+    asked = [operation for _, operation, _ in world.calls]
+    assert asked[:3] == ["engine.open", "engine.infer", "engine.bind"]
+    assert asked[-1] == "engine.look"
+    assert "engine.look" not in asked[:-1]
+    world.timed_outputs = {"y": np.ones(3)}
+    (samples,) = measure(world, "a", warmup=0, calls=5)
+    assert samples.look.others["the timed call"]["y"].tolist() == [1, 1, 1]
+    world.timed_outputs = None
+    assert not measure(world, "a", warmup=0, calls=5)[0].look.is_seen
 
 
 def test_one_call_per_round(measure):
@@ -241,15 +262,17 @@ def test_errors_name_the_stage(measure):
     measure(world, "a", calls=5)
     assert world.errors == {
         "engine.open": (LoadError, "time toy-a-fp32-b1"),
+        "engine.infer": (TimingError, "time toy-a-fp32-b1"),
         "engine.bind": (TimingError, "time toy-a-fp32-b1"),
         "engine.time": (TimingError, "time toy-a-fp32-b1"),
         "engine.resources": (TimingError, "time toy-a-fp32-b1"),
+        "engine.look": (TimingError, "time toy-a-fp32-b1"),
     }
 
 
-def test_resources_are_asked_last(measure):
-    """What an engine took besides time is asked for when its last call has been timed."""
+def test_resources_are_asked_after_timing(measure):
+    """What an engine took is asked for when its last call has been timed, before the look."""
     world = World(a=MS)
     (samples,) = measure(world, "a", calls=5)
     assert samples.figures()["load_s"] == 0.5
-    assert world.calls[-1] == ("a", "engine.resources", None)
+    assert world.calls[-2:] == [("a", "engine.resources", None), ("a", "engine.look", None)]

@@ -675,6 +675,17 @@ def test_cuda_graph(bench: Bench, cuda: SimpleNamespace) -> None:
         assert cuda.captures == 1
 
 
+@pytest.mark.parametrize("replays", [False, True])
+def test_bound_outputs(bench: Bench, cuda: SimpleNamespace, *, replays: bool) -> None:
+    """They are what the bound call writes; what it does not write is not what was there."""
+    del cuda
+    with bench.opened(cuda_graph=replays) as runner:
+        call = runner.bind(FEEDS)
+        expected = runner.infer(FEEDS)["scores"].tolist()
+        assert runner.bound_outputs(call)["scores"].tolist() == expected
+        assert runner.bound_outputs(lambda: None)["scores"].tolist() != expected
+
+
 def test_cuda_graph_of_other_shapes(bench: Bench, cuda: SimpleNamespace) -> None:
     """New shapes are captured anew; an older bound call keeps its own memory."""
     with bench.opened(cuda_graph=True, dynamic_batch=True) as runner:

@@ -1,0 +1,98 @@
+"""Many calls in a row with changing feeds: each must give the first answer to its feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = "Mapping[str, Array]"
+
+LEAST_CALLS = 32
+"""However slow an engine is: what goes wrong at every 20th call is among them."""
+
+MOST_CALLS, LONGEST_S = 320, 1.0
+"""A fast engine is called more often, for this long at most."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    """An answer that is not the first one to the same feeds."""
+
+    call: int
+    """Counted from 1."""
+    feeds: int
+    """Counted from 1."""
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What a burst of calls gave."""
+
+    calls: int
+    odd: int = 0
+    """How many gave another answer, if only by a bit."""
+    worst: Odd | None = None
+    """The one that is farthest off; the first of equals."""
+
+
+def run_burst(
+    infer: Callable[[Arrays], Arrays],
+    feeds: Sequence[Arrays],
+    first: Sequence[Arrays],
+    clock: Callable[[], float] = perf_counter,
+) -> Burst:
+    """Return what calls of ``infer`` give beside the ``first`` answers to the same ``feeds``.
+
+    No two calls in a row have the same feeds.
+    """
+    calls, odd, farthest, worst = 0, 0, 0.0, None
+    began = clock()
+    for number in _order(len(feeds)):
+        if calls >= (LEAST_CALLS if clock() - began >= LONGEST_S else MOST_CALLS):
+            break
+        outputs = infer(feeds[number])
+        calls += 1
+        distance = _distance(outputs, first[number])
+        odd += distance > 0
+        if distance > farthest:
+            farthest, worst = distance, Odd(calls, number + 1, outputs)
+    return Burst(calls, odd, worst)
+
+
+def _order(feeds: int) -> Iterator[int]:
+    """Yield numbers of feeds for ever, never one twice in a row."""
+    random = Random(0)  # noqa: S311 - an order, not a secret
+    number = feeds - 1
+    while True:
+        number = (number + random.randint(1, feeds - 1)) % feeds
+        yield number
+
+
+def _distance(outputs: Arrays, first: Arrays) -> float:
+    """Return the largest difference over the largest magnitude; 0 only for equal bits."""
+    if outputs.keys() != first.keys():
+        return float("inf")
+    return max((_apart(outputs[name], first[name]) for name in first), default=0.0)
+
+
+def _apart(actual: Array, expected: Array) -> float:
+    if (actual.shape, actual.dtype) != (expected.shape, expected.dtype):
+        return float("inf")
+    if np.array_equal(actual, expected, equal_nan=actual.dtype.kind == "f"):
+        return 0.0
+    left, right = actual.astype(np.float64), expected.astype(np.float64)
+    if (np.isfinite(left) != np.isfinite(right)).any():
+        return float("inf")
+    size = float(np.nanmax(np.abs(right))) or 1.0
+    return float(np.nanmax(np.abs(left - right))) / size or float(np.finfo(np.float64).tiny)
