@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
-
 Outputs: TypeAlias = Mapping[str, Any]
 
 TIMED, AFTER = "the timed call", "a call after the timed ones"
@@ -37,6 +35,8 @@ def look_from_outputs(first: Outputs, timed: Outputs | None, after: Outputs) -> 
 
 
 def _are_equal(left: Outputs, right: Outputs) -> bool:
+    import numpy as np  # baselines are read without it
+
     return left.keys() == right.keys() and all(
         left[name].dtype == right[name].dtype
         and np.array_equal(left[name], right[name], equal_nan=left[name].dtype.kind == "f")

@@ -31,6 +31,9 @@ BATCH = "batch"
 LEAST_ELEMENTS = 16
 """A row with fewer says too little of eager's error: the others decide what it may be."""
 
+NOT_THE_ROWS = {"vacuous", "eager-not-finite"}
+"""Failures of the model or its feeds: no row of the engine is to blame."""
+
 SMALL_ROW = 0.1
 """A row this small beside the median one is what is left of sums that cancel: its error is theirs,
 and large beside it."""
@@ -107,7 +110,8 @@ class RowJudge:
         whole = self._judge(*joined(group), self._extent(group))
         if whole.code == "not-finite" and self.has_rows:
             return self._not_finite(group)
-        if not self.has_rows or whole.code == "vacuous" or sum(one.size for one in group) == 1:
+        is_settled = not self.has_rows or whole.code in NOT_THE_ROWS
+        if is_settled or sum(one.size for one in group) == 1:
             return Finding(whole, group[0].answer.start)
         rows = list(_rows(group, self.case.precision))
         verdicts = [self._row(row) for row in rows]

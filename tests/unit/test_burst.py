@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.burst import LEAST_CALLS, MOST_CALLS, Burst, Odd, run_burst
-from pytest_infer.metamorphic import judge_burst
+from pytest_infer.metamorphic import References, judge_burst
 
 FEEDS = [{"x": np.full(3, number, np.float32)} for number in range(1, 5)]
 FIRST = [{"y": np.arange(1, 11, dtype=np.float32) * number} for number in range(1, 5)]
@@ -90,7 +90,9 @@ def judged(outputs, noise=1e-7, precision="fp32"):
     return judge_burst(
         Burst(32, 2, Odd(20, 3, {"y": outputs})),
         FIRST[2],
-        noise={"y": noise},
+        references=References(
+            {"y": FIRST[2]["y"].astype(float)}, {"y": FIRST[2]["y"] * (1 + noise)}
+        ),
         precision=precision,
         subject="toy-ort-fp32-b1",
     )
@@ -98,7 +100,7 @@ def judged(outputs, noise=1e-7, precision="fp32"):
 
 def test_no_odd_answer_passes():
     """The message counts the calls."""
-    verdict = judge_burst(Burst(32), {}, noise={}, precision="fp32", subject="toy")
+    verdict = judge_burst(Burst(32), {}, precision="fp32", subject="toy")
     assert (verdict.status, verdict.code) == ("pass", "consistent")
     assert verdict.message == "toy: 32 calls in a row give the first answers to the last bit"
 

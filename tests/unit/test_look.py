@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.look import AFTER, TIMED, look_from_outputs
-from pytest_infer.metamorphic import judge_look
+from pytest_infer.metamorphic import References, judge_look
 
 FIRST = {"y": np.linspace(1, 2, 10, dtype=np.float32)}
 
@@ -17,7 +17,10 @@ def changed(factor):
 def judged(timed, after=FIRST):
     """Return the verdict."""
     return judge_look(
-        look_from_outputs(FIRST, timed, after), noise={"y": 1e-7}, precision="fp32", subject="toy"
+        look_from_outputs(FIRST, timed, after),
+        references=References({"y": FIRST["y"].astype(float)}, {"y": FIRST["y"] * (1 + 1e-7)}),
+        precision="fp32",
+        subject="toy",
     )
 
 

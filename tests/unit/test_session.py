@@ -76,7 +76,7 @@ def test_locks(run, monkeypatch):
     held = []
 
     class Lock:
-        def __init__(self, _, name):
+        def __init__(self, _, name, _limit_s):
             self._name = name
 
         def exclusive(self):
