@@ -1,5 +1,6 @@
 """How hosts are started, and which GPU they see."""
 
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -49,3 +50,23 @@ def test_a_host_of_few_threads(started):
     spec, _ = started({}, "ort", threads=1)
     assert spec.startswith("popen//env:OMP_NUM_THREADS=1//env:OMP_THREAD_LIMIT=1")
     assert "CUDA" not in spec
+
+
+def test_calls_of_a_measurement(monkeypatch, tmp_path):
+    """Each shows those who wait for the device that the measurement goes on."""
+    seen = []
+    host = SimpleNamespace(place="here", call=lambda *_, **__: seen.append("call"), close=list)
+    monkeypatch.setattr(pool, "start_host", lambda *_, **__: host)
+
+    @contextmanager
+    def measuring(place):
+        seen.append(place)
+        yield
+
+    made = HostPool(
+        {}, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None, measuring=measuring
+    )
+    with made.fresh("ort") as fresh:
+        fresh.call("engine.time", error=None, doing="time")
+        fresh.call("engine.time", error=None, doing="time")
+    assert seen == ["here", "call", "here", "call"]

@@ -76,7 +76,8 @@ def test_locks(run, monkeypatch):
     held = []
 
     class Lock:
-        def __init__(self, _, name, _limit_s):
+        def __init__(self, _, name, limit_s):
+            assert limit_s == made.config.timeout_s
             self._name = name
 
         def exclusive(self):
@@ -85,12 +86,17 @@ def test_locks(run, monkeypatch):
 
         shared = exclusive
 
+        def touch(self):
+            held.append(f"{self._name} goes on")
+
     monkeypatch.setattr(session, "DeviceLock", Lock)
     made = run()
     with made.exclusive(["trt", "ort", "eager"]):
         assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
     with made._shared(THERE):
         assert held[2:] == ["jetson-1f2e3d4c-GPU-1"]
+    with made._going_on(THERE):
+        assert held[3:] == ["jetson-1f2e3d4c-GPU-1 goes on"]
 
 
 def test_baselines_of_each_device(run):
