@@ -46,7 +46,7 @@ def test_wrong_content(tmp_path):
     found = sha256(CONTENT[:-1]).hexdigest()
     assert str(caught.value) == (
         "cannot keep graph.onnx\n"
-        f"  why:  its SHA-256 is {found[:16]}… here and {DIGEST[:16]}… where it comes from\n"
+        f"  why:  its SHA-256 is {found[:16]}... here and {DIGEST[:16]}... where it comes from\n"
         "  mend: run again; if it happens again, look at the disk and the memory of both"
     )
     assert files.find(str(tmp_path), **KNOWN) == ""
