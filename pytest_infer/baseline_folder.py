@@ -52,14 +52,14 @@ def unreadable(path: Path, error: OSError | ValueError) -> BaselineError:
         return BaselineError(
             f"cannot read {shown(str(path))}",
             why=why,
-            mend="restore it from version control, or name another folder (--infer-baselines)",
+            mend="put that right, or name another folder (--infer-baselines=DIR)",
         )
     closed = _closed(path)
     return BaselineError(
         f"cannot read {shown(str(path))}",
         why=f"{why}: user {os.geteuid()} may not read {closed} ({_mode(closed)})",
         mend=f"let this user read it (chmod u+rX {closed}, or ask who owns it), or name another "
-        "folder (--infer-baselines)",
+        "folder (--infer-baselines=DIR)",
     )
 
 
