@@ -51,6 +51,12 @@ OTHERS_OFF = (
     "no:benchmark",
     "-p",
     "no:anyio",
+    "-p",
+    "no:rerunfailures",
+    "-p",
+    "no:html",
+    "-p",
+    "no:metadata",
 )
 
 
