@@ -93,6 +93,17 @@ def test_a_large_row_counts_for_its_weight():
     assert Noise(None, rows).rows(1e-4) == pytest.approx(1, abs=1e-3)
 
 
+def test_an_element_that_carries_all_may_be_as_wrong_as_the_whole():
+    """Beside one huge box the relative L2 is its error, and so is the gain."""
+    reference = DRAW.standard_normal((2, 1000))
+    eager = reference * (1 + 1e-3 * DRAW.standard_normal(reference.shape))
+    (alike,) = allowances(eager, reference, "fp16")
+    assert alike.bound("gain") == pytest.approx(alike.bound("relative_l2") / 2 / 2**0.5, rel=0.01)
+    eager[1, 7], reference[1, 7] = 1e6, 1e6 * (1 + 1e-3)
+    (huge,) = allowances(eager, reference, "fp16")
+    assert huge.bound("gain") == pytest.approx(huge.bound("relative_l2"), rel=1e-3)
+
+
 def test_zeros_allow_nothing():
     """Where the reference is zero everywhere, nothing is relative to it."""
     (whole,) = allowances(np.full(9, 1e-9), np.zeros(9), "fp32")
