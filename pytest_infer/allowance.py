@@ -138,7 +138,8 @@ class Allowance:
         whole = self.whole.relative(metric)
         if self.part is None:
             return derived_bound(whole, self.precision)
-        noise = max(whole, self.noise.luck * self.noise.relative(metric))
+        own = self.noise.luck * self.noise.relative(metric)
+        noise = None if self.noise.eager is None else max(whole, own)
         floor = part_floor(self.whole.largest, self.precision) / self.noise.size(metric)
         return derived_part_bound(noise, floor, self.precision)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_infer.allowance import Noise, allowances
+from pytest_infer.allowance import DERIVED, Noise, allowances
 from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF
 
 DRAW = np.random.default_rng(0)
@@ -71,6 +71,19 @@ def test_few_errors_are_lucky():
     assert Noise(np.zeros(1000), np.zeros(1000)).luck == 1
     assert Noise(alike, np.zeros(1000)).luck == pytest.approx(math.exp(4.75 / math.sqrt(2 * 999)))
     assert Noise(None, alike).luck == 1
+
+
+def test_a_part_with_one_error_is_left_to_the_whole():
+    """Nearly dead channels, where eager's only error is of one element, have no bound of theirs."""
+    reference = np.zeros((2, 4, 100))
+    reference[:, :3] = DRAW.uniform(50, 100, (2, 3, 100))
+    reference[0, 3, 7:12] = 0.5
+    eager = reference * (1 + 1e-3 * DRAW.standard_normal(reference.shape))
+    eager[:, 3] = reference[:, 3]
+    eager[0, 3, 8] = 0.51
+    dead = list(allowances(eager, reference, "fp16"))[-1]
+    assert dead.part.members == (3,)
+    assert [dead.bound(name) for name in DERIVED] == [math.inf] * 3
 
 
 @pytest.mark.parametrize("precision", ["fp64", "fp32"])
