@@ -15,6 +15,7 @@ from pytest_infer.scales import Part, carriers, parts_of
 from pytest_infer.spec import Precision
 from pytest_infer.tolerance import (
     CEILING,
+    GAIN_SHARE,
     derived_bound,
     derived_gain,
     derived_part_bound,
@@ -118,7 +119,9 @@ class Allowance:
         if metric != "gain":
             return self._relative(metric) * self.noise.unit(metric)
         gains = [each.of("gain") for each in (self.whole, self.noise)]
-        rows = self.noise.rows(CEILING[self.precision])
+        # where few elements carry the part, their errors are its gain, whatever the rows
+        elements = GAIN_SHARE**2 * carriers(self.noise.reference)
+        rows = min(self.noise.rows(CEILING[self.precision]), elements)
         return derived_gain(max(gains), self._relative("relative_l2"), rows, self.precision)
 
     def is_at_ceiling(self, metric: str) -> bool:
@@ -135,7 +138,8 @@ class Allowance:
         whole = self.whole.relative(metric)
         if self.part is None:
             return derived_bound(whole, self.precision)
-        noise = max(whole, self.noise.luck * self.noise.relative(metric))
+        own = self.noise.luck * self.noise.relative(metric)
+        noise = None if self.noise.eager is None else max(whole, own)
         floor = part_floor(self.whole.largest, self.precision) / self.noise.size(metric)
         return derived_part_bound(noise, floor, self.precision)
 

@@ -162,17 +162,16 @@ def derived_gain(gain: float, allowed: float, rows: float, precision: Precision)
     return min(max(NOISE_FACTOR[precision] * gain, GAIN_SHARE * allowed / math.sqrt(rows)), allowed)
 
 
-def derived_part_bound(noise: float, floor: float, precision: Precision) -> float:
+def derived_part_bound(noise: float | None, floor: float, precision: Precision) -> float:
     """Return the relative error allowed in a part of an output.
 
     It is `derived_bound` with `part_floor` over the part's scale, ``floor``, if that is more than
-    the roundoffs. There is no ceiling: it is the whole output's, which is judged too. Without any
-    noise to show (infinity) the ceiling judges.
+    the roundoffs. There is no ceiling: it is the whole output's, which is judged too. Where eager
+    has no noise to show (None) the ceiling judges; where its noise tells nothing (infinite)
+    nothing does but the whole.
     """
-    least = max(FLOOR_ROUNDOFFS * UNIT_ROUNDOFF[precision], floor)
-    if math.isfinite(noise):
-        return NOISE_FACTOR[precision] * noise + least
-    return CEILING[precision] + least
+    derived = CEILING[precision] if noise is None else NOISE_FACTOR[precision] * noise
+    return derived + max(FLOOR_ROUNDOFFS * UNIT_ROUNDOFF[precision], floor)
 
 
 def part_floor(largest: float, precision: Precision) -> float:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pytest_infer.allowance import Noise, allowances
+from pytest_infer.allowance import DERIVED, Noise, allowances
 from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF
 
 DRAW = np.random.default_rng(0)
@@ -73,6 +73,19 @@ def test_few_errors_are_lucky():
     assert Noise(None, alike).luck == 1
 
 
+def test_a_part_with_one_error_is_left_to_the_whole():
+    """Nearly dead channels, where eager's only error is of one element, have no bound of theirs."""
+    reference = np.zeros((2, 4, 100))
+    reference[:, :3] = DRAW.uniform(50, 100, (2, 3, 100))
+    reference[0, 3, 7:12] = 0.5
+    eager = reference * (1 + 1e-3 * DRAW.standard_normal(reference.shape))
+    eager[:, 3] = reference[:, 3]
+    eager[0, 3, 8] = 0.51
+    dead = list(allowances(eager, reference, "fp16"))[-1]
+    assert dead.part.members == (3,)
+    assert [dead.bound(name) for name in DERIVED] == [math.inf] * 3
+
+
 @pytest.mark.parametrize("precision", ["fp64", "fp32"])
 def test_without_eager_the_ceiling_judges_every_part(precision):
     """fp64, and an eager that overflows, have no noise: ceilings and roundoffs of each scale."""
@@ -91,6 +104,17 @@ def test_a_large_row_counts_for_its_weight():
     assert 8 < Noise(None, rows).rows(1e-4) <= 9
     rows[0] *= 1000
     assert Noise(None, rows).rows(1e-4) == pytest.approx(1, abs=1e-3)
+
+
+def test_an_element_that_carries_all_may_be_as_wrong_as_the_whole():
+    """Beside one huge box the relative L2 is its error, and so is the gain."""
+    reference = DRAW.standard_normal((2, 1000))
+    eager = reference * (1 + 1e-3 * DRAW.standard_normal(reference.shape))
+    (alike,) = allowances(eager, reference, "fp16")
+    assert alike.bound("gain") == pytest.approx(alike.bound("relative_l2") / 2 / 2**0.5, rel=0.01)
+    eager[1, 7], reference[1, 7] = 1e6, 1e6 * (1 + 1e-3)
+    (huge,) = allowances(eager, reference, "fp16")
+    assert huge.bound("gain") == pytest.approx(huge.bound("relative_l2"), rel=1e-3)
 
 
 def test_zeros_allow_nothing():

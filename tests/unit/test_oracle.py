@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.engine import BuiltEngine, Graph, GraphRequest
-from pytest_infer.oracle import JITTERS, Oracle
+from pytest_infer.oracle import JITTERS, Oracle, _far
 from pytest_infer.recipe import Recipe
 from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
 
@@ -138,3 +138,17 @@ def test_worst_run_of_eager_may_be_beyond_the_ceiling(oracle):
     """Where eager is right by luck, and far from it on the next rounding, nothing is defined."""
     judge, _ = oracle(1e-9, 1e-9, 1e-3)
     assert judge.judge(RECIPE, FEEDS, outputs(1e-3)).worth == "undefined"
+
+
+def test_scores_beside_a_constant_output_have_their_own_scale():
+    """One output proves nothing; in the other, scores beside boxes may be off as scores."""
+    draw = np.random.default_rng(0)
+    boxes = np.array([640, 640, 1, 1]).reshape(1, -1, 1) * draw.uniform(0.1, 0.9, (2, 4, 50))
+    truth = {"found": boxes, "flag": np.ones((2, 3))}
+    eager = truth | {"found": boxes * (1 + draw.normal(0, 3e-3, boxes.shape))}
+    assert _far(eager, truth, eager, "bf16", "engine") is None
+    wrong = eager["found"].copy()
+    wrong[1, 3, 7] += 0.12
+    verdict = _far(eager | {"found": wrong}, truth, eager, "bf16", "engine")
+    assert verdict.code == "diverged"
+    assert "'found' at 2 to 3 of axis 1" in verdict.message
