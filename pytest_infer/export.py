@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import OPSET
-from pytest_infer.errors import ExportError
-from pytest_infer.exported_program import TRACE_BATCH, dynamic_axes, torch_dim
+from pytest_infer.errors import ExportError, RunError
+from pytest_infer.exported_program import TRACE_BATCH, dynamic_shapes
 from pytest_infer.graph_facts import opset_of
+from pytest_infer.own_code import own_code
 from pytest_infer.torch_runner import input_dtype, torch_dtype
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def export_onnx(
     request: GraphRequest,
     shapes: Mapping[str, Sequence[int]],
 ) -> None:
-    """Write ``module`` to ``path`` with named inputs and outputs, as ``request`` describes.
+    """Write a user's own ``module`` to ``path`` with named inputs and outputs, as ``request`` describes.
 
     The module's weights and inputs are cast to the request's precision. A static file has
     ``shapes``, any other the spec's dynamic dimensions. Below `OPSET` torch's older, tracing
@@ -39,17 +40,20 @@ def export_onnx(
     """
     import torch
 
+    from pytest_infer.spec_module import SpecModule
+
     dtype = torch_dtype(request.precision)
     sizes = shapes if request.is_static else spec.input_shapes(TRACE_BATCH)
     example = tuple(
-        torch.zeros(tuple(shape), dtype=input_dtype(spec.inputs[name], dtype))
-        for name, shape in sizes.items()
+        torch.zeros(tuple(sizes[name]), dtype=input_dtype(tensor, dtype))
+        for name, tensor in spec.inputs.items()
     )
     signature = signature_of(spec, request, sizes)
     exporter = _exporter(spec, request)
+    called = SpecModule(module, spec).to(dtype)
     try:
         torch.onnx.export(
-            module.to(dtype),
+            called,
             example,
             path,
             opset_version=request.opset,
@@ -58,6 +62,8 @@ def export_onnx(
             **exporter,
         )
     except Exception as error:
+        with own_code(f"run {spec.name}", "forward", RunError), torch.inference_mode():
+            called(*example)  # if this fails too, the exporter is not to blame
         raise ExportError(
             f"cannot export {spec.name} to ONNX",
             why=f"{type(error).__name__}: {error}",
@@ -137,7 +143,7 @@ def _check_dims(value: Any, shape: tuple[int | str, ...], model: str) -> None:
 
 def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
     if request.opset >= OPSET:
-        dynamic = {} if request.is_static else {"dynamic_shapes": _dynamic_shapes(spec)}
+        dynamic = {} if request.is_static else {"dynamic_shapes": dynamic_shapes(spec)}
         return {"dynamo": True, "external_data": False, **dynamic}
     tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}
     return {
@@ -149,8 +155,3 @@ def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
     }
 
 
-def _dynamic_shapes(spec: ModelSpec) -> tuple[dict[int, Any], ...]:
-    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
-    return tuple(
-        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
-    )

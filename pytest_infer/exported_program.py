@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import BuildError
 from pytest_infer.spec import Dim
-from pytest_infer.torch_runner import examples
+from pytest_infer.torch_runner import examples, refuse_failing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +32,14 @@ def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> 
     """
     import torch
 
-    traced, dims = trace_request(graph.spec, request), _dynamic_dims(graph.spec, request)
+    traced = trace_request(graph.spec, request)
+    dims = dynamic_shapes(graph.spec) if request.options[DYNAMIC_BATCH] else None
     try:
         return torch.export.export(
             module, examples(graph, traced), dynamic_shapes=dims, strict=True
         )
     except Exception as error:
+        refuse_failing(module, graph, request)
         raise BuildError(
             f"cannot export {graph.spec.name} for compile",
             why=f"{type(error).__name__}: {error}",
@@ -98,7 +100,17 @@ def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
     }
 
 
-def torch_dim(name: str, dim: Dim) -> Any:
+def dynamic_shapes(spec: ModelSpec) -> tuple[tuple[dict[int, Any], ...]]:
+    """Return torch.export's dynamic dimensions of a `SpecModule`, whose inputs are ``*inputs``."""
+    dims = {name: _torch_dim(name, dim) for name, dim in spec.dims.items()}
+    return (
+        tuple(
+            {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
+        ),
+    )
+
+
+def _torch_dim(name: str, dim: Dim) -> Any:
     """Return torch.export's dimension of a spec's."""
     import torch
 
@@ -111,13 +123,3 @@ def torch_dim(name: str, dim: Dim) -> Any:
 def batch_bounds(spec: ModelSpec) -> Dim:
     """Return the batches that the spec allows."""
     return spec.dims.get(BATCH, Dim())
-
-
-def _dynamic_dims(spec: ModelSpec, request: BuildRequest) -> Any:
-    """Return the dynamic dimensions of each input; None without any."""
-    if not request.options[DYNAMIC_BATCH]:
-        return None
-    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
-    return tuple(
-        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
-    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.own_code import own_code
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,7 +25,9 @@ def make_feeds(model: Model, batch: int, images: Path | None) -> Arrays:
         return _drawn(model, batch)
     from pytest_infer import photographs
 
-    return model.preprocess(photographs.batch(photographs.photographs(images), batch))
+    rows = photographs.batch(photographs.photographs(images), batch)
+    with own_code(f"prepare {model.spec.name}'s inputs", "preprocess"):
+        return model.preprocess(rows)
 
 
 def _drawn(model: Model, batch: int) -> Arrays:

@@ -11,6 +11,7 @@ from pytest_infer.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engine import Evidence, Missing
 from pytest_infer.errors import RunError
 from pytest_infer.feed_shape import check_feed
+from pytest_infer.own_code import own_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -74,6 +75,12 @@ def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:
         )
         for name, spec in graph.spec.inputs.items()
     )
+
+
+def refuse_failing(module: Callable[..., Any], graph: Graph, request: BuildRequest) -> None:
+    """Raise `RunError` if a module fails in eager mode too: then what traced it is not to blame."""
+    with arithmetic(request.precision), own_code(f"run {graph.spec.name}", "forward", RunError):
+        module(*examples(graph, request))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, InferError, LoadError
 from pytest_infer.fingerprint import runtime_fingerprint
 from pytest_infer.tensorrt_api import DISTRIBUTIONS
 from pytest_infer.torch_runner import (
@@ -18,6 +18,7 @@ from pytest_infer.torch_runner import (
     TorchRunner,
     examples,
     missing_gpu,
+    refuse_failing,
     torch_dtype,
 )
 from pytest_infer.weights import module_from_graph
@@ -107,7 +108,7 @@ class TorchTensorRt:
             torch.cuda.set_device(torch.device(request.device).index or 0)
             module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))
             inputs = examples(graph, request)
-            program = torch.export.export(module, inputs)
+            program = _exported(module, graph, request)
             compiled = torch_tensorrt.compile(
                 program, ir="dynamo", arg_inputs=inputs, **_settings(request)
             )
@@ -118,6 +119,8 @@ class TorchTensorRt:
                 "torch_tensorrt": torch_tensorrt.__version__,
                 "nodes": len(_computing(program.graph.nodes)),
             }
+        except InferError:
+            raise
         except Exception as error:
             raise BuildError(
                 f"cannot build {graph.spec.name} for torch-trt in {request.precision}",
@@ -187,6 +190,16 @@ class TorchTensorRtRunner(TorchRunner):
         divides the graph, so that the share is exact at nothing and at everything only.
         """
         return max(0.0, 1 - left / self._exported_nodes) if self._exported_nodes else 0.0
+
+
+def _exported(module: Any, graph: Graph, request: BuildRequest) -> Any:
+    import torch
+
+    try:
+        return torch.export.export(module, examples(graph, request))
+    except Exception:
+        refuse_failing(module, graph, request)
+        raise
 
 
 def _settings(request: BuildRequest) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import BuildError, InferError, LoadError, RunError
 from pytest_infer.feed_shape import check_feed
 from pytest_infer.torch_runner import DTYPES, missing_gpu
 from pytest_infer.tvm_program import ROUTES, export_program, reason
@@ -69,6 +69,8 @@ class Tvm:
         route = str(request.options["route"])
         try:
             target = export_program(graph, request, folder / FILE)
+        except InferError:
+            raise
         except Exception as error:
             (other,) = set(ROUTES) - {route}
             raise BuildError(
