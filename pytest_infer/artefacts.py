@@ -19,7 +19,7 @@ from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
@@ -216,15 +216,45 @@ class Artefacts:
         )
         return lack is not None
 
+    def repeats(self, case: Case) -> Sequence[Arrays]:
+        """Return eager's outputs in fp32 for the inputs of ``case``, three times, as it runs now.
+
+        Twice of one module, then of another one, and never from the cache.
+        """
+        is_pruned = self.graph_request(case).is_pruned
+        return self._once(
+            ("repeats", case.model, case.batch, case.device, is_pruned),
+            lambda: [
+                outputs
+                for calls in (2, 1)
+                for outputs in self._eager_outputs(case, "fp32", calls, is_pruned=is_pruned)
+            ],
+        )
+
+    def _eager_outputs(
+        self, case: Case, precision: Precision, calls: int, *, is_pruned: bool
+    ) -> list[Arrays]:
+        """Return the outputs of calls of a module that is opened for them."""
+        graph = self.module(case.model, is_pruned=is_pruned)
+        request = self.request(self.rival(case, precision))
+        eager = BuiltEngine(EAGER, graph, request, folder="")
+        host, feeds = self._hosts.shared(EAGER), self.feeds(case.model, case.batch)
+        doing = f"compute {case.model}'s reference in {precision}"
+        runner = host.call("engine.open", error=LoadError, doing=doing, built=eager)
+        outputs = [
+            host.call("engine.infer", error=RunError, doing=doing, runner=runner, feeds=feeds)
+            for _ in range(calls)
+        ]
+        host.call("engine.close", error=RunError, doing=doing, runner=runner)
+        return outputs
+
     def _reference(self, case: Case, precision: Precision, *, is_pruned: bool) -> Arrays:
         from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
 
         feeds = self.feeds(case.model, case.batch)
         rival = self.rival(case, precision)
-        graph = self.module(case.model, is_pruned=is_pruned)
-        eager = BuiltEngine(EAGER, graph, self.request(rival), folder="")
         key = {
-            "graph": graph.digest,
+            "graph": self.module(case.model, is_pruned=is_pruned).digest,
             "feeds": digest_of_arrays(feeds),
             "precision": precision,
             "device": self.device(EAGER, rival.device),
@@ -233,13 +263,7 @@ class Artefacts:
             key["code"] = digest_of_file(Path(fake_quantization.__file__))
 
         def make(folder: Path) -> dict[str, Any]:
-            host = self._hosts.shared(EAGER)
-            doing = f"compute {case.model}'s reference in {precision}"
-            runner = host.call("engine.open", error=LoadError, doing=doing, built=eager)
-            outputs = host.call(
-                "engine.infer", error=RunError, doing=doing, runner=runner, feeds=feeds
-            )
-            host.call("engine.close", error=RunError, doing=doing, runner=runner)
+            (outputs,) = self._eager_outputs(case, precision, 1, is_pruned=is_pruned)
             write_arrays(folder, outputs)
             return {}
 

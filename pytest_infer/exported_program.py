@@ -21,7 +21,7 @@ BATCH = "batch"
 DYNAMIC_BATCH = "dynamic_batch"
 
 TRACE_BATCH = 2
-"""An example batch of 1 would be baked into the graph as a constant."""
+"""An example size of 1 would be baked into the graph as a constant."""
 
 
 def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> Any:
@@ -73,7 +73,24 @@ def trace_request(spec: ModelSpec, request: BuildRequest) -> BuildRequest:
             mend="choose a batch within the bounds, widen them in the model's decorator, or leave "
             "dynamic_batch out",
         )
-    return replace(request, shapes=spec.input_shapes(max(TRACE_BATCH, bounds.min)))
+    return replace(request, shapes=trace_shapes(spec))
+
+
+def trace_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Return shapes to trace a spec's dynamic dimensions with: the least batch, others at optimum.
+
+    None is of `TRACE_BATCH` - 1, where the bounds allow more.
+    """
+    sizes = {
+        name: _traced_size(dim, dim.min if name == BATCH else dim.opt)
+        for name, dim in spec.dims.items()
+    }
+    return {name: tensor.resolved(sizes) for name, tensor in spec.inputs.items()}
+
+
+def _traced_size(dim: Dim, wanted: int) -> int:
+    least = max(wanted, TRACE_BATCH)
+    return next((size for size in dim.sizes if size >= least), dim.max)
 
 
 def batch_of(spec: ModelSpec, request: BuildRequest) -> int | None:

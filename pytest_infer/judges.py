@@ -12,7 +12,10 @@ from pytest_infer.detections import detection_noise, judge_detections
 from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
 from pytest_infer.matching import in_order
+from pytest_infer.outputs import malformed, not_finite
 from pytest_infer.parity import judge_outputs, noise_floor
+from pytest_infer.repeatability import CODE as NOT_DETERMINISTIC
+from pytest_infer.repeatability import judge_repeats
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
@@ -29,6 +32,12 @@ if TYPE_CHECKING:
     from pytest_infer.verdict import Verdict
 
     Explain = Callable[[Verdict, Case, Tolerance | None], Verdict]
+
+
+_NOT_OF_VALUES = (
+    "vacuous", "not-finite", "missing-output", "extra-output", "wrong-shape", "wrong-dtype"
+)  # fmt: skip
+"""Codes of failures that a model which differs from itself does not explain."""
 
 
 class Reference:
@@ -52,6 +61,13 @@ class Reference:
     def eager(self) -> Arrays:
         """Return the outputs at the case's own precision, the noise floor; int8 is simulated."""
         return self._artefacts.reference(self._case, self._case.precision)
+
+    def blamed(self, verdict: Verdict) -> Verdict:
+        """Return a failed verdict, or that of the model if eager differs from itself."""
+        if verdict.status != "fail" or verdict.code in _NOT_OF_VALUES:
+            return verdict
+        runs = self._artefacts.repeats(self._case)
+        return judge_repeats(runs, subject=self._case.id) or verdict
 
 
 class Parity:
@@ -97,8 +113,10 @@ class Parity:
 
     def top_k(self, outputs: Arrays, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""
+        if fault := self._fault(outputs):
+            return self._explained(fault)
         name = next(iter(models.find(self._case.model).spec.outputs))
-        noise = noise_floor(self._reference.eager, self._reference.fp64)[name]
+        noise = noise_floor(self._reference.eager, self._reference.fp64).get(name, 0.0)
         verdict = judge_top_k(
             outputs[name],
             self._reference.fp64[name],
@@ -112,6 +130,8 @@ class Parity:
 
     def detections(self, outputs: Arrays) -> Verdict:
         """Judge what the model's own postprocessing detects, independent of query order."""
+        if fault := self._fault(outputs):
+            return self._explained(fault)
         truth = self._detected(self._reference.fp64)
         eager = self._detected(self._reference.eager)
         verdict = judge_detections(
@@ -125,7 +145,15 @@ class Parity:
         )
         return self._explained(verdict)
 
+    def _fault(self, outputs: Arrays) -> Verdict | None:
+        """Return the verdict on outputs of which no classes or detections can be made."""
+        truth, subject = self._reference.fp64, self._case.id
+        return malformed(outputs, truth, subject) or not_finite(outputs, truth, subject)
+
     def _explained(self, verdict: Verdict) -> Verdict:
+        verdict = self._reference.blamed(verdict)
+        if verdict.code == NOT_DETERMINISTIC:
+            return verdict
         if self._explain is None or verdict.status != "fail" or verdict.code == "vacuous":
             return verdict
         return self._explain(verdict, self._case, self._tolerance)
@@ -144,19 +172,18 @@ class Consistency:
 
     def equal_rows(self, outputs: Arrays) -> Verdict:
         """Judge a batch of equal rows: each must be the first."""
-        first = {
-            name: np.repeat(values[:1], len(values), axis=0) for name, values in outputs.items()
-        }
-        return self._judge(outputs, first, metamorphic.EQUAL_ROWS)
+        rows = self._with_rows(outputs)
+        first = {name: np.repeat(values[:1], len(values), axis=0) for name, values in rows.items()}
+        return self._judge(rows, first, metamorphic.EQUAL_ROWS)
 
     def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
         """Judge the outputs of a reversed batch."""
-        expected = {name: values[::-1] for name, values in outputs.items()}
-        return self._judge(reverse, expected, metamorphic.PERMUTED)
+        expected = {name: values[::-1] for name, values in self._with_rows(outputs).items()}
+        return self._judge(self._with_rows(reverse), expected, metamorphic.PERMUTED)
 
     def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
         """Judge a batch by its rows, one by one."""
-        return self._judge(outputs, singles, metamorphic.SPLIT)
+        return self._judge(self._with_rows(outputs), self._with_rows(singles), metamorphic.SPLIT)
 
     def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge a second call."""
@@ -178,8 +205,17 @@ class Consistency:
         """Judge a runner that ran beside another one."""
         return self._judge(outputs, alone, metamorphic.CONCURRENT)
 
+    def _with_rows(self, outputs: Arrays) -> Arrays:
+        """Return the outputs of which the spec says that they have rows, and unknown ones."""
+        specs = models.find(self._case.model).spec.outputs
+        return {
+            name: values
+            for name, values in outputs.items()
+            if name not in specs or specs[name].has_rows
+        }
+
     def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
-        return metamorphic.judge_relation(
+        verdict = metamorphic.judge_relation(
             actual,
             expected,
             relation,
@@ -188,6 +224,7 @@ class Consistency:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._reference.blamed(verdict)
 
     @property
     def _noise(self) -> dict[str, float]:
@@ -207,7 +244,13 @@ class Truth:
 
     def precision(self, evidence: Evidence) -> Verdict:
         """Judge the arithmetic that ran."""
-        return judge_precision(evidence, self._case.precision, subject=self._case.id)
+        spec = models.find(self._case.model).spec
+        return judge_precision(
+            evidence,
+            self._case.precision,
+            has_fractions=spec.has_fractions,
+            subject=self._case.id,
+        )
 
     def placement(self, evidence: Evidence) -> Verdict:
         """Judge the device on which it ran."""

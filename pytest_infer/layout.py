@@ -21,7 +21,10 @@ def arranged(feeds: Arrays, layout: str) -> Arrays:
 
     Rows must be equal for ``broadcast``.
     """
-    return {name: _ARRANGERS[layout](feed) for name, feed in feeds.items()}
+    return {
+        name: _ARRANGERS[layout](feed) if feed.ndim else feed  # one number lies in one way
+        for name, feed in feeds.items()
+    }
 
 
 def _channels_last(feed: Array) -> Array:

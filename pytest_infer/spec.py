@@ -49,6 +49,11 @@ class TensorSpec:
     shape: tuple[int | str, ...]
     dtype: str = "float32"
 
+    @property
+    def has_rows(self) -> bool:
+        """Return whether its first dimension is the batch."""
+        return self.shape[:1] == ("batch",)
+
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
         return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in self.shape)
@@ -96,6 +101,22 @@ class ModelSpec:
     """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
     profile: Profile | None = None
     """What the network takes besides; None: the dynamic dimensions above are all."""
+
+    @property
+    def takes_rows(self) -> bool:
+        """Return whether an input has a batch."""
+        return any(tensor.has_rows for tensor in self.inputs.values())
+
+    @property
+    def has_batch(self) -> bool:
+        """Return whether an input and an output have a batch, whose rows can be told apart."""
+        return self.takes_rows and any(tensor.has_rows for tensor in self.outputs.values())
+
+    @property
+    def has_fractions(self) -> bool:
+        """Return whether an input or output is of floating numbers, which have a precision."""
+        tensors = (*self.inputs.values(), *self.outputs.values())
+        return any(tensor.dtype.startswith("float") for tensor in tensors)
 
     def widened(self) -> ModelSpec:
         """Return the spec with every dimension dynamic that its network allows to be."""

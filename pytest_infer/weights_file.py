@@ -79,10 +79,7 @@ def _state_dict(path: Path) -> Mapping[str, Any]:
     import torch
 
     try:
-        with path.open("rb") as file:
-            start = file.read(len(_PICKLES[0]))
-        if not start.startswith(_PICKLES):
-            raise _unreadable(path, f"torch.save writes no such file: it begins {start!r}", _WRITE)
+        _check_start(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except ModelError:
         raise
@@ -94,6 +91,14 @@ def _state_dict(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict) or not any(map(torch.is_tensor, found.values())):
         raise _unreadable(path, _contents(found), _mend_contents(found))
     return found
+
+
+def _check_start(path: Path) -> None:
+    """Raise `ModelError` for a file that torch has not written: of text it says a number."""
+    with path.open("rb") as file:
+        start = file.read(len(_PICKLES[0]))
+    if not start.startswith(_PICKLES):
+        raise _unreadable(path, f"torch.save writes no such file: it begins {start!r}", _WRITE)
 
 
 def _refused(error: Exception) -> str:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, InferError, LoadError
+from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.fingerprint import runtime_fingerprint
+from pytest_infer.node_precisions import NO_FRACTIONS
 from pytest_infer.tensorrt_api import DISTRIBUTIONS
 from pytest_infer.torch_runner import (
     DTYPES,
@@ -147,7 +148,10 @@ class TorchTensorRt:
             raise LoadError(
                 f"cannot load {path}",
                 why=f"{type(error).__name__}: {error}",
-                mend="remove the folder, and it is built again by this Torch-TensorRT for this GPU",
+                mend=load_mend(
+                    "see whether the GPU has memory left, and whether this process has another "
+                    "TensorRT"
+                ),
             ) from error
         yield runner
 
@@ -168,7 +172,7 @@ class TorchTensorRtRunner(TorchRunner):
         dtype, count = types.most_common(1)[0] if types else ("", 0)
         names = {dtype: name for name, dtype in DTYPES.items() if name != "tf32"}
         return Evidence(
-            precision=names.get(dtype, f"unknown: the graph's values are {dtype or 'untyped'}"),
+            precision=names.get(dtype) or _unnamed(dtype, self._nodes),
             device=super().evidence().device,
             precision_share=count / types.total() if types else 0.0,
             device_share=self._share(len(left)) if engines else 0.0,
@@ -231,11 +235,22 @@ def _is_engine_call(node: Any) -> bool:
 
 def _dtypes(nodes: Iterable[Any]) -> Iterator[Any]:
     """Yield the floating type of every value that a computing node returns."""
+    return (dtype for dtype in _all_dtypes(nodes) if dtype.is_floating_point)
+
+
+def _all_dtypes(nodes: Iterable[Any]) -> Iterator[Any]:
     for node in _computing(nodes):
         value = node.meta.get("val")
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            if getattr(each, "dtype", None) is not None and each.dtype.is_floating_point:
+            if getattr(each, "dtype", None) is not None:
                 yield each.dtype
+
+
+def _unnamed(dtype: str, nodes: Iterable[Any]) -> str:
+    """Return what is said of values that are in none of our precisions."""
+    if not dtype and any(True for _ in _all_dtypes(nodes)):
+        return NO_FRACTIONS
+    return f"unknown: the graph's values are {dtype or 'untyped'}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import GraphRequest, Missing
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.torch_runner import (
     TorchRunner,
     arithmetic,
@@ -87,7 +87,9 @@ class TorchScript:
             raise LoadError(
                 f"cannot load {built.path(FILE)}",
                 why=f"{type(error).__name__}: {error}",
-                mend="remove the folder, and it is built again",
+                mend=load_mend(
+                    "see what torch misses: the library of an operator, or memory on the device"
+                ),
             ) from error
         yield TorchRunner(module, built)
 

@@ -255,7 +255,10 @@ def test_package_that_cannot_be_read(tmp_path):
     with pytest.raises(LoadError) as caught, ENGINE.open(built):
         pass
     assert caught.value.what == f"cannot load {tmp_path / 'module.pt2'}"
-    assert caught.value.mend == "remove the folder, and it is built again"
+    assert caught.value.mend == (
+        "its files are as they were built: see what torch misses: a compiler, a library, or memory "
+        "on the device"
+    )
 
 
 def test_evidence():

@@ -19,6 +19,9 @@ NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}
 class FakeArtefacts:
     """Eager's outputs at each precision, and a postprocessing of boxes."""
 
+    drift = 0.0
+    """By how much another run of eager differs."""
+
     def __init__(self):
         self.asked = []
 
@@ -26,6 +29,10 @@ class FakeArtefacts:
         """Return the truth with the noise of a precision."""
         self.asked.append(precision)
         return {"logits": LOGITS + NOISE[precision] * np.where(np.arange(10) % 2, 1, -1)}
+
+    def repeats(self, _):
+        """Return eager's outputs in fp32, three times."""
+        return [{"logits": LOGITS}] * 2 + [{"logits": LOGITS + self.drift}]
 
     def labels(self, _):
         """Return the names of ten classes."""

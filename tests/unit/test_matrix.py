@@ -11,12 +11,18 @@ from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import OptionError
 from pytest_infer.marks import Narrowing, mark_of, narrowing_of
 from pytest_infer.matrix import make_matrix
-from pytest_infer.spec import Case
+from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
 
 ABSENT = Missing("gamma is not installed", "pip install gamma")
 PRECISIONS = {"alpha": ("fp32", "fp16"), "beta": ("fp32",), "gamma": ("fp32",)}
 OPTIONS = {"threads": EngineOption(0, "threads"), "graph": EngineOption(False, "a graph")}
 TASKS = {"zoo": "classification", "ant": "detection"}
+
+
+def spec(name, task, shape=("batch", 8)):
+    """Return the spec of a model with one input and one output."""
+    tensors = {"x": TensorSpec(shape)}
+    return ModelSpec(name, task, tensors, tensors, Source(module=name))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +33,7 @@ def _small_world(monkeypatch):
         for name, each in PRECISIONS.items()
     }
     known = {
-        name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task), is_listed=True)
+        name: SimpleNamespace(spec=spec(name, task), is_listed=True)
         for name, task in sorted(TASKS.items())
     }
     for module, found in ((engines, fakes), (models, known)):

@@ -210,8 +210,10 @@ def _truncated(path: Path) -> None:
         (
             "truncated.safetensors",
             _truncated,
-            "it is no whole safetensors file: Error while deserializing header: incomplete "
-            "metadata, file not fully covered",
+            (
+                "it is no whole safetensors file: Error while deserializing header: incomplete "
+                "metadata, file not fully covered"
+            ),
             "write the file again, with pytest_infer.weights.save_weights(module, path)",
         ),
     ],
@@ -220,7 +222,7 @@ def _truncated(path: Path) -> None:
 def test_a_file_that_cannot_be_read_says_what_it_is(
     tmp_path: Path, name: str, write: Callable[[Path], object], why: str, mend: str
 ) -> None:
-    """Text, a whole module, a checkpoint, a truncated file: in words, without a library's frames."""
+    """Text, a whole module, a checkpoint, a truncated file: in words, without frames."""
     write(tmp_path / name)
     with pytest.raises(ModelError) as caught:
         load_weights(nn.Linear(3, 2), tmp_path / name)
@@ -230,11 +232,13 @@ def test_a_file_that_cannot_be_read_says_what_it_is(
 
 
 def test_a_truncated_zip_is_an_error(tmp_path: Path) -> None:
-    """torch's own words, without its advice."""
+    """The words are of torch, but not its advice."""
     path = tmp_path / "tiny.pt"
     torch.save(nn.Linear(3, 2).state_dict(), path)
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(ModelError, match="it is damaged, or of another kind: RuntimeError") as error:
+    with pytest.raises(
+        ModelError, match="it is damaged, or of another kind: RuntimeError"
+    ) as error:
         load_weights(nn.Linear(3, 2), path)
     assert "weights_only" not in str(error.value)
 
@@ -242,7 +246,7 @@ def test_a_truncated_zip_is_an_error(tmp_path: Path) -> None:
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
     """A pickled function is refused by its name."""
     torch.save(partial(np.save, tmp_path / "harm"), tmp_path / "tiny.pt")
-    with pytest.raises(ModelError, match="that is not run: functools.partial"):
+    with pytest.raises(ModelError, match=r"that is not run: functools\.partial"):
         load_module(tiny(), str(tmp_path))
     assert not (tmp_path / "harm").exists()
 
