@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
@@ -33,8 +34,8 @@ class Arguments:
 def arguments_of(forward: Callable[..., Any], inputs: Sequence[str], model: str) -> Arguments:
     """Return how ``forward`` is given the inputs of the model called ``model``.
 
-    By keyword if every input has the name of a parameter, whatever their order; in the inputs'
-    order if none has. ``**kwargs`` takes the names that are left, ``*args`` what follows the
+    By name if every input has the name of a parameter, whatever their order; in the inputs' order
+    if none has. ``**kwargs`` takes the names that are left, ``*args`` what follows the
     parameters by name. Raise `ModelError` if some inputs have a parameter's name and others do
     not, and if forward could not be called so.
     """
@@ -64,15 +65,18 @@ def _arguments(found: Signature, inputs: Sequence[str]) -> Arguments | None:
     takes_names = Parameter.VAR_KEYWORD in kinds
     is_nameless = not in_order and Parameter.VAR_POSITIONAL not in kinds
     if len(known) == len(inputs) or (takes_names and (known or is_nameless)):
-        return _by_name(inputs, [name for name in in_order if name not in named])
+        return _by_name(inputs, in_order)
     if not known or (Parameter.VAR_POSITIONAL in kinds and _begins(inputs, in_order)):
         return Arguments(tuple(inputs))
     return None
 
 
-def _by_name(inputs: Sequence[str], without_name: Sequence[str]) -> Arguments:
-    """Return arguments by keyword, but for the parameters that Python gives none."""
-    positional = tuple(name for name in without_name if name in inputs)
+def _by_name(inputs: Sequence[str], parameters: Sequence[str]) -> Arguments:
+    """Return arguments in forward's order as far as it has no gap, and by keyword from there on.
+
+    Some parameters have no keyword, and a module of torch.export's takes none by it.
+    """
+    positional = tuple(takewhile(set(inputs).__contains__, parameters))
     return Arguments(positional, tuple(name for name in inputs if name not in positional))
 
 

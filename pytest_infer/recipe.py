@@ -96,10 +96,10 @@ class Recipe:
         random = np.random.default_rng([self.seed, number])
         if not tensor.dtype.startswith("float"):
             low, high = {"zeros": (0, 1), "ones": (1, 2)}.get(self.values, (0, 2))
-            return random.integers(low, high, shape).astype(tensor.dtype)
+            return np.asarray(random.integers(low, high, shape), tensor.dtype)
         if self.values == PHOTOGRAPHS and photographs is not None:
             return _cut(photographs, shape, random).astype(tensor.dtype)
-        feed = _DRAWERS.get(self.values, _normal)(random, shape)
+        feed = np.asarray(_DRAWERS.get(self.values, _normal)(random, shape))
         if self.values in POISON:
             place = [int(random.integers(size)) for size in shape[1:]]
             feed[(-1, *place)] = POISON[self.values]

@@ -105,7 +105,7 @@ def test_what_is_asked_of_torch(tmp_path, monkeypatch):
     assert asked["shapes"] == [(TRACE_BATCH, 3)]
     assert (asked["dynamo"], asked["opset_version"], asked["external_data"]) == (True, 18, False)
     assert (asked["input_names"], asked["output_names"]) == (["image"], ["scores"])
-    assert list(asked["dynamic_shapes"][0]) == [0]
+    assert list(asked["dynamic_shapes"][0][0]) == [0]
 
 
 def test_exporter_that_raises(tmp_path, monkeypatch):

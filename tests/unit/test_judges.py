@@ -116,6 +116,47 @@ def test_flipped_class_by_name():
     assert "class 9" in verdict.message
 
 
+def test_a_model_that_differs_from_itself_is_told_before_an_engine():
+    """Eager's third run is off by more than rounding: no engine is to blame."""
+    judge, artefacts = parity_of("fp32")
+    artefacts.drift = 0.5 * (np.arange(10) == 3)
+    for verdict in (judge(off_by(1)), judge.top_k({"logits": LOGITS[:, ::-1]})):
+        assert (verdict.status, verdict.code) == ("fail", "not-deterministic")
+    assert judge(off_by(1)).message == (
+        "toy-ort-fp32-b1: non-deterministic model: eager differs from itself\n"
+        "  why:  two runs of eager in fp32 on the same inputs:\n"
+        "        'logits' differs in 1 of 10 elements; the first is [0, 3]: "
+        f"{LOGITS[0, 3] + 0.5:.9g} and {LOGITS[0, 3]:.9g}\n"
+        "  mend: take random numbers and what is left from other calls out of forward (dropout "
+        "with training=self.training); then judge the engine"
+    )
+
+
+def test_rounding_of_eager_does_not_excuse_an_engine():
+    """Atomic sums differ in their last bits; eager is not run again for what passes."""
+    judge, artefacts = parity_of("fp32")
+    artefacts.drift = 1e-6
+    assert judge(off_by(1)).code == "diverged"
+    artefacts.repeats = None
+    assert judge(off_by(0)).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "code"),
+    [
+        ({"logits": LOGITS.T}, "wrong-shape"),
+        ({}, "missing-output"),
+        ({"logits": LOGITS * np.nan}, "not-finite"),
+    ],
+)
+def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
+    """What is wrong with them is told, and not what a postprocessing makes of them."""
+    judge, artefacts = parity_of("fp32")
+    monkeypatch.setattr(artefacts, "meaning", None)
+    for judged in (judge, judge.detections, judge.top_k):
+        assert judged(outputs).code == code
+
+
 @pytest.mark.parametrize(("moved", "status"), [(0, "pass"), (10, "fail")])
 def test_moved_box(moved, status):
     """A box that moved by 10 pixels fails the detections."""

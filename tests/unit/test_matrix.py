@@ -205,3 +205,22 @@ def test_precision_that_this_machine_lacks():
     )
     assert ids(matrix) == ["ant-alpha-fp32-b1", "zoo-alpha-fp32-b1"]
     assert [each.lack for each in matrix.exclusions] == [lack]
+
+
+def test_a_model_without_a_batch_has_one_case(monkeypatch):
+    """Its case is batch 1; the other batches that were asked for are told, not run."""
+    known = {"ant": SimpleNamespace(spec=spec("ant", "tensor", (4, 8)), is_listed=True)}
+    monkeypatch.setattr(models, "registered", lambda: known)
+    monkeypatch.setattr(models, "find", known.__getitem__)
+    matrix = make(batches=(1, 8), engines=("alpha",))
+    assert [case.batch for case in matrix.cases] == [1]
+    (left,) = matrix.exclusions
+    assert (left.what, left.cases) == ("ant at batch 8", 1)
+    with pytest.raises(OptionError, match="no input of its spec has a dimension called batch"):
+        make(batches=(8,), engines=("alpha",))
+
+
+def test_narrowed_to_models_with_a_batch():
+    """Both of the small world's have one."""
+    assert Narrowing(batched=(True,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
+    assert not Narrowing(batched=(False,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
