@@ -21,7 +21,7 @@ from pytest_infer.module_graphs import ModuleGraphs
 from pytest_infer.opened_eager import OpenedEager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.cache import Cache
@@ -268,15 +268,38 @@ class Artefacts:
         )
         return lack is not None
 
+    def repeats(self, case: Case) -> Sequence[Arrays]:
+        """Return eager's outputs in fp32 for the inputs of ``case``, three times, as it runs now.
+
+        Twice of one module, then of another one, and never from the cache.
+        """
+        is_pruned = self.graph_request(case).is_pruned
+        key = ("repeats", case.model, case.batch, case.device, is_pruned)
+        return self._once(key, lambda: self._repeats(case, is_pruned=is_pruned))
+
+    def _repeats(self, case: Case, *, is_pruned: bool) -> list[Arrays]:
+        built = self._eager_built(case, "fp32", is_pruned=is_pruned)
+        feeds = self.feeds(case.model, case.batch)
+        outputs: list[Arrays] = []
+        for calls in (2, 1):
+            opened = OpenedEager(self._hosts)
+            with opened.kept():
+                outputs += [
+                    opened.outputs(built, feeds, f"run {case.model} again") for _ in range(calls)
+                ]
+        return outputs
+
+    def _eager_built(self, case: Case, precision: Precision, *, is_pruned: bool) -> BuiltEngine:
+        graph = self.module(case.model, is_pruned=is_pruned)
+        return BuiltEngine(EAGER, graph, self.request(self.rival(case, precision)), folder="")
+
     def _reference(self, case: Case, precision: Precision, start: int, *, is_pruned: bool) -> Path:
         from pytest_infer.arrays import digest_of_arrays, write_arrays
 
         feeds = self.feeds(case.model, case.batch, start)
         rival = self.rival(case, precision)
-        graph = self.module(case.model, is_pruned=is_pruned)
-        eager = BuiltEngine(EAGER, graph, self.request(rival), folder="")
         key = {
-            "graph": graph.digest,
+            "graph": self.module(case.model, is_pruned=is_pruned).digest,
             "feeds": digest_of_arrays(feeds),
             "precision": precision,
             "device": self.device(EAGER, rival.device),
@@ -285,8 +308,9 @@ class Artefacts:
 
         def make(folder: Path) -> dict[str, Any]:
             doing = f"compute {case.model}'s reference in {precision}"
+            built = self._eager_built(case, precision, is_pruned=is_pruned)
             try:
-                outputs = self._eager.outputs(eager, feeds, doing)
+                outputs = self._eager.outputs(built, feeds, doing)
             except RunError as error:
                 raise _with_range(error, models.find(case.model)) from error
             write_arrays(folder, outputs)

@@ -73,6 +73,14 @@ def explanation(what: str, *, why: str, mend: str) -> str:
     return plain_text(f"{what}\n  why:  {_indented(why)}\n  mend: {_indented(mend)}")
 
 
+def load_mend(likely: str) -> str:
+    """Return the mend of a built engine that does not load, for what is ``likely`` its cause.
+
+    Its files have been compared with their digests before, so that damage is none.
+    """
+    return f"its files are as they were built: {likely}"
+
+
 def message_from_error(error: InferError) -> dict[str, str]:
     """Return ``error`` as plain strings, to cross from a host to its caller.
 

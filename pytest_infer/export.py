@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import OPSET
-from pytest_infer.errors import ExportError
-from pytest_infer.exported_program import TRACE_BATCH, dynamic_axes, torch_dim
+from pytest_infer.errors import ExportError, RunError
+from pytest_infer.exported_program import dynamic_shapes, trace_shapes
 from pytest_infer.graph_facts import opset_of
+from pytest_infer.own_code import own_code
 from pytest_infer.torch_runner import input_dtype, torch_dtype
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def export_onnx(
     request: GraphRequest,
     shapes: Mapping[str, Sequence[int]],
 ) -> None:
-    """Write ``module`` to ``path`` with named inputs and outputs, as ``request`` describes.
+    """Write a user's ``module`` to ``path`` with named inputs and outputs, as ``request`` asks.
 
     The module's weights and inputs are cast to the request's precision. A static file has
     ``shapes``, any other the spec's dynamic dimensions. Below `OPSET` torch's older, tracing
@@ -39,17 +40,20 @@ def export_onnx(
     """
     import torch
 
+    from pytest_infer.spec_module import SpecModule
+
     dtype = torch_dtype(request.precision)
-    sizes = shapes if request.is_static else spec.input_shapes(TRACE_BATCH)
+    sizes = shapes if request.is_static else trace_shapes(spec)
     example = tuple(
-        torch.zeros(tuple(shape), dtype=input_dtype(spec.inputs[name], dtype))
-        for name, shape in sizes.items()
+        torch.zeros(tuple(sizes[name]), dtype=input_dtype(tensor, dtype))
+        for name, tensor in spec.inputs.items()
     )
     signature = signature_of(spec, request, sizes)
     exporter = _exporter(spec, request)
+    called = SpecModule(module, spec).to(dtype)
     try:
         torch.onnx.export(
-            module.to(dtype),
+            called,
             example,
             path,
             opset_version=request.opset,
@@ -58,6 +62,8 @@ def export_onnx(
             **exporter,
         )
     except Exception as error:
+        with own_code(f"run {spec.name}", "forward", RunError), torch.inference_mode():
+            called(*example)  # if this fails too, the exporter is not to blame
         raise ExportError(
             f"cannot export {spec.name} to ONNX",
             why=f"{type(error).__name__}: {error}",
@@ -70,7 +76,11 @@ def export_onnx(
 def signature_of(
     spec: ModelSpec, request: GraphRequest, shapes: Mapping[str, Sequence[int]]
 ) -> ModelSpec:
-    """Return ``spec`` as a file that ``request`` describes must have it."""
+    """Return ``spec`` as a file that ``request`` describes must have it.
+
+    The name of a dimension that no input has stays: its size follows from the inputs, and is known
+    to the file alone.
+    """
     if not request.is_static:
         return spec
     inputs = {
@@ -83,7 +93,13 @@ def signature_of(
         if isinstance(dim, str)
     }
     outputs = {
-        name: replace(tensor, shape=tensor.resolved(sizes)) for name, tensor in spec.outputs.items()
+        name: replace(
+            tensor,
+            shape=tuple(
+                sizes.get(dim, dim) if isinstance(dim, str) else dim for dim in tensor.shape
+            ),
+        )
+        for name, tensor in spec.outputs.items()
     }
     return replace(spec, inputs=inputs, outputs=outputs)
 
@@ -92,9 +108,11 @@ def check_graph(path: Path, spec: ModelSpec, *, opset: int) -> None:
     """Raise `ExportError` unless the file has the opset, the names and the dimensions of ``spec``.
 
     A dimension that is dynamic in the spec must be so in the file, and one that is not must have
-    its size, where the file gives one.
+    its size, where the file gives one. Without dynamic inputs, nothing need be dynamic.
     """
     import onnx
+
+    is_fixed = not any(isinstance(dim, str) for each in spec.inputs.values() for dim in each.shape)
 
     graph = onnx.load(path, load_external_data=False)
     found = opset_of(graph)
@@ -116,15 +134,17 @@ def check_graph(path: Path, spec: ModelSpec, *, opset: int) -> None:
                 mend="name them in the model's decorator in the order of the module's own",
             )
         for value in values:
-            _check_dims(value, specs[value.name].shape, spec.name)
+            _check_dims(value, specs[value.name].shape, spec.name, is_fixed=is_fixed)
 
 
-def _check_dims(value: Any, shape: tuple[int | str, ...], model: str) -> None:
+def _check_dims(value: Any, shape: tuple[int | str, ...], model: str, *, is_fixed: bool) -> None:
     dims = value.type.tensor_type.shape.dim
     odd = [
         f"dimension {axis} ({want}) is {dim.dim_value}"
         for axis, (dim, want) in enumerate(zip(dims, shape, strict=False))
-        if dim.HasField("dim_value") and dim.dim_value != want
+        if dim.HasField("dim_value")
+        and dim.dim_value != want
+        and not (is_fixed and isinstance(want, str))
     ]
     if odd or len(dims) != len(shape):
         raise ExportError(
@@ -137,7 +157,7 @@ def _check_dims(value: Any, shape: tuple[int | str, ...], model: str) -> None:
 
 def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
     if request.opset >= OPSET:
-        dynamic = {} if request.is_static else {"dynamic_shapes": _dynamic_shapes(spec)}
+        dynamic = {} if request.is_static else {"dynamic_shapes": dynamic_shapes(spec)}
         return {"dynamo": True, "external_data": False, **dynamic}
     tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}
     return {
@@ -147,10 +167,3 @@ def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
             for name, tensor in tensors.items()
         },
     }
-
-
-def _dynamic_shapes(spec: ModelSpec) -> tuple[dict[int, Any], ...]:
-    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
-    return tuple(
-        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
-    )

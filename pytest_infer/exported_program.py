@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import BuildError
 from pytest_infer.spec import Dim
-from pytest_infer.torch_runner import examples
+from pytest_infer.torch_runner import examples, refuse_failing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ BATCH = "batch"
 DYNAMIC_BATCH = "dynamic_batch"
 
 TRACE_BATCH = 2
-"""An example batch of 1 would be baked into the graph as a constant."""
+"""An example size of 1 would be baked into the graph as a constant."""
 
 
 def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> Any:
@@ -32,12 +32,14 @@ def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> 
     """
     import torch
 
-    traced, dims = trace_request(graph.spec, request), _dynamic_dims(graph.spec, request)
+    traced = trace_request(graph.spec, request)
+    dims = dynamic_shapes(graph.spec) if request.options[DYNAMIC_BATCH] else None
     try:
         return torch.export.export(
             module, examples(graph, traced), dynamic_shapes=dims, strict=True
         )
     except Exception as error:
+        refuse_failing(module, graph, request)
         raise BuildError(
             f"cannot export {graph.spec.name} for compile",
             why=f"{type(error).__name__}: {error}",
@@ -71,7 +73,24 @@ def trace_request(spec: ModelSpec, request: BuildRequest) -> BuildRequest:
             mend="choose a batch within the bounds, widen them in the model's decorator, or leave "
             "dynamic_batch out",
         )
-    return replace(request, shapes=spec.input_shapes(max(TRACE_BATCH, bounds.min)))
+    return replace(request, shapes=trace_shapes(spec))
+
+
+def trace_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Return shapes to trace a spec's dynamic dimensions with: the least batch, others at optimum.
+
+    None is of `TRACE_BATCH` - 1, where the bounds allow more.
+    """
+    sizes = {
+        name: _traced_size(dim, dim.min if name == BATCH else dim.opt)
+        for name, dim in spec.dims.items()
+    }
+    return {name: tensor.resolved(sizes) for name, tensor in spec.inputs.items()}
+
+
+def _traced_size(dim: Dim, wanted: int) -> int:
+    least = max(wanted, TRACE_BATCH)
+    return next((size for size in dim.sizes if size >= least), dim.max)
 
 
 def batch_of(spec: ModelSpec, request: BuildRequest) -> int | None:
@@ -98,7 +117,17 @@ def dynamic_axes(spec: ModelSpec) -> dict[str, dict[int, str]]:
     }
 
 
-def torch_dim(name: str, dim: Dim) -> Any:
+def dynamic_shapes(spec: ModelSpec) -> tuple[tuple[dict[int, Any], ...]]:
+    """Return torch.export's dynamic dimensions of a `SpecModule`, whose inputs are ``*inputs``."""
+    dims = {name: _torch_dim(name, dim) for name, dim in spec.dims.items()}
+    return (
+        tuple(
+            {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
+        ),
+    )
+
+
+def _torch_dim(name: str, dim: Dim) -> Any:
     """Return torch.export's dimension of a spec's."""
     import torch
 
@@ -111,13 +140,3 @@ def torch_dim(name: str, dim: Dim) -> Any:
 def batch_bounds(spec: ModelSpec) -> Dim:
     """Return the batches that the spec allows."""
     return spec.dims.get(BATCH, Dim())
-
-
-def _dynamic_dims(spec: ModelSpec, request: BuildRequest) -> Any:
-    """Return the dynamic dimensions of each input; None without any."""
-    if not request.options[DYNAMIC_BATCH]:
-        return None
-    dims = {name: torch_dim(name, dim) for name, dim in spec.dims.items()}
-    return tuple(
-        {axis: dims[dim] for axis, dim in axes.items()} for axes in dynamic_axes(spec).values()
-    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.own_code import own_code
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,7 +31,9 @@ def make_feeds(model: Model, batch: int, images: Path | None, *, start: int = 0)
         return _drawn(model, batch, start)
     from pytest_infer import photographs
 
-    return model.preprocess(photographs.batch(photographs.pictures(images), batch, start=start))
+    rows = photographs.batch(photographs.pictures(images), batch, start=start)
+    with own_code(f"prepare {model.spec.name}'s inputs", "preprocess"):
+        return model.preprocess(rows)
 
 
 def row_names(model: Model, images: Path | None) -> list[str]:

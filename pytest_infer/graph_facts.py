@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_infer.node_precisions import NodePrecisions
 from pytest_infer.onnx_precision import precisions_in
+from pytest_infer.onnx_weights import weights_of
 from pytest_infer.pruning import GROUP, KEPT
 
 if TYPE_CHECKING:
@@ -36,7 +39,9 @@ class GraphFacts:
     quantizers: int
     """How many QuantizeLinear and DequantizeLinear nodes there are."""
     pruned_share: float
-    """How many groups of four weights along the inputs have two zeros or more, 0 to 1."""
+    """How many groups of four weights along the inputs have two zeros or more, 0 to 1.
+
+    Of convolutions and matrix products."""
 
     def figures(self) -> dict[str, float]:
         """Return what a report shows."""
@@ -97,22 +102,12 @@ def _tensor(value: Any) -> TensorFacts:
 
 
 def _pruned_share(graph: Any) -> float:
-    """Return the share of 2:4 groups in the weights of convolutions that have such groups."""
-    from onnx import numpy_helper
-
-    stored = {each.name: each for each in graph.initializer}
-    kernels = [
-        numpy_helper.to_array(stored[node.input[1]])
-        for node in graph.node
-        if node.op_type == "Conv" and node.input[1] in stored
+    """Return the share of 2:4 groups in the weights of products that have such groups."""
+    groups = [
+        np.moveaxis(weights, axis, -1).reshape(-1, GROUP)
+        for weights, axis in weights_of(graph)
+        if weights.shape[axis] % GROUP == 0
     ]
-    groups = [_groups(kernel) for kernel in kernels if kernel.shape[1] % GROUP == 0]
     total = sum(len(each) for each in groups)
     sparse = sum(int(((each == 0).sum(1) >= GROUP - KEPT).sum()) for each in groups)
     return sparse / total if total else 0.0
-
-
-def _groups(kernel: Any) -> Any:
-    import numpy as np
-
-    return np.moveaxis(kernel, 1, -1).reshape(-1, GROUP)

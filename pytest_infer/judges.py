@@ -18,6 +18,8 @@ from pytest_infer.latency import judge_budget
 from pytest_infer.matching import in_order
 from pytest_infer.metamorphic import References
 from pytest_infer.parity import noise_floor
+from pytest_infer.repeatability import CODE as NOT_DETERMINISTIC
+from pytest_infer.repeatability import judge_repeats
 from pytest_infer.row_judge import RowJudge, joined, labels, worst_figures, worst_of
 from pytest_infer.top_k import judge_top_k
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
@@ -44,6 +46,12 @@ Answered: TypeAlias = "Arrays | Iterable[Answer]"
 
 NOT_THE_ENGINE = {"vacuous", "eager-not-finite"}
 """Failures for which no layer of the engine is to blame."""
+
+
+_NOT_OF_VALUES = NOT_THE_ENGINE | {
+    *("not-finite", "missing-output", "extra-output", "wrong-shape", "wrong-dtype"),
+}
+"""Codes of failures that a model which differs from itself does not explain."""
 
 
 class Reference:
@@ -79,6 +87,13 @@ class Reference:
             return self.fp64, self.eager
         fp64 = self._artefacts.reference(self._case, "fp64", start)
         return fp64, self._artefacts.reference(self._case, self._case.precision, start)
+
+    def blamed(self, verdict: Verdict) -> Verdict:
+        """Return a failed verdict, or that of the model if eager differs from itself."""
+        if verdict.status != "fail" or verdict.code in _NOT_OF_VALUES:
+            return verdict
+        runs = self._artefacts.repeats(self._case)
+        return judge_repeats(runs, subject=self._case.id) or verdict
 
 
 class Parity:
@@ -216,6 +231,9 @@ class Parity:
         )
 
     def _explained(self, verdict: Verdict, start: int) -> Verdict:
+        verdict = self._reference.blamed(verdict)
+        if verdict.code == NOT_DETERMINISTIC:
+            return verdict
         if self._explain is None or verdict.status != "fail" or verdict.code in NOT_THE_ENGINE:
             return verdict
         return self._explain(verdict, self._case, self._tolerance, start)
@@ -242,19 +260,18 @@ class Consistency:
 
     def equal_rows(self, outputs: Arrays) -> Verdict:
         """Judge a batch of equal rows: each must be the first."""
-        first = {
-            name: np.repeat(values[:1], len(values), axis=0) for name, values in outputs.items()
-        }
-        return self._judge(outputs, first, metamorphic.EQUAL_ROWS)
+        rows = self._with_rows(outputs)
+        first = {name: np.repeat(values[:1], len(values), axis=0) for name, values in rows.items()}
+        return self._judge(rows, first, metamorphic.EQUAL_ROWS)
 
     def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
         """Judge the outputs of a reversed batch."""
-        expected = {name: values[::-1] for name, values in outputs.items()}
-        return self._judge(reverse, expected, metamorphic.PERMUTED)
+        expected = {name: values[::-1] for name, values in self._with_rows(outputs).items()}
+        return self._judge(self._with_rows(reverse), expected, metamorphic.PERMUTED)
 
     def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
         """Judge a batch by its rows, one by one."""
-        return self._judge(outputs, singles, metamorphic.SPLIT)
+        return self._judge(self._with_rows(outputs), self._with_rows(singles), metamorphic.SPLIT)
 
     def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge a second call."""
@@ -276,8 +293,17 @@ class Consistency:
         """Judge a runner that ran beside another one."""
         return self._judge(outputs, alone, metamorphic.CONCURRENT)
 
+    def _with_rows(self, outputs: Arrays) -> Arrays:
+        """Return the outputs of which the spec says that they have rows, and unknown ones."""
+        specs = models.find(self._case.model).spec.outputs
+        return {
+            name: values
+            for name, values in outputs.items()
+            if name not in specs or specs[name].has_rows
+        }
+
     def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
-        return metamorphic.judge_relation(
+        verdict = metamorphic.judge_relation(
             actual,
             expected,
             relation,
@@ -286,6 +312,7 @@ class Consistency:
             tolerance=self._tolerance,
             subject=self._case.id,
         )
+        return self._reference.blamed(verdict)
 
 
 class Truth:
@@ -297,7 +324,13 @@ class Truth:
 
     def precision(self, evidence: Evidence) -> Verdict:
         """Judge the arithmetic that ran."""
-        return judge_precision(evidence, self._case.precision, subject=self._case.id)
+        spec = models.find(self._case.model).spec
+        return judge_precision(
+            evidence,
+            self._case.precision,
+            has_fractions=spec.has_fractions,
+            subject=self._case.id,
+        )
 
     def placement(self, evidence: Evidence) -> Verdict:
         """Judge the device on which it ran."""

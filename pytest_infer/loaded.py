@@ -29,10 +29,10 @@ class LoadedModel:
 
     @cached_property
     def module(self) -> nn.Module:
-        """Return the module with its weights, in eval mode on the CPU, in pytest's process."""
-        from pytest_infer.weights import module_from_graph
+        """Return the user's own module with its weights, in eval mode, in pytest's process."""
+        from pytest_infer.weights import own_module
 
-        return module_from_graph(self._artefacts.module(self._name))
+        return own_module(self._artefacts.module(self._name))
 
     @property
     def labels(self) -> tuple[str, ...]:

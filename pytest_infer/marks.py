@@ -30,6 +30,8 @@ class Narrowing:
     tasks: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     """What the engine is built from: ``module``, ``onnx``."""
+    batched: tuple[bool, ...] = ()
+    """Whether the model's inputs and outputs have a batch."""
 
     def wants(self, case: Case) -> bool:
         """Return whether ``case`` is in the part of the matrix that is wanted."""
@@ -42,6 +44,7 @@ class Narrowing:
                 (self.batches, case.batch),
                 (self.tasks, models.find(case.model).spec.task),
                 (self.formats, engines.graph_format(case) if self.formats else ""),
+                (self.batched, models.find(case.model).spec.has_batch),
             )
         )
 
@@ -85,6 +88,13 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
     _check("precision", narrowing.precisions, PRECISIONS)
     _check("task", narrowing.tasks, TASKS)
     _check("format", narrowing.formats, GRAPH_FORMATS)
+    for is_batched in narrowing.batched:
+        if type(is_batched) is not bool:
+            raise OptionError(
+                f"cannot use batched={is_batched!r}",
+                why="it is neither True nor False",
+                mend="write batched=True for models whose inputs and outputs have a batch",
+            )
     for batch in narrowing.batches:
         if type(batch) is not int or not BATCH.least <= batch <= BATCH.most:
             raise OptionError(

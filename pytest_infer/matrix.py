@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
@@ -83,6 +84,8 @@ def make_matrix(
             cases += wanted
         else:
             exclusions.append(Exclusion(f"{engine} in {precision}", len(wanted), lack))
+    exclusions += _without_batch(cases)
+    cases = [case for case in cases if _has_meaning(case)]
     if not cases:
         raise _nothing_left(exclusions)
     order = {name: number for number, name in enumerate(names)}
@@ -90,6 +93,24 @@ def make_matrix(
         tuple(sorted(cases, key=lambda case: (order[case.model], case.batch, case.id))),
         tuple(exclusions),
     )
+
+
+def _has_meaning(case: Case) -> bool:
+    """Return whether a case's batch means something; 1 is what a model without any takes."""
+    return case.batch == 1 or models.find(case.model).spec.takes_rows
+
+
+def _without_batch(cases: Sequence[Case]) -> list[Exclusion]:
+    """Return the cases of models that have no batch, at any other than 1."""
+    counts = Counter((case.model, case.batch) for case in cases if not _has_meaning(case))
+    lack = Missing(
+        "no input of its spec has a dimension called batch: every case would be the same",
+        "--infer-batch=1, or name the first dimension batch in the model's decorator",
+    )
+    return [
+        Exclusion(f"{model} at batch {batch}", count, lack)
+        for (model, batch), count in counts.items()
+    ]
 
 
 def _models(config: InferConfig, origin: Origin) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ Compilers leave softmax and normalisation in fp32 and shape arithmetic on the CP
 so that all is too much to ask.
 """
 
+NO_FRACTIONS: Final = "no fractions"
+"""What is said of the precision where all that computes, computes integers and bools."""
+
 REDUCED: Final = ("int8", "fp16", "bf16")
 
 
@@ -27,6 +30,8 @@ class NodePrecisions:
     """Convolutions and matrix products, in which nearly all the arithmetic is."""
     others: Mapping[str, int]
     """Every other node that computes with fractions; moves and integers are in neither."""
+    unknown: int = 0
+    """Nodes that compute with what is not known."""
 
     @property
     def precision(self) -> str:
@@ -36,7 +41,7 @@ class NodePrecisions:
         reduced. A graph without products is judged by its other nodes.
         """
         if not self._judged:
-            return "unknown: no node is known to compute"
+            return f"unknown, in {self.unknown} nodes" if self.unknown else NO_FRACTIONS
         for name in REDUCED:
             if self.share(name) >= LEAST_SHARE:
                 return name

@@ -69,6 +69,7 @@ def precisions_in(graph: Any) -> NodePrecisions:
     known = _types(graph)
     products: Counter[str] = Counter()
     others: Counter[str] = Counter()
+    unknown = 0
     for node in graph.node:
         kind = next((known[name] for name in node.input if name in known), "")
         for name in node.output:
@@ -82,7 +83,9 @@ def precisions_in(graph: Any) -> NodePrecisions:
             others["int8"] += 1
         elif node.op_type not in MOVES and kind in FRACTIONS:
             others[FRACTIONS[kind]] += 1
-    return NodePrecisions(dict(products), dict(others))
+        elif node.op_type not in MOVES and not kind:
+            unknown += 1
+    return NodePrecisions(dict(products), dict(others), unknown)
 
 
 def _output_type(node: Any, kind: str, known: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_infer.engine import Array, Arrays, BuiltEngine
+    from pytest_infer.spec import ModelSpec
 
 TYPES = {
     "tensor(float)": "float32",
@@ -187,7 +188,7 @@ class CudaRunner:
             for name, value in self._values(self._session.get_inputs()).items()
         }
         outputs = {
-            name: self._tensor(value, spec.outputs[name].resolved(sizes), binding.bind_output)
+            name: self._tensor(value, _resolved(name, spec, sizes), binding.bind_output)
             for name, value in self._values(self._session.get_outputs()).items()
         }
         return _Bound(inputs, outputs, binding)
@@ -228,3 +229,15 @@ class CudaRunner:
 def _uses_tf32(options: Mapping[str, Mapping[str, str]]) -> bool:
     """Return whether products may be computed in TF32; TensorRT's provider always allows it."""
     return TENSORRT in options or options.get(CUDA, {}).get("use_tf32") == "1"
+
+
+def _resolved(name: str, spec: ModelSpec, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Return an output's shape: its memory is taken before the session knows it."""
+    unknown = [dim for dim in spec.outputs[name].shape if isinstance(dim, str) and dim not in sizes]
+    if unknown:
+        raise RunError(
+            f"cannot take memory for {name}",
+            why=f"no input has its dimension {', '.join(unknown)}",
+            mend="write its size in the model's decorator, or leave ort out on a GPU",
+        )
+    return spec.outputs[name].resolved(sizes)

@@ -26,6 +26,10 @@ MOVES = frozenset({
 
 FRACTIONS = {"f64": "fp64", "f32": "fp32", "f16": "fp16", "bf16": "bf16"}
 
+INTEGERS = frozenset({
+    "boolean", "i16", "i32", "i4", "i64", "i8", "u1", "u16", "u32", "u4", "u64", "u8",
+})  # fmt: skip
+
 BYTES = {"u8": "int8", "i8": "int8"}
 """They mean int8 arithmetic in products only: elsewhere they hold bools and indices too."""
 
@@ -34,9 +38,12 @@ def node_precisions(nodes: Iterable[tuple[str, str]]) -> NodePrecisions:
     """Count nodes, each given as its layer type and its runtime precision (``f32``, ``u8`` ...)."""
     products: Counter[str] = Counter()
     others: Counter[str] = Counter()
+    unknown = 0
     for layer, kind in nodes:
         if layer in PRODUCTS:
             products[(FRACTIONS | BYTES).get(kind, kind)] += 1
         elif layer not in MOVES and kind in FRACTIONS:
             others[FRACTIONS[kind]] += 1
-    return NodePrecisions(dict(products), dict(others))
+        elif layer not in MOVES and kind not in INTEGERS:
+            unknown += 1
+    return NodePrecisions(dict(products), dict(others), unknown)

@@ -145,7 +145,7 @@ def _jittered(feeds: Arrays, precision: Precision, random: np.random.Generator) 
     """Return feeds whose fractions are up to a unit roundoff larger or smaller."""
     size = UNIT_ROUNDOFF[precision]
     return {
-        name: (feed * (1 + size * random.uniform(-1, 1, feed.shape))).astype(feed.dtype)
+        name: np.asarray(feed * (1 + size * random.uniform(-1, 1, feed.shape)), feed.dtype)
         if feed.dtype.kind == "f"
         else feed
         for name, feed in feeds.items()

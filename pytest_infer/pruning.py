@@ -13,19 +13,35 @@ GROUP = 4
 KEPT = 2
 """So many weights of a group remain."""
 
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj")
+
 
 def prune(module: nn.Module) -> None:
     """Set the smaller two of every four weights along the inputs to zero, in place.
 
-    It is done in convolutions and linear layers whose inputs are a multiple of four, as by
-    magnitude in Mishra et al. 2021, arXiv 2104.08378; without the training that would follow it.
+    It is done in convolutions, linear layers and the projections of attention whose inputs are a
+    multiple of four, as by magnitude in Mishra et al. 2021, arXiv 2104.08378; without the training
+    that would follow it.
     """
     import torch
 
     for layer in module.modules():
-        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)) and _is_prunable(layer.weight):
-            with torch.no_grad():
-                layer.weight.copy_(pruned(layer.weight))
+        for weight in _weights(layer):
+            if _is_prunable(weight):
+                with torch.no_grad():
+                    weight.copy_(pruned(weight))
+
+
+def _weights(layer: nn.Module) -> list[Tensor]:
+    """Return a layer's own matrices and filters, outputs x inputs x ..."""
+    from torch import nn
+
+    if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
+        return [layer.weight]
+    if isinstance(layer, nn.MultiheadAttention):
+        own = (getattr(layer, f"{name}_weight") for name in ("in_proj", *_PROJECTIONS))
+        return [weight for weight in own if weight is not None]
+    return []
 
 
 def pruned(weight: Tensor) -> Tensor:

@@ -89,7 +89,10 @@ class Recipe:
             for number, (name, tensor) in enumerate(spec.inputs.items())
         }
         if self.layout == BROADCAST:
-            return {name: np.repeat(feed[:1], len(feed), 0) for name, feed in feeds.items()}
+            return {
+                name: np.repeat(feed[:1], len(feed), 0) if feed.ndim else feed
+                for name, feed in feeds.items()
+            }
         return feeds
 
     def _feed(self, tensor: TensorSpec, number: int, photographs: Array | None) -> Array:
@@ -165,8 +168,8 @@ def possible_values(
     """
     if precision == "int8":
         return (PHOTOGRAPHS if has_photographs else VALUES[0],)
-    outputs = spec.outputs.values()
-    has_rows = BATCH in spec.dims and all(tensor.shape[:1] == (BATCH,) for tensor in outputs)
+    tensors = (*spec.inputs.values(), *spec.outputs.values())
+    has_rows = BATCH in spec.dims and all(tensor.shape[:1] == (BATCH,) for tensor in tensors)
     excluded = {
         PHOTOGRAPHS: not has_photographs,
         "large": precision == "fp16",

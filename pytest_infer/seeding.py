@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.forward import arguments_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -65,8 +67,8 @@ def seed_network(
     *,
     gains: Mapping[str, float] | None = None,
     fits: Mapping[str, Fit] | None = None,
-) -> list[Tensor]:
-    """Give ``module`` seeded weights in place and return its outputs for ``feeds``, in fp64.
+) -> Any:
+    """Give ``module`` seeded weights in place; return what it returns for ``feeds``, in fp64.
 
     ``name`` keys the draws; ``gains`` scales the weights of submodules, by their names; ``fits``
     tells which linear or pointwise layers follow the photographs. Ends in fp32 and eval mode.
@@ -90,13 +92,12 @@ def draw(name: str, module: nn.Module, gains: Mapping[str, float]) -> None:
             _store(tensor, values * _scale(part, leaf, gains.get(path, 1.0)))
 
 
-def calibrate(name: str, module: nn.Module, feeds: Arrays, fits: Mapping[str, Fit]) -> list[Tensor]:
+def calibrate(name: str, module: nn.Module, feeds: Arrays, fits: Mapping[str, Fit]) -> Any:
     """Set batch-norm statistics and fitted layers in place, in one pass of ``feeds`` in fp64.
 
     Each is set just before its layer runs, hence from what the layers before it give by then.
+    Return what the module returns.
     """
-    import torch
-
     hooks: list[tuple[nn.Module, Hook]] = [
         (part, _measure) for part in module.modules() if _has_statistics(part)
     ]
@@ -106,11 +107,11 @@ def calibrate(name: str, module: nn.Module, feeds: Arrays, fits: Mapping[str, Fi
     ]
     handles = [part.register_forward_pre_hook(hook) for part, hook in hooks]
     try:
-        outputs = module(*(_tensor(feed) for feed in feeds.values()))
+        tensors = {key: _tensor(feed) for key, feed in feeds.items()}
+        return arguments_of(module.forward, list(feeds), name).call(module, tensors)
     finally:
         for handle in handles:
             handle.remove()
-    return [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
 
 
 def generator(*key: str) -> np.random.Generator:

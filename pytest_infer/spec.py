@@ -66,6 +66,11 @@ class TensorSpec:
         """Return whether it holds fractions."""
         return self.dtype.startswith("float")
 
+    @property
+    def has_rows(self) -> bool:
+        """Return whether its first dimension is the batch."""
+        return self.shape[:1] == ("batch",)
+
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
         return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in self.shape)
@@ -120,6 +125,22 @@ class ModelSpec:
         del fields["source"]
         order = {name: list(fields[name].items()) for name in ("inputs", "outputs")}
         return fields | order
+
+    @property
+    def takes_rows(self) -> bool:
+        """Return whether an input has a batch."""
+        return any(tensor.has_rows for tensor in self.inputs.values())
+
+    @property
+    def has_batch(self) -> bool:
+        """Return whether an input and an output have a batch, whose rows can be told apart."""
+        return self.takes_rows and any(tensor.has_rows for tensor in self.outputs.values())
+
+    @property
+    def has_fractions(self) -> bool:
+        """Return whether an input or output is of floating numbers, which have a precision."""
+        tensors = (*self.inputs.values(), *self.outputs.values())
+        return any(tensor.dtype.startswith("float") for tensor in tensors)
 
     def widened(self) -> ModelSpec:
         """Return the spec with every dimension dynamic that its network allows to be."""

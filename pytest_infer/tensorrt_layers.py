@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_infer.node_precisions import LEAST_SHARE, REDUCED
+from pytest_infer.node_precisions import LEAST_SHARE, NO_FRACTIONS, REDUCED
 
 MOVES = frozenset({"reformat", "noop", "constant", "shuffle", "slice", "shape", "signal", "wait"})
 """Types of layers that compute nothing."""
@@ -40,6 +40,8 @@ class LayerPrecisions:
     """How many layers' kernels use the sparse tensor cores, by their names."""
     sparse_weights: int
     """How many layers the inspector marks with ``HasSparseWeights``."""
+    integers: int = 0
+    """How many layers compute integers or bools."""
 
     @property
     def total(self) -> int:
@@ -69,7 +71,7 @@ class LayerPrecisions:
         it is taken from ``allows_tf32``, the flag with which the engine was built.
         """
         if not self.total:
-            return "unknown: the inspector names no layer's type"
+            return NO_FRACTIONS if self.integers else "unknown: the inspector names no layer's type"
         for name in REDUCED:
             if self.share(name) >= LEAST_SHARE:
                 return name
@@ -99,6 +101,7 @@ def layer_precisions(information: str) -> LayerPrecisions:
         kernels_tell_tf32=any(_TELLING.search(tactic) for tactic in tactics),
         products=_counts(layer for layer in layers if _is_product(layer)),
         sparse_kernels=sum(bool(_SPARSE.search(_tactic(layer))) for layer in layers),
+        integers=sum(_precision(layer) == "integer" for layer in layers),
         sparse_weights=sum(bool(layer.get("HasSparseWeights")) for layer in layers),
     )
 

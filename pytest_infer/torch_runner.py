@@ -11,9 +11,11 @@ from pytest_infer.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engine import Evidence, Missing
 from pytest_infer.errors import RunError
 from pytest_infer.feed_shape import check_feed
+from pytest_infer.node_precisions import NO_FRACTIONS
+from pytest_infer.own_code import own_code
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -76,6 +78,12 @@ def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:
     )
 
 
+def refuse_failing(module: Callable[..., Any], graph: Graph, request: BuildRequest) -> None:
+    """Raise `RunError` if a module fails in eager mode too: then what traced it is not to blame."""
+    with arithmetic(request.precision), own_code(f"run {graph.spec.name}", "forward", RunError):
+        module(*examples(graph, request))
+
+
 @contextmanager
 def arithmetic(precision: Precision) -> Iterator[None]:
     """Allow TF32 in matrix products and convolutions for ``tf32`` and for nothing else."""
@@ -136,25 +144,26 @@ class TorchRunner:
         import torch
 
         proven: dict[str, OptionValue] = {}
+        inputs = examples(self._built.graph, self._built.request)
         with arithmetic(self._built.request.precision):
-            outputs = self._run(examples(self._built.graph, self._built.request))
+            outputs = self._run(inputs)
             allows_tf32 = torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
             if OPTION in self._built.request.options:
                 proven[OPTION] = self._graph is not None and self._graph.is_rewriting()
-        output_dtypes = _names({value.dtype for value in outputs.values()})
-        weight_dtypes = _names(set(self._weight_dtypes)) or output_dtypes
+        weight_dtypes = _names(set(self._weight_dtypes))
+        output_dtypes = _names(_fractions(outputs.values()))
         devices = _names({value.device for value in outputs.values()})
-        precision = next(
-            (name for name, dtype in DTYPES.items() if weight_dtypes == output_dtypes == dtype),
-            f"weights {weight_dtypes}, outputs {output_dtypes}",
-        )
+        precision = _precision(weight_dtypes, output_dtypes, _names(_fractions(inputs)))
         if precision == "fp32" and allows_tf32:
             precision = "tf32"
         return Evidence(
             precision=precision,
             device=devices,
             proven=proven,
-            details={"weight_dtypes": weight_dtypes, "output_dtypes": output_dtypes},
+            details={
+                "weight_dtypes": weight_dtypes or output_dtypes,
+                "output_dtypes": _names({value.dtype for value in outputs.values()}),
+            },
         )
 
     def _captured(self) -> CudaGraph:
@@ -201,6 +210,22 @@ def _arrays(outputs: Mapping[str, Tensor]) -> dict[str, Array]:
         name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
         for name, value in outputs.items()
     }
+
+
+def _precision(weights: str, outputs: str, inputs: str) -> str:
+    """Return the precision of floating types; integers and bools have none.
+
+    The inputs' types, to which the runner itself casts, count where nothing else is floating.
+    """
+    seen = {weights, outputs} - {""} or {inputs} - {""}
+    if not seen:
+        return NO_FRACTIONS
+    name = next((name for name, dtype in DTYPES.items() if seen == {dtype}), "")
+    return name or f"weights {weights or 'none'}, outputs {outputs or 'none'}"
+
+
+def _fractions(tensors: Iterable[Tensor]) -> set[Any]:
+    return {value.dtype for value in tensors if value.is_floating_point()}
 
 
 def _parameter_dtypes(module: Any) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_infer.node_precisions import LEAST_SHARE
+from pytest_infer.node_precisions import LEAST_SHARE, NO_FRACTIONS
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
@@ -14,11 +14,23 @@ if TYPE_CHECKING:
     from pytest_infer.graph_facts import GraphFacts
     from pytest_infer.spec import ModelSpec, OptionValue, Precision
 
+NO_FRACTIONS_CODE = "no-fractions"
+
 _DTYPES = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
-def judge_precision(evidence: Evidence, precision: Precision, *, subject: str) -> Verdict:
-    """Judge the arithmetic. Pass: ``as-asked``; fail: ``other-precision``, ``partly``."""
+def judge_precision(
+    evidence: Evidence, precision: Precision, *, subject: str, has_fractions: bool = True
+) -> Verdict:
+    """Judge the arithmetic. Pass: ``as-asked``; fail: ``other-precision``, ``partly``.
+
+    Integers and bools are exact in every precision. If the engine computes nothing else, and the
+    model has no input or output of floating numbers either (not ``has_fractions``), then there is
+    no precision to prove. Pass: ``no-fractions``.
+    """
+    if evidence.precision == NO_FRACTIONS and not has_fractions:
+        message = f"{subject} has no {precision} to prove: it takes, computes and returns integers"
+        return Verdict("truth", "pass", NO_FRACTIONS_CODE, message)
     return _judge_share(
         f"{subject} ran in",
         evidence,
@@ -143,6 +155,9 @@ def _opset_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> l
 
 def _signature_oddities(facts: GraphFacts, _: GraphRequest, signature: ModelSpec) -> list[str]:
     specs = {**signature.inputs, **signature.outputs}
+    is_fixed = not any(
+        isinstance(dim, str) for each in signature.inputs.values() for dim in each.shape
+    )
     if list(facts.tensors) != list(specs):
         return [f"its tensors are {', '.join(facts.tensors)}, not {', '.join(specs)}"]
     return [
@@ -151,7 +166,8 @@ def _signature_oddities(facts: GraphFacts, _: GraphRequest, signature: ModelSpec
         for axis, (found, wanted) in enumerate(
             zip(facts.tensors[name].shape, spec.shape, strict=True)
         )
-        if not _is_stated(found, wanted, is_input=name in signature.inputs)
+        if not (is_fixed and isinstance(wanted, str))
+        and not _is_stated(found, wanted, is_input=name in signature.inputs)
     ]
 
 

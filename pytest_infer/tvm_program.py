@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.torch_runner import examples, torch_dtype
+from pytest_infer.torch_runner import examples, refuse_failing, torch_dtype
 from pytest_infer.weights import module_from_graph
 
 if TYPE_CHECKING:
@@ -60,8 +60,12 @@ def _from_export(graph: Graph, request: BuildRequest) -> Any:
 
     on_host = replace(request, device="cpu")  # a program has no device before it is compiled
     module = module_from_graph(graph).to(torch_dtype(request.precision))
-    with torch.no_grad():
-        exported = torch.export.export(module, examples(graph, on_host))
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(module, examples(graph, on_host))
+    except Exception:
+        refuse_failing(module, graph, on_host)
+        raise
     return from_exported_program(exported)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_infer import models
 from pytest_infer.errors import RunError
 from pytest_infer.hosts.pool import HostPool
 from pytest_infer.under_test import EngineUnderTest, under_test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_infer.artefacts import Artefacts
     from pytest_infer.engine import Array, Arrays
@@ -27,7 +29,8 @@ LEAST_ROWS = 2
 
 def with_rows(case: Case) -> Case:
     """Return the case with as many rows as its variants have."""
-    return replace(case, batch=max(case.batch, LEAST_ROWS))
+    has_batch = models.find(case.model).spec.has_batch
+    return replace(case, batch=max(case.batch, LEAST_ROWS)) if has_batch else case
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Variants:
     """What a test gets as ``variants``: other ways to the outputs of a case."""
 
     def __init__(self, case: Case, artefacts: Artefacts, hosts: HostPool) -> None:
+        self._spec = models.find(case.model).spec
         self.case = with_rows(case)
         self._artefacts = artefacts
         self._hosts = hosts
@@ -66,7 +70,7 @@ class Variants:
 
     def engine(self, feeds: Arrays) -> dict[str, Array]:
         """Return outputs of the engine that was built for as many rows as ``feeds`` has."""
-        rows = len(next(iter(feeds.values())))
+        rows = self._rows(feeds)
         if rows not in self._engines:
             case = replace(self.case, batch=rows)
             built = self._artefacts.built(case)
@@ -76,18 +80,16 @@ class Variants:
     def equal_rows(self) -> dict[str, Array]:
         """Return the outputs of a batch that repeats its first row."""
         rows = self.case.batch
-        return self.engine(
-            {name: np.repeat(each[:1], rows, 0) for name, each in self.feeds.items()}
-        )
+        return self.engine(self._by_rows(lambda each: np.repeat(each[:1], rows, 0)))
 
     def reversed_rows(self) -> dict[str, Array]:
         """Return the outputs of the batch in reverse order."""
-        return self.engine({name: each[::-1].copy() for name, each in self.feeds.items()})
+        return self.engine(self._by_rows(lambda each: each[::-1].copy()))
 
     def single_rows(self) -> dict[str, Array]:
         """Return the outputs of the rows one by one, joined."""
         parts = [
-            self.engine({name: each[row : row + 1] for name, each in self.feeds.items()})
+            self.engine(self._by_rows(itemgetter(slice(row, row + 1))))
             for row in range(self.case.batch)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -105,7 +107,7 @@ class Variants:
 
     def after_another_shape(self) -> dict[str, Array]:
         """Return the outputs after a call with one row, by the same runner if it takes that."""
-        before, single = self.outputs, {name: each[:1] for name, each in self.feeds.items()}
+        before, single = self.outputs, self._by_rows(itemgetter(slice(1)))
         del before
         try:
             self._engines[self.case.batch](single)
@@ -122,6 +124,17 @@ class Variants:
             both = [threads.submit(run, self.feeds) for run in (self.engine, other)]
             first, second = (each.result() for each in both)
         return first, second
+
+    def _by_rows(self, change: Callable[[Array], Array]) -> dict[str, Array]:
+        """Return the feeds with their rows changed; an input without rows stays as it is."""
+        return {
+            name: change(each) if self._spec.inputs[name].has_rows else each
+            for name, each in self.feeds.items()
+        }
+
+    def _rows(self, feeds: Arrays) -> int:
+        counts = [len(feeds[name]) for name, each in self._spec.inputs.items() if each.has_rows]
+        return counts[0] if counts else self.case.batch
 
     def close(self) -> None:
         """Free every engine."""

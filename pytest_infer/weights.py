@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.cache import digest_of
-from pytest_infer.errors import ModelError
+from pytest_infer.errors import InferError, ModelError
 from pytest_infer.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models import find
+from pytest_infer.own_code import own_code
 from pytest_infer.photographs import photographs
 from pytest_infer.pruning import prune
 from pytest_infer.seeding import seed_network
 from pytest_infer.spec import WEIGHTS
+from pytest_infer.weights_file import SHOWN, listed, load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
 """Files of weights that can be read, the first found being taken."""
-
-_SHOWN = 5  # names in a message
 
 
 def load_module(model: Model, weights: str) -> nn.Module:
@@ -52,7 +52,18 @@ def load_module(model: Model, weights: str) -> nn.Module:
 
 
 def module_from_graph(graph: Graph) -> nn.Module:
-    """Return a graph's module with the weights in its file, in eval mode on the CPU."""
+    """Return a graph's module, called as its spec says, with the weights in its file.
+
+    Whatever the user's forward takes and returns, it is called with one tensor for each input, in
+    the spec's order, and returns a tuple of one for each output. In eval mode on the CPU.
+    """
+    from pytest_infer.spec_module import SpecModule
+
+    return SpecModule(own_module(graph), graph.spec)
+
+
+def own_module(graph: Graph) -> nn.Module:
+    """Return the user's own module with the weights in a graph's file, in eval mode on the CPU."""
     model = find(graph.spec.name)
     choice = {} if graph.spec.brings_weights else {"pretrained": False}
     module = created(model, **choice)
@@ -77,7 +88,7 @@ def weights_path(name: str, folder: str) -> Path:
     present = sorted(path.name for path in place.iterdir() if path.suffix in SUFFIXES)
     raise ModelError(
         f"cannot find weights of {name} in {folder!r}",
-        why=f"it has {_listed(present)}, but not {' or '.join(name + end for end in SUFFIXES)}",
+        why=f"it has {listed(present)}, but not {' or '.join(name + end for end in SUFFIXES)}",
         mend=_nearest(f"{name}.safetensors", present, "rename {}")
         or "save them there with pytest_infer.weights.save_weights",
     )
@@ -96,40 +107,49 @@ def save_weights(module: nn.Module, path: Path) -> None:
     save_model(module, str(path))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Give ``module`` the weights in ``path``: every one it has and no other.
-
-    A ``.pt`` or ``.pth`` file holds a state dict and is read without running code from it.
-    """
-    read = _read_safetensors if path.suffix == ".safetensors" else _read_state_dict
-    try:
-        missing, unexpected = read(module, path)
-    except Exception as error:
-        raise ModelError(
-            f"cannot read weights from {path}",
-            why=f"{type(error).__name__}: {error}",
-            mend="write the file anew, with pytest_infer.weights.save_weights",
-        ) from error
-    if missing or unexpected:
-        raise ModelError(
-            f"the weights in {path} are another module's",
-            why=f"missing: {_listed(missing)}\nnot of this module: {_listed(unexpected)}",
-            mend=_mend_names(missing, unexpected),
-        )
-
-
 def created(model: Model, **choice: bool) -> nn.Module:
     """Return what the model's function creates, and leave torch's random state as it was."""
+    with own_code(f"create {model.spec.name}", model.spec.name):
+        return _unguarded(model, **choice)
+
+
+def _unguarded(model: Model, **choice: bool) -> nn.Module:
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return model.create(**choice).eval()
+        found = model.create(**choice)
+    if not isinstance(found, torch.nn.Module):
+        raise _no_module(found, model.spec.name)
+    return _in_eval_mode(found)
+
+
+def _in_eval_mode(module: nn.Module) -> nn.Module:
+    """Return the module in eval mode; an exported program's has the mode it was exported in."""
+    try:
+        return module.eval()
+    except NotImplementedError:
+        return module
+
+
+def _no_module(found: Any, name: str) -> ModelError:
+    is_state = isinstance(found, dict)
+    what = f"{found.__name__}, a class" if isinstance(found, type) else type(found).__name__
+    of = f" of {', '.join(list(map(str, found))[:SHOWN])}" if is_state and found else ""
+    return ModelError(
+        f"{name} did not return a torch.nn.Module",
+        why=f"it returned {what}{of}",
+        mend="create the module, give it these weights by load_state_dict, and return the module"
+        if is_state
+        else "return the module itself",
+    )
 
 
 def _pretrained(model: Model) -> nn.Module:
     try:
-        return created(model, pretrained=True)
+        return _unguarded(model, pretrained=True)
+    except InferError:
+        raise
     except Exception as error:
         raise ModelError(
             f"cannot load the pretrained weights of {model.spec.name}",
@@ -144,27 +164,14 @@ def _seed(model: Model, module: nn.Module) -> None:
     if model.seed is None:
         seed_network(model.spec.name, module, _feeds(model))
     else:
-        model.seed(module, _feeds(model))
+        feeds = _feeds(model)
+        with own_code(f"seed {model.spec.name}", "seed"):
+            model.seed(module, feeds)
 
 
 def _feeds(model: Model) -> Arrays:
     """Return feeds of the package's own photographs: the user's do not change the weights."""
     return make_feeds(model, len(photographs()) if model.preprocess else DRAWN_ROWS, images=None)
-
-
-def _read_safetensors(module: nn.Module, path: Path) -> tuple[list[str], list[str]]:
-    from safetensors.torch import load_model
-
-    missing, unexpected = load_model(module, str(path), strict=False)
-    return sorted(missing), sorted(unexpected)
-
-
-def _read_state_dict(module: nn.Module, path: Path) -> tuple[list[str], list[str]]:
-    import torch
-
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    missing, unexpected = module.load_state_dict(state, strict=False)
-    return sorted(missing), sorted(unexpected)
 
 
 def _nearest_weights(folder: Path) -> str:
@@ -181,17 +188,3 @@ def _nearest_weights(folder: Path) -> str:
 def _nearest(name: str, choices: Iterable[str], text: str) -> str:
     near = get_close_matches(name, list(choices), n=1)
     return text.format(near[0]) if near else ""
-
-
-def _mend_names(missing: list[str], unexpected: list[str]) -> str:
-    for name in missing:
-        if near := _nearest(name, unexpected, "rename {!r}"):
-            return f"{near} to {name!r}, and the like"
-    return "save a module of this very architecture, with pytest_infer.weights.save_weights"
-
-
-def _listed(names: list[str]) -> str:
-    if not names:
-        return "nothing"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

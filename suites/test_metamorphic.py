@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pytest_infer.enforcement import Enforce
     from pytest_infer.judges import Consistency
     from pytest_infer.variants import Variants
 
 
+@pytest.mark.infer(batched=True)
 def test_equal_rows(variants: Variants, consistency: Consistency, enforce: Enforce) -> None:
     """Equal rows of a batch give equal outputs, within the noise floor."""
     enforce(consistency.equal_rows(variants.equal_rows()))
 
 
+@pytest.mark.infer(batched=True)
 def test_permuted_batch(variants: Variants, consistency: Consistency, enforce: Enforce) -> None:
     """A reversed batch gives reversed outputs, within the noise floor."""
     enforce(consistency.permuted(variants.reversed_rows(), variants.outputs))
 
 
+@pytest.mark.infer(batched=True)
 def test_batch_or_single_rows(
     variants: Variants, consistency: Consistency, enforce: Enforce
 ) -> None:
@@ -42,6 +47,7 @@ def test_rebuilt(variants: Variants, consistency: Consistency, enforce: Enforce)
     enforce(consistency.rebuilt(variants.rebuilt(), variants.outputs))
 
 
+@pytest.mark.infer(batched=True)
 def test_interleaved_shapes(variants: Variants, consistency: Consistency, enforce: Enforce) -> None:
     """A call with another batch in between changes nothing, to the last bit."""
     before = variants.outputs

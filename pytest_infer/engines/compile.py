@@ -11,7 +11,7 @@ from pytest_infer.compilers import missing_cuda_headers, missing_cxx, missing_tr
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.exported_program import DYNAMIC_BATCH, exported_program, refuse_breaks
 from pytest_infer.inductor_runner import (
     ARTEFACTS,
@@ -91,7 +91,9 @@ class Compile:
                 raise LoadError(
                     f"cannot load {_file(built)}",
                     why=f"{type(error).__name__}: {error}",
-                    mend="remove the folder, and it is built again",
+                    mend=load_mend(
+                        "see what torch misses: a compiler, a library, or memory on the device"
+                    ),
                 ) from error
             yield CompileRunner(compiled, built)
 

@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import GraphRequest
+from pytest_infer.errors import RunError
 from pytest_infer.fake_quantization import fake_quantize
+from pytest_infer.own_code import own_code
 from pytest_infer.torch_runner import TorchRunner, missing_torch, torch_dtype
 from pytest_infer.weights import module_from_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from torch import Tensor
 
     from pytest_infer.engine import BuildRequest, BuiltEngine, Engine, Graph, Missing
     from pytest_infer.engine_option import EngineOption
@@ -60,9 +64,17 @@ class Eager:
         module = module_from_graph(built.graph)
         if built.request.precision == "int8":
             fake_quantize(module)
-        yield TorchRunner(
+        yield EagerRunner(
             module.to(built.request.device, torch_dtype(built.request.precision)), built
         )
+
+
+class EagerRunner(TorchRunner):
+    """A user's module; what it raises is told with the line of the user's file."""
+
+    def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        with own_code(f"run {self._built.graph.spec.name}", "forward", RunError):
+            return super()._run(inputs)
 
 
 ENGINE: Engine = Eager()

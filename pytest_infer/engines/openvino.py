@@ -12,12 +12,12 @@ import numpy as np
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.feed_shape import check_feed
 from pytest_infer.openvino_nodes import node_precisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_infer.engine import (
         Array,
@@ -130,7 +130,10 @@ class OpenVino:
             raise LoadError(
                 f"cannot load {path}",
                 why=f"{type(error).__name__}: {error}",
-                mend="remove the folder, and it is built again",
+                mend=load_mend(
+                    "see which operator or type OpenVINO names; change it in the model, or leave "
+                    "openvino out"
+                ),
             ) from error
         yield OpenVinoRunner(compiled, built)
 
@@ -145,7 +148,8 @@ class OpenVinoRunner:
         self._bounds = built.graph.spec.bounds() if request.options["dynamic_batch"] else {}
         self._chooses_threads = request.options["threads"] == 0
         self._bound: Any = None
-        self._outputs = [output.get_any_name() for output in compiled.outputs]
+        self._inputs = _ports(compiled.inputs, built.graph.spec.inputs)
+        self._outputs = _ports(compiled.outputs, built.graph.spec.outputs)
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return copies of the named outputs."""
@@ -203,14 +207,25 @@ class OpenVinoRunner:
         import openvino
 
         request = self._compiled.create_infer_request()
-        for value in self._compiled.inputs:
-            name = value.get_any_name()
+        for name, value in self._inputs.items():
             check_feed(name, feeds, *self._bounds.get(name, (tuple(self._shapes[name]),)))
             feed = feeds[name]
             tensor = openvino.Tensor(value.get_element_type(), list(feed.shape))
             np.copyto(tensor.data, feed, casting="same_kind")
-            request.set_tensor(name, tensor)
+            request.set_tensor(value, tensor)
         return request
+
+
+def _ports(ports: Iterable[Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the ports by the names that a spec has for them.
+
+    A port has every name that its tensor had on the way through OpenVINO, and two ports of one
+    tensor share theirs. A port with none of ``names`` goes by whatever it has.
+    """
+    found = {name: port for port in ports for name in port.get_names()}
+    known = {name: found[name] for name in names if name in found}
+    others = [port for port in ports if known.keys().isdisjoint(port.get_names())]
+    return {**known, **{port.get_any_name(): port for port in others}}
 
 
 def _settings(request: BuildRequest) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_infer.clock import stream_on
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.errors import BuildError, InferError, LoadError
+from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.onnx_precision import graph_precisions, operator_precisions
 from pytest_infer.onnxruntime_cuda import CudaRunner
 from pytest_infer.onnxruntime_session import (
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from pytest_infer.spec import OptionValue, Precision
 
 FILE = "optimized.onnx"
+
+FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+"""The numpy type of each floating one of ONNX Runtime's."""
 
 FLOATING = {"tensor(float)": "fp32", "tensor(float16)": "fp16", "tensor(double)": "fp64"}
 
@@ -158,7 +163,10 @@ class OnnxRuntime:
             raise LoadError(
                 f"cannot load {built.path(FILE)}",
                 why=str(error),
-                mend="remove the folder, and it is built again",
+                mend=load_mend(
+                    "see which operator, type or library ONNX Runtime names; change it in the "
+                    "model, or leave ort out"
+                ),
             ) from error
         if stream is None:
             yield OrtRunner(session, built.path(FILE))
@@ -177,16 +185,24 @@ class OrtRunner:
     def __init__(self, session: Any, graph: Path) -> None:
         self._session = session
         self._graph = graph
+        self._inputs = {value.name: FLOATS.get(value.type) for value in session.get_inputs()}
         self._outputs = [output.name for output in session.get_outputs()]
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return the named outputs."""
-        values = self._session.run(self._outputs, dict(feeds))
+        values = self._session.run(self._outputs, self._taken(feeds))
         return dict(zip(self._outputs, values, strict=True))
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         """Return a synchronous call on the feeds, which stay where they are."""
-        return partial(self._session.run, self._outputs, dict(feeds))
+        return partial(self._session.run, self._outputs, self._taken(feeds))
+
+    def _taken(self, feeds: Arrays) -> dict[str, Array]:
+        """Return feeds whose fractions have the graph's type, which is that of its precision."""
+        return {
+            name: np.asarray(feed, self._inputs.get(name) if feed.dtype.kind == "f" else None)
+            for name, feed in feeds.items()
+        }
 
     def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
         """Return the named outputs of a bound call."""

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.fingerprint import runtime_fingerprint
+from pytest_infer.node_precisions import NO_FRACTIONS
 from pytest_infer.tensorrt_api import DISTRIBUTIONS
 from pytest_infer.torch_runner import (
     DTYPES,
     TorchRunner,
     examples,
     missing_gpu,
+    refuse_failing,
     torch_dtype,
 )
 from pytest_infer.weights import module_from_graph
@@ -107,7 +109,7 @@ class TorchTensorRt:
             torch.cuda.set_device(torch.device(request.device).index or 0)
             module = module_from_graph(graph).to(request.device, torch_dtype(request.precision))
             inputs = examples(graph, request)
-            program = torch.export.export(module, inputs)
+            program = _exported(module, graph, request)
             compiled = torch_tensorrt.compile(
                 program, ir="dynamo", arg_inputs=inputs, **_settings(request)
             )
@@ -118,6 +120,8 @@ class TorchTensorRt:
                 "torch_tensorrt": torch_tensorrt.__version__,
                 "nodes": len(_computing(program.graph.nodes)),
             }
+        except InferError:
+            raise
         except Exception as error:
             raise BuildError(
                 f"cannot build {graph.spec.name} for torch-trt in {request.precision}",
@@ -144,7 +148,10 @@ class TorchTensorRt:
             raise LoadError(
                 f"cannot load {path}",
                 why=f"{type(error).__name__}: {error}",
-                mend="remove the folder, and it is built again by this Torch-TensorRT for this GPU",
+                mend=load_mend(
+                    "see whether the GPU has memory left, and whether this process has another "
+                    "TensorRT"
+                ),
             ) from error
         yield runner
 
@@ -165,7 +172,7 @@ class TorchTensorRtRunner(TorchRunner):
         dtype, count = types.most_common(1)[0] if types else ("", 0)
         names = {dtype: name for name, dtype in DTYPES.items() if name != "tf32"}
         return Evidence(
-            precision=names.get(dtype, f"unknown: the graph's values are {dtype or 'untyped'}"),
+            precision=names.get(dtype) or _unnamed(dtype, self._nodes),
             device=super().evidence().device,
             precision_share=count / types.total() if types else 0.0,
             device_share=self._share(len(left)) if engines else 0.0,
@@ -187,6 +194,16 @@ class TorchTensorRtRunner(TorchRunner):
         divides the graph, so that the share is exact at nothing and at everything only.
         """
         return max(0.0, 1 - left / self._exported_nodes) if self._exported_nodes else 0.0
+
+
+def _exported(module: Any, graph: Graph, request: BuildRequest) -> Any:
+    import torch
+
+    try:
+        return torch.export.export(module, examples(graph, request))
+    except Exception:
+        refuse_failing(module, graph, request)
+        raise
 
 
 def _settings(request: BuildRequest) -> dict[str, Any]:
@@ -218,11 +235,22 @@ def _is_engine_call(node: Any) -> bool:
 
 def _dtypes(nodes: Iterable[Any]) -> Iterator[Any]:
     """Yield the floating type of every value that a computing node returns."""
+    return (dtype for dtype in _all_dtypes(nodes) if dtype.is_floating_point)
+
+
+def _all_dtypes(nodes: Iterable[Any]) -> Iterator[Any]:
     for node in _computing(nodes):
         value = node.meta.get("val")
         for each in value if isinstance(value, (list, tuple)) else [value]:
-            if getattr(each, "dtype", None) is not None and each.dtype.is_floating_point:
+            if getattr(each, "dtype", None) is not None:
                 yield each.dtype
+
+
+def _unnamed(dtype: str, nodes: Iterable[Any]) -> str:
+    """Return what is said of values that are in none of our precisions."""
+    if not dtype and any(True for _ in _all_dtypes(nodes)):
+        return NO_FRACTIONS
+    return f"unknown: the graph's values are {dtype or 'untyped'}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:

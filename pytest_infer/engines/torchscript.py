@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import GraphRequest, Missing
-from pytest_infer.errors import BuildError, LoadError
-from pytest_infer.torch_runner import TorchRunner, arithmetic, examples, missing_torch, torch_dtype
+from pytest_infer.errors import BuildError, LoadError, load_mend
+from pytest_infer.torch_runner import (
+    TorchRunner,
+    arithmetic,
+    examples,
+    missing_torch,
+    refuse_failing,
+    torch_dtype,
+)
 from pytest_infer.weights import module_from_graph
 
 if TYPE_CHECKING:
@@ -61,6 +68,7 @@ class TorchScript:
                 traced = torch.jit.trace(module, examples(graph, request), check_trace=False)
                 torch.jit.save(torch.jit.freeze(traced), folder / FILE)
         except Exception as error:
+            refuse_failing(module, graph, request)
             raise BuildError(
                 f"cannot trace {graph.spec.name} for torchscript",
                 why=f"{type(error).__name__}: {error}",
@@ -79,7 +87,9 @@ class TorchScript:
             raise LoadError(
                 f"cannot load {built.path(FILE)}",
                 why=f"{type(error).__name__}: {error}",
-                mend="remove the folder, and it is built again",
+                mend=load_mend(
+                    "see what torch misses: the library of an operator, or memory on the device"
+                ),
             ) from error
         yield TorchRunner(module, built)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engine import OPSET, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.tensorrt_api import (
     DISTRIBUTIONS,
     explained,
@@ -69,7 +69,9 @@ OPTIONS = {
 
 MISSING_MEND = "pip install 'pytest-infer[trt]'"
 BUILD_MEND = "see what the messages name; a part of the graph may be beyond this TensorRT"
-LOAD_MEND = "remove the folder, and it is built again by this TensorRT for this GPU"
+LOAD_MEND = load_mend(
+    "see whether the GPU has memory left, and whether this process has another TensorRT"
+)
 
 
 class TensorRt:

@@ -12,8 +12,9 @@ import numpy as np
 
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import EngineOption
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import BuildError, InferError, LoadError, RunError, load_mend
 from pytest_infer.feed_shape import check_feed
+from pytest_infer.node_precisions import NO_FRACTIONS
 from pytest_infer.torch_runner import DTYPES, missing_gpu
 from pytest_infer.tvm_program import ROUTES, export_program, reason
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FILE = "program.so"
 ENTRY = "main"
 
-LOAD_MEND = "remove the folder, and it is built again by this TVM for this machine"
+LOAD_MEND = load_mend("see what TVM misses: a library, or memory on the device")
 RUN_MEND = "see TVM's message; a program has one batch size, and is for one kind of device"
 
 
@@ -69,6 +70,8 @@ class Tvm:
         route = str(request.options["route"])
         try:
             target = export_program(graph, request, folder / FILE)
+        except InferError:
+            raise
         except Exception as error:
             (other,) = set(ROUTES) - {route}
             raise BuildError(
@@ -152,7 +155,8 @@ class TvmRunner:
         devices = Counter(
             _device(value) for kernel in (*kernels, outputs.values()) for value in kernel
         )
-        precision, device = _most(precisions), _most(devices)
+        device = _most(devices)
+        precision = NO_FRACTIONS if kernels and not precisions else _most(precisions)
         return Evidence(
             precision=precision,
             device=device,
@@ -202,7 +206,7 @@ class TvmRunner:
             check_feed(name, feeds, tuple(request.shapes[name]))
             is_floating = spec.dtype.startswith("float")
             dtype = DTYPES[request.precision] if is_floating else spec.dtype
-            array = np.ascontiguousarray(feeds[name], dtype=dtype)
+            array = np.asarray(feeds[name], dtype=dtype, order="C")
             tensors.append(tvm.runtime.tensor(array, self._device))
         return tensors
 

@@ -16,13 +16,14 @@ from pytest_infer.export import check_graph, export_onnx, signature_of
 from pytest_infer.feeds import make_feeds, row_names
 from pytest_infer.graph_facts import GraphFacts, graph_facts
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.own_code import own_code
 from pytest_infer.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.reached_code import reached_code
 from pytest_infer.source import file_of
 from pytest_infer.weights import (
     created,
     load_module,
-    module_from_graph,
+    own_module,
     save_weights,
     structure_of,
 )
@@ -107,7 +108,7 @@ class ModelOperations:
         """Export a module with its weights to the ONNX file that ``request`` describes."""
         module, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         path = Path(folder, GRAPH_FILE)
-        export_onnx(module_from_graph(module), module.spec, path, wanted, shapes)
+        export_onnx(own_module(module), module.spec, path, wanted, shapes)
 
     def graph_facts(self, graph: dict[str, Any]) -> GraphFacts:
         """Return what an exported file really is."""
@@ -157,9 +158,11 @@ class ModelOperations:
                 why="its decorator names none",
                 mend="pass postprocess= to the model's decorator",
             )
-        return [dict(row) for row in found.postprocess(outputs)]
+        with own_code(f"postprocess {model}'s outputs", "postprocess"):
+            return [dict(row) for row in found.postprocess(outputs)]
 
     def labels(self, model: str) -> Sequence[str]:
         """Return the names of the classes; empty if the model has none."""
         labels = models.find(model).labels
-        return list(labels()) if labels else []
+        with own_code(f"read {model}'s labels", "labels"):
+            return list(labels()) if labels else []

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from pytest_infer.declaration import check_declaration, dims_of
 from pytest_infer.errors import ModelError, unknown
 from pytest_infer.plain_text import shown
 from pytest_infer.source import file_of, source_of
-from pytest_infer.spec import Dim, ModelSpec, Profile, Task, TensorSpec, is_name
+from pytest_infer.spec import ModelSpec, Profile, Task, TensorSpec, is_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from torch import nn
+
+    from pytest_infer.spec import Dim
 
     Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -62,9 +65,12 @@ def model(
     """Register the decorated function, which creates a module, as a model of its name.
 
     A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
-    brings weights of its own. ``outputs`` are in the order in which the module returns them. A
-    ``profile`` names the dimensions that are dynamic where shapes are fuzzed. A model that is not
-    listed is no part of the matrix, and no option or mark can name it.
+    brings weights of its own. Inputs that all have the name of a parameter of the module's forward
+    are given by name, others in order; ``outputs`` are taken by name from a dict, a NamedTuple or a
+    dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
+    a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
+    dynamic where shapes are fuzzed. A model that is not listed is no part of the matrix, and no
+    option or mark can name it. Raise `ModelError` for what no engine could be given.
     """
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
@@ -74,10 +80,11 @@ def model(
             inputs=inputs,
             outputs=outputs,
             source=source_of(create),
-            dims=dims or {"batch": Dim()},
+            dims=dims_of(inputs, dims),
             brings_weights="pretrained" not in signature(create).parameters,
             profile=profile,
         )
+        check_declaration(spec)
         _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
         return create
 

@@ -217,7 +217,7 @@ def test_what_is_asked_of_torch(build, monkeypatch, options, expected):
     asked = {}
 
     def export(_, inputs, *, dynamic_shapes, strict):
-        dims = dynamic_shapes and list(dynamic_shapes[0])
+        dims = dynamic_shapes and list(dynamic_shapes[0][0])
         asked.update(shape=tuple(inputs[0].shape), dims=dims, strict=strict)
 
     def compile_(_, *, package_path, inductor_configs):
@@ -255,7 +255,10 @@ def test_package_that_cannot_be_read(tmp_path):
     with pytest.raises(LoadError) as caught, ENGINE.open(built):
         pass
     assert caught.value.what == f"cannot load {tmp_path / 'module.pt2'}"
-    assert caught.value.mend == "remove the folder, and it is built again"
+    assert caught.value.mend == (
+        "its files are as they were built: see what torch misses: a compiler, a library, or memory "
+        "on the device"
+    )
 
 
 def test_evidence():
@@ -371,7 +374,7 @@ def test_every_dynamic_dimension_is_free(build, monkeypatch):
     asked = {}
 
     def export(_, inputs, *, dynamic_shapes, strict):
-        asked.update(shape=tuple(inputs[0].shape), dims=dynamic_shapes[0], strict=strict)
+        asked.update(shape=tuple(inputs[0].shape), dims=dynamic_shapes[0][0], strict=strict)
 
     monkeypatch.setattr(torch.export, "export", export)
     monkeypatch.setattr(torch._inductor, "aoti_compile_and_package", lambda *_, **__: None)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pytest_infer import export
 from pytest_infer.engine import OPSET, GraphRequest
 from pytest_infer.errors import ExportError
 from pytest_infer.export import check_graph, export_onnx
+from pytest_infer.exported_program import TRACE_BATCH
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 
 onnx = pytest.importorskip("onnx")
@@ -102,10 +102,10 @@ def test_what_is_asked_of_torch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch.onnx, "export", exporter)
     export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
-    assert asked["shapes"] == [(export.TRACE_BATCH, 3)]
+    assert asked["shapes"] == [(TRACE_BATCH, 3)]
     assert (asked["dynamo"], asked["opset_version"], asked["external_data"]) == (True, 18, False)
     assert (asked["input_names"], asked["output_names"]) == (["image"], ["scores"])
-    assert list(asked["dynamic_shapes"][0]) == [0]
+    assert list(asked["dynamic_shapes"][0][0]) == [0]
 
 
 def test_exporter_that_raises(tmp_path, monkeypatch):

@@ -23,6 +23,9 @@ NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}
 class FakeArtefacts:
     """Eager's outputs at each precision, and a postprocessing of boxes."""
 
+    drift = 0.0
+    """By how much another run of eager differs."""
+
     def __init__(self):
         self.asked = []
 
@@ -30,6 +33,10 @@ class FakeArtefacts:
         """Return the truth with the noise of a precision."""
         self.asked.append(precision if not start else (precision, start))
         return {"logits": LOGITS + NOISE[precision] * np.where(np.arange(10) % 2, 1, -1)}
+
+    def repeats(self, _):
+        """Return eager's outputs in fp32, three times."""
+        return [{"logits": LOGITS}] * 2 + [{"logits": LOGITS + self.drift}]
 
     def labels(self, _):
         """Return the names of ten classes."""
@@ -119,6 +126,47 @@ def test_flipped_class_by_name():
     assert verdict.status == "fail"
     assert "row 0: top-1 has class 0 (0) instead of class 9 (9)" in verdict.message
     assert "class 9" in verdict.message
+
+
+def test_a_model_that_differs_from_itself_is_told_before_an_engine():
+    """Eager's third run is off by more than rounding: no engine is to blame."""
+    judge, artefacts = parity_of("fp32")
+    artefacts.drift = 0.5 * (np.arange(10) == 3)
+    for verdict in (judge(off_by(1)), judge.top_k({"logits": LOGITS[:, ::-1]})):
+        assert (verdict.status, verdict.code) == ("fail", "not-deterministic")
+    assert judge(off_by(1)).message == (
+        "toy-ort-fp32-b1: non-deterministic model: eager differs from itself\n"
+        "  why:  two runs of eager in fp32 on the same inputs:\n"
+        "        'logits' differs in 1 of 10 elements; the first is [0, 3]: "
+        f"{LOGITS[0, 3] + 0.5:.9g} and {LOGITS[0, 3]:.9g}\n"
+        "  mend: take random numbers and what is left from other calls out of forward (dropout "
+        "with training=self.training); then judge the engine"
+    )
+
+
+def test_rounding_of_eager_does_not_excuse_an_engine():
+    """Atomic sums differ in their last bits; eager is not run again for what passes."""
+    judge, artefacts = parity_of("fp32")
+    artefacts.drift = 1e-6
+    assert judge(off_by(1)).code == "diverged"
+    artefacts.repeats = None
+    assert judge(off_by(0)).status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "code"),
+    [
+        ({"logits": LOGITS.T}, "wrong-shape"),
+        ({}, "missing-output"),
+        ({"logits": LOGITS * np.nan}, "not-finite"),
+    ],
+)
+def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
+    """What is wrong with them is told, and not what a postprocessing makes of them."""
+    judge, artefacts = parity_of("fp32")
+    monkeypatch.setattr(artefacts, "meaning", None)
+    for judged in (judge, judge.detections, judge.top_k):
+        assert judged(outputs).code == code
 
 
 @pytest.mark.parametrize(("moved", "status"), [(0, "pass"), (10, "fail")])

@@ -11,12 +11,18 @@ from pytest_infer.engine_option import EngineOption
 from pytest_infer.errors import OptionError
 from pytest_infer.marks import Narrowing, mark_of, narrowing_of
 from pytest_infer.matrix import make_matrix
-from pytest_infer.spec import Case
+from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
 
 ABSENT = Missing("gamma is not installed", "pip install gamma")
 PRECISIONS = {"alpha": ("fp32", "fp16"), "beta": ("fp32",), "gamma": ("fp32",)}
 OPTIONS = {"threads": EngineOption(0, "threads"), "graph": EngineOption(False, "a graph")}
 TASKS = {"zoo": "classification", "ant": "detection"}
+
+
+def spec(name, task, shape=("batch", 8)):
+    """Return the spec of a model with one input and one output."""
+    tensors = {"x": TensorSpec(shape)}
+    return ModelSpec(name, task, tensors, tensors, Source(module=name))
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +33,7 @@ def _small_world(monkeypatch):
         for name, each in PRECISIONS.items()
     }
     known = {
-        name: SimpleNamespace(spec=SimpleNamespace(name=name, task=task), is_listed=True)
+        name: SimpleNamespace(spec=spec(name, task), is_listed=True)
         for name, task in sorted(TASKS.items())
     }
     for module, found in ((engines, fakes), (models, known)):
@@ -199,3 +205,22 @@ def test_precision_that_this_machine_lacks():
     )
     assert ids(matrix) == ["ant-alpha-fp32-b1", "zoo-alpha-fp32-b1"]
     assert [each.lack for each in matrix.exclusions] == [lack]
+
+
+def test_a_model_without_a_batch_has_one_case(monkeypatch):
+    """Its case is batch 1; the other batches that were asked for are told, not run."""
+    known = {"ant": SimpleNamespace(spec=spec("ant", "tensor", (4, 8)), is_listed=True)}
+    monkeypatch.setattr(models, "registered", lambda: known)
+    monkeypatch.setattr(models, "find", known.__getitem__)
+    matrix = make(batches=(1, 8), engines=("alpha",))
+    assert [case.batch for case in matrix.cases] == [1]
+    (left,) = matrix.exclusions
+    assert (left.what, left.cases) == ("ant at batch 8", 1)
+    with pytest.raises(OptionError, match="no input of its spec has a dimension called batch"):
+        make(batches=(8,), engines=("alpha",))
+
+
+def test_narrowed_to_models_with_a_batch():
+    """Both of the small world's have one."""
+    assert Narrowing(batched=(True,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
+    assert not Narrowing(batched=(False,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))

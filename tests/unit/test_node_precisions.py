@@ -30,7 +30,7 @@ def test_most_products_decide(products, others, precision, share):
         ({"fp32": 8}, {"fp32": 1, "bf16": 1}, "fp32 with bf16 in 1 of 10 nodes"),
         ({"bf16": 4, "fp16": 4, "fp32": 4}, {}, "fp32 with bf16 in 4, fp16 in 4 of 12 nodes"),
         ({"fp32": 1, "fp64": 1}, {}, "fp32, fp64"),
-        ({}, {}, "unknown: no node is known to compute"),
+        ({}, {}, "no fractions"),
     ],
 )
 def test_mixture_is_no_precision(products, others, told):
@@ -38,3 +38,9 @@ def test_mixture_is_no_precision(products, others, told):
     counts = NodePrecisions(products, others)
     assert counts.precision == told
     assert counts.share(told) == 0.0
+
+
+def test_nodes_of_unknown_types_are_not_integers():
+    """Nothing is said of the precision of a graph whose types are not known."""
+    assert NodePrecisions({}, {}, unknown=2).precision == "unknown, in 2 nodes"
+    assert NodePrecisions({"fp32": 1}, {}, unknown=2).precision == "fp32"

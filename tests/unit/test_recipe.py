@@ -194,3 +194,18 @@ def test_elements():
     """All inputs count."""
     assert elements_of(SPEC, dict(SIZES)) == 3 * 3 * 7 + 3 * 2
     assert elements_of(SPEC, dict(example_of(SPEC).sizes)) == 12 + 1
+
+
+def test_one_number_is_an_array_too():
+    """An input without dimensions: an array of none, for whatever values."""
+    spec = ModelSpec(
+        "one", "tensor", {"scale": TensorSpec(()), "index": TensorSpec((), "int64")}, {},
+        Source(module="one"), {},
+    )  # fmt: skip
+    for values in VALUES:
+        if values not in {*POISON, "photographs"}:  # there are no rows to poison
+            feeds = Recipe((), values=values).feeds(spec, {})
+            assert {name: (feed.shape, feed.dtype.name) for name, feed in feeds.items()} == {
+                "scale": ((), "float32"),
+                "index": ((), "int64"),
+            }

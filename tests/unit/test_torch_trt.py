@@ -292,7 +292,8 @@ def test_failed_load(bench: Bench) -> None:
         pass
     assert caught.value.what == f"cannot load {built.path(torch_trt.FILE)}"
     assert caught.value.mend == (
-        "remove the folder, and it is built again by this Torch-TensorRT for this GPU"
+        "its files are as they were built: see whether the GPU has memory left, and whether this "
+        "process has another TensorRT"
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_infer.engine import Evidence, GraphRequest
 from pytest_infer.graph_facts import GraphFacts, TensorFacts
-from pytest_infer.node_precisions import NodePrecisions
+from pytest_infer.node_precisions import NO_FRACTIONS, NodePrecisions
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
 
@@ -212,3 +212,15 @@ def test_batch_that_was_baked_in():
     scores = TensorFacts((1, 2), "float32")
     verdict = judged(replace(FACTS, tensors={**FACTS.tensors, "scores": scores}))
     assert verdict.code == "other-signature"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
+def test_integers_have_no_precision(precision):
+    """A model of integers has nothing to prove; one of fractions does, whatever its engine says."""
+    found = Evidence(precision=NO_FRACTIONS, device="cpu", precision_share=0.0)
+    verdict = judge_precision(found, precision, has_fractions=False, subject="toy")
+    assert (verdict.status, verdict.code) == ("pass", "no-fractions")
+    assert verdict.message == (
+        f"toy has no {precision} to prove: it takes, computes and returns integers"
+    )
+    assert judge_precision(found, precision, subject="toy").code == "other-precision"

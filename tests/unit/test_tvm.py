@@ -211,7 +211,7 @@ def test_a_file_that_is_no_library_is_not_opened(
     assert raised.value.what == f"cannot load {path}"
     assert str(path) in raised.value.why
     assert raised.value.mend == (
-        "remove the folder, and it is built again by this TVM for this machine"
+        "its files are as they were built: see what TVM misses: a library, or memory on the device"
     )
 
 

@@ -13,7 +13,8 @@ from pytest_infer.cache import digest_of_file as digest
 from pytest_infer.errors import ModelError
 from pytest_infer.models import Model
 from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.weights import load_module, load_weights, save_weights
+from pytest_infer.weights import load_module, save_weights
+from pytest_infer.weights_file import load_weights
 
 
 class Tied(nn.Module):
@@ -151,20 +152,156 @@ def test_weights_of_another_module_are_an_error_that_names_the_keys(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize("save", [save_weights, lambda m, p: torch.save(m.state_dict(), p)])
-@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
-def test_other_shapes_or_formats_are_an_error(
-    tmp_path: Path, save: Callable[[nn.Module, Path], None], suffix: str
+def test_weights_of_other_sizes_are_an_error(tmp_path: Path) -> None:
+    """A wider layer, in either kind of file."""
+    wide = nn.Linear(4, 2)
+    save_weights(wide, tmp_path / "tiny.safetensors")
+    torch.save(wide.state_dict(), tmp_path / "tiny.pt")
+    for path in (tmp_path / "tiny.safetensors", tmp_path / "tiny.pt"):
+        with pytest.raises(ModelError, match="are another module's") as caught:
+            load_weights(nn.Linear(3, 2), path)
+        assert "torch.Size([2, 4])" in caught.value.why
+
+
+def _truncated(path: Path) -> None:
+    save_weights(nn.Linear(3, 2), path)
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "why", "mend"),
+    [
+        (
+            "text.pt",
+            lambda path: path.write_text("version https://git-lfs"),
+            "torch.save writes no such file: it begins b'vers'",
+            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+        ),
+        (
+            "empty.pth",
+            lambda path: path.write_text(""),
+            "torch.save writes no such file: it begins b''",
+            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+        ),
+        (
+            "module.pt",
+            lambda path: torch.save(nn.Linear(3, 2), path),
+            "it holds more than tensors, and that is not run: torch.nn.modules.linear.Linear",
+            "write it with torch.save(module.state_dict(), path)",
+        ),
+        (
+            "list.pt",
+            lambda path: torch.save([torch.ones(3)], path),
+            "it holds no tensors by name, but a list",
+            "write it with torch.save(module.state_dict(), path)",
+        ),
+        (
+            "checkpoint.pt",
+            lambda path: torch.save({"state_dict": nn.Linear(3, 2).state_dict(), "epoch": 3}, path),
+            "it holds no tensors by name, but a dict of state_dict, epoch",
+            "save what is under 'state_dict' alone: torch.save(torch.load(path)['state_dict'], …)",
+        ),
+        (
+            "text.safetensors",
+            lambda path: path.write_text("hello"),
+            "it is no whole safetensors file: Error while deserializing header: header too small",
+            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+        ),
+        (
+            "truncated.safetensors",
+            _truncated,
+            (
+                "it is no whole safetensors file: Error while deserializing header: incomplete "
+                "metadata, file not fully covered"
+            ),
+            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value[-13:] else "",
+)
+def test_a_file_that_cannot_be_read_says_what_it_is(
+    tmp_path: Path, name: str, write: Callable[[Path], object], why: str, mend: str
 ) -> None:
-    """A wider layer, or a file that is not what its name says."""
-    save(nn.Linear(4, 2), tmp_path / f"tiny{suffix}")
-    with pytest.raises(ModelError, match="cannot read weights from"):
-        load_module(tiny(), str(tmp_path))
+    """Text, a whole module, a checkpoint, a truncated file: in words, without frames."""
+    write(tmp_path / name)
+    with pytest.raises(ModelError) as caught:
+        load_weights(nn.Linear(3, 2), tmp_path / name)
+    assert str(caught.value) == (
+        f"cannot read weights from {tmp_path / name}\n  why:  {why}\n  mend: {mend}"
+    )
+
+
+def test_a_truncated_zip_is_an_error(tmp_path: Path) -> None:
+    """The words are of torch, but not its advice."""
+    path = tmp_path / "tiny.pt"
+    torch.save(nn.Linear(3, 2).state_dict(), path)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(
+        ModelError, match="it is damaged, or of another kind: RuntimeError"
+    ) as error:
+        load_weights(nn.Linear(3, 2), path)
+    assert "weights_only" not in str(error.value)
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
-    """A pickled function is refused, with torch's reason."""
+    """A pickled function is refused by its name."""
     torch.save(partial(np.save, tmp_path / "harm"), tmp_path / "tiny.pt")
-    with pytest.raises(ModelError, match="Weights only load failed"):
+    with pytest.raises(ModelError, match=r"that is not run: functools\.partial"):
         load_module(tiny(), str(tmp_path))
     assert not (tmp_path / "harm").exists()
+
+
+def _raises() -> nn.Module:
+    raise ValueError("no such depth")
+
+
+def test_what_a_function_raises_is_told_with_its_place() -> None:
+    """The function, the exception, and the line of the user's file."""
+    with pytest.raises(ModelError) as caught:
+        load_module(tiny(_raises, brings_weights=True), "seeded")
+    line = _raises.__code__.co_firstlineno + 1
+    assert str(caught.value) == (
+        "cannot create tiny\n"
+        "  why:  tiny raised ValueError: no such depth\n"
+        f'        at {__file__}:{line}: raise ValueError("no such depth")\n'
+        "  mend: mend that line of tiny, or what it is given"
+    )
+
+
+def test_a_file_that_a_function_cannot_read_is_told(tmp_path: Path) -> None:
+    """What torch.load says of a text file is a number; the line and the mend say more."""
+    text, absent = tmp_path / "weights.pt", tmp_path / "absent.pt"
+    text.write_text("hello")
+    for path, mend in (
+        (text, "write that file of weights again: it is damaged, or not of the kind that is read"),
+        (absent, "write the path relative to the file: Path(__file__).parent / NAME"),
+    ):
+
+        def create(path: Path = path) -> nn.Module:
+            return torch.load(path, weights_only=False)
+
+        with pytest.raises(ModelError, match="cannot create tiny") as caught:
+            load_module(tiny(create, brings_weights=True), "seeded")
+        assert f"at {__file__}:{create.__code__.co_firstlineno + 1}: return" in caught.value.why
+        assert caught.value.mend == mend
+
+
+@pytest.mark.parametrize(
+    ("returned", "told", "mend"),
+    [
+        (
+            nn.Linear(3, 2).state_dict(),
+            "OrderedDict of weight, bias",
+            "create the module, give it these weights by load_state_dict, and return the module",
+        ),
+        (None, "NoneType", "return the module itself"),
+        (nn.Linear, "Linear, a class", "return the module itself"),
+    ],
+)
+def test_a_function_that_returns_no_module(returned: object, told: str, mend: str) -> None:
+    """A state dict, nothing, a class: an error that says so."""
+    with pytest.raises(ModelError) as caught:
+        load_module(tiny(lambda: returned, brings_weights=True), "seeded")
+    assert str(caught.value) == (
+        f"tiny did not return a torch.nn.Module\n  why:  it returned {told}\n  mend: {mend}"
+    )

@@ -1,0 +1,155 @@
+"""What a model's decorator refuses, and in which words."""
+
+import numpy as np
+import pytest
+
+from pytest_infer import models
+from pytest_infer.errors import ModelError
+from pytest_infer.models import model
+from pytest_infer.spec import Dim, Profile, TensorSpec
+
+X, Y = {"x": TensorSpec(("batch", 8))}, {"y": TensorSpec(("batch", 8))}
+TIMED = {"x": TensorSpec(("batch", "time", 8))}
+EXAMPLE = '{"x": TensorSpec(("batch", 8))}'
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch):
+    monkeypatch.setattr(models, "_registry", dict(models._registry))
+
+
+def declared(inputs=X, outputs=Y, **keywords):
+    """Return the spec of a model called toy."""
+
+    @model(inputs=inputs, outputs=outputs, **keywords)
+    def toy(): ...
+
+    return models.find("toy").spec
+
+
+@pytest.mark.parametrize(
+    ("keywords", "why", "mend"),
+    [
+        (
+            {"inputs": TIMED},
+            "input 'x' has the dynamic dimension 'time', and dims= has no bounds for it",
+            "write dims={'time': Dim(min, opt, max)}, or its size in the shape",
+        ),
+        (
+            {"inputs": TIMED, "dims": {"times": Dim(1, 8, 16)}},
+            "input 'x' has the dynamic dimension 'time', and dims= has no bounds for it",
+            "did you mean 'times'?",
+        ),
+        (
+            {"dims": {"length": Dim(1, 8, 16)}},
+            "dims= names 'length', and no input has that dimension",
+            ("leave it out; what only an output has follows from the inputs, and has no bounds"),
+        ),
+        (
+            {"dims": {"batch": Dim(4, 4, 4)}},
+            "the dimension 'batch' can only be 4",
+            "write 4 instead of 'batch' in the shapes",
+        ),
+        (
+            {"inputs": {}},
+            "it has no inputs",
+            f"name each in the model's decorator: inputs={EXAMPLE}",
+        ),
+        (
+            {"outputs": {}},
+            "it has no outputs",
+            f"name each in the model's decorator: outputs={EXAMPLE}",
+        ),
+        (
+            {"inputs": {"x": ("batch", 8)}},
+            "'x' among its inputs is a tuple, not a TensorSpec",
+            f"write inputs={EXAMPLE}",
+        ),
+        (
+            {"outputs": {"x": Y["y"]}},
+            "'x' is an input and an output, and ONNX has one name for one tensor",
+            "give the output another name; a tensor or a tuple that forward returns has none",
+        ),
+        (
+            {"inputs": {"x": TensorSpec(("batch", 8), "flaot32")}},
+            "input 'x' has the dtype 'flaot32'",
+            "did you mean 'float32'?",
+        ),
+        (
+            {"outputs": {"y": TensorSpec(("batch", 8), "bfloat16")}},
+            "output 'y' has the dtype 'bfloat16'",
+            "write float32; --infer-precision=bf16 runs the model in bfloat16",
+        ),
+        (
+            {"inputs": {"x": TensorSpec((-1, 8))}},
+            "input 'x' has a dimension -1",
+            "write a size from 0 up, or a name (letters, digits, _) if it is dynamic",
+        ),
+        (
+            {"inputs": {"x": TensorSpec(("my-dim", 8))}},
+            "input 'x' has a dimension 'my-dim'",
+            "write a size from 0 up, or a name (letters, digits, _) if it is dynamic",
+        ),
+        (
+            {"inputs": {"x": TensorSpec([8])}},
+            "input 'x' has the shape [8]",
+            'write a tuple, as ("batch", 8)',
+        ),
+        (
+            {"inputs": {"x": TensorSpec(("time", "batch"))}, "dims": {"time": Dim(1, 2, 3)}},
+            "input 'x' has its batch at dimension 1",
+            "take and return the batch first, or give that dimension another name",
+        ),
+        (
+            {"task": "clasification"},
+            "its task is 'clasification'",
+            "did you mean 'classification'?",
+        ),
+        (
+            {"profile": Profile(inputs=TIMED, dims={"batch": Dim(1, 1, 4)})},
+            (
+                "in its profile input 'x' has the dynamic dimension 'time', and dims= has no "
+                "bounds for it"
+            ),
+            "write dims={'time': Dim(min, opt, max)}, or its size in the shape",
+        ),
+        (
+            {"profile": Profile(inputs={"z": X["x"]}, dims={"batch": Dim(1, 1, 4)})},
+            "its profile has the input 'z', which the model has not",
+            "choose one of: x",
+        ),
+    ],
+)
+def test_what_is_refused(keywords, why, mend):
+    """What no engine could be given is told where it is written."""
+    with pytest.raises(ModelError) as caught:
+        declared(**keywords)
+    assert str(caught.value) == f"cannot use the model toy\n  why:  {why}\n  mend: {mend}"
+
+
+def test_a_batch_has_bounds_unless_they_are_given():
+    """Other dimensions of ``dims`` do not take them away."""
+    spec = declared(TIMED, dims={"time": Dim(4, 8, 16)})
+    assert spec.dims == {"batch": Dim(), "time": Dim(4, 8, 16)}
+    assert declared(dims={"batch": Dim(2, 4, 8)}).dims == {"batch": Dim(2, 4, 8)}
+
+
+def test_a_model_may_have_no_batch():
+    """Every batch asks for the same shapes; rows are not spoken of."""
+    spec = declared({"x": TensorSpec((4, 8))}, {"y": TensorSpec((4, 8))})
+    assert spec.dims == {}
+    assert not spec.has_batch
+    assert spec.input_shapes(1) == spec.input_shapes(7) == {"x": (4, 8)}
+
+
+def test_an_output_s_size_may_follow_from_the_inputs():
+    """Its name needs no bounds."""
+    output = {"y": TensorSpec(("batch", "half"))}
+    assert declared(TIMED, output, dims={"time": Dim(4, 8, 16)}).has_batch
+
+
+def test_the_bundled_models_are_in_order():
+    """Those of this package are declared by the same rules, with the names of numpy's dtypes."""
+    for found in models.registered().values():
+        for tensor in (*found.spec.inputs.values(), *found.spec.outputs.values()):
+            assert np.dtype(tensor.dtype).name == tensor.dtype

@@ -1,0 +1,126 @@
+"""What eager mode says of its precision, of a module that fails, and of one that is traced."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.eager import EagerRunner
+from pytest_infer.errors import ExportError, RunError
+from pytest_infer.export import export_onnx
+from pytest_infer.node_precisions import NO_FRACTIONS
+from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.spec_module import SpecModule
+from pytest_infer.torch_runner import TorchRunner, torch_dtype
+
+torch = pytest.importorskip("torch")
+
+
+class Classes(torch.nn.Module):
+    """Has weights, and returns indices."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(8, 5)
+
+    def forward(self, x):
+        """Return each row's best class."""
+        return self.linear(x).argmax(-1)
+
+
+class Remainder(torch.nn.Module):
+    """Has no weights and no fractions."""
+
+    def forward(self, ids):
+        """Return remainders."""
+        return torch.remainder(ids, 13)
+
+
+class Positive(torch.nn.Module):
+    """Takes fractions, and returns none."""
+
+    def forward(self, x):
+        """Return bools."""
+        return x > 0
+
+
+class Wide(torch.nn.Module):
+    """Returns another type than it was asked for."""
+
+    def forward(self, x):
+        """Return doubles."""
+        return x.double()
+
+
+def built(module, precision="fp32", dtype="float32", returned="int64"):
+    """Return an eager engine and its module, called as its spec says."""
+    inputs = {"x": TensorSpec(("batch", 8), dtype)}
+    spec = ModelSpec(
+        "toy", "tensor", inputs, {"y": TensorSpec(("batch",), returned)}, Source(module="toy")
+    )
+    graph = Graph(spec, "", "", GraphRequest("module"))
+    request = BuildRequest(precision, "cpu", {"x": (2, 8)})
+    called = SpecModule(module, spec).to(torch_dtype(precision)).eval()
+    return called, BuiltEngine("eager", graph, request, "")
+
+
+@pytest.mark.parametrize("precision", ["fp64", "fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("module", [Classes, Positive])
+def test_integers_do_not_hide_the_precision(module, precision):
+    """It is that of the weights, or of the inputs where nothing else is floating."""
+    assert TorchRunner(*built(module(), precision)).evidence().precision == precision
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_integers_alone_have_no_precision(precision):
+    """Neither weights nor inputs nor outputs are floating."""
+    runner = TorchRunner(*built(Remainder(), precision, dtype="int64"))
+    assert runner.evidence().precision == NO_FRACTIONS
+    ids = np.array([[12, 13, -1, 10**12, 26, 0, 1, 14]] * 2)
+    assert (runner.infer({"x": ids})["y"] == ids % 13).all()
+
+
+def test_another_type_shows():
+    """A module that returns doubles did not run in fp32."""
+    assert TorchRunner(*built(Wide())).evidence().precision == "fp64"
+
+
+class Failing(torch.nn.Module):
+    """Cannot run."""
+
+    def forward(self, x):
+        """Raise."""
+        raise ValueError(f"no rows of {x.shape[1]}")
+
+
+LINE = Failing.forward.__code__.co_firstlineno + 2
+
+
+def test_what_forward_raises_is_told_with_its_place():
+    """The exception, and the line of the user's file."""
+    runner = EagerRunner(*built(Failing()))
+    with pytest.raises(RunError) as caught:
+        runner.infer({"x": np.zeros((2, 8), np.float32)})
+    assert str(caught.value) == (
+        "cannot run toy\n"
+        "  why:  forward raised ValueError: no rows of 8\n"
+        f'        at {__file__}:{LINE}: raise ValueError(f"no rows of {{x.shape[1]}}")\n'
+        "  mend: mend that line of forward, or what it is given"
+    )
+
+
+def test_an_exporter_is_not_blamed_for_a_module_that_fails(tmp_path):
+    """What fails in eager mode too is the module's; what only cannot be exported is not."""
+    _, engine = built(Failing())
+    request = GraphRequest("onnx")
+    with pytest.raises(RunError, match="forward raised ValueError: no rows of 8"):
+        export_onnx(Failing(), engine.graph.spec, tmp_path / "graph.onnx", request, {})
+
+    class Untraceable(torch.nn.Module):
+        def forward(self, x):
+            return x if float(x.sum()) >= 0 else -x
+
+    spec = replace(engine.graph.spec, outputs={"y": TensorSpec(("batch", 8))})
+    with pytest.raises(ExportError, match="cannot export toy to ONNX"):
+        export_onnx(Untraceable(), spec, tmp_path / "graph.onnx", request, {})
