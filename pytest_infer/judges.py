@@ -17,6 +17,7 @@ from pytest_infer.export import signature_of
 from pytest_infer.latency import judge_budget
 from pytest_infer.matching import in_order
 from pytest_infer.metamorphic import References
+from pytest_infer.outputs import not_finite
 from pytest_infer.parity import noise_floor
 from pytest_infer.repeatability import CODE as NOT_DETERMINISTIC
 from pytest_infer.repeatability import judge_repeats
@@ -198,8 +199,13 @@ class Parity:
     def _judged(
         self, group: Sequence[Compared], judge: Callable[[Sequence[Compared]], Verdict]
     ) -> Verdict:
-        faults = (self._rows.fault(each) for each in group)
+        """Judge outputs of which classes or detections can be made."""
+        faults = (self._rows.fault(each) or self._not_finite(each) for each in group)
         return next((fault for fault in faults if fault), None) or judge(group)
+
+    def _not_finite(self, each: Compared) -> Verdict | None:
+        subject = f"{self._case.id}, {each.answer.place}" if each.answer.place else self._case.id
+        return not_finite(each.answer.outputs, each.truth, subject, each.eager)
 
     def _top_k(self, group: Sequence[Compared], k: int) -> Verdict:
         outputs, truth, eager = joined(group)

@@ -81,7 +81,7 @@ def test_names_of_drawn_rows():
 def photographed():
     """A model whose feed of a photograph is its first pixel's red."""
     return SimpleNamespace(
-        preprocess=lambda pixels: {"red": np.array([each[0, 0, 0] for each in pixels])}
+        spec=SPEC, preprocess=lambda pixels: {"red": np.array([each[0, 0, 0] for each in pixels])}
     )
 
 

@@ -132,7 +132,7 @@ def test_a_model_that_differs_from_itself_is_told_before_an_engine():
     """Eager's third run is off by more than rounding: no engine is to blame."""
     judge, artefacts = parity_of("fp32")
     artefacts.drift = 0.5 * (np.arange(10) == 3)
-    for verdict in (judge(off_by(1)), judge.top_k({"logits": LOGITS[:, ::-1]})):
+    for verdict in (judge(off_by(1)), judge.top_k({"logits": LOGITS[:, ::-1].astype(np.float32)})):
         assert (verdict.status, verdict.code) == ("fail", "not-deterministic")
     assert judge(off_by(1)).message == (
         "toy-ort-fp32-b1: non-deterministic model: eager differs from itself\n"
@@ -158,7 +158,7 @@ def test_rounding_of_eager_does_not_excuse_an_engine():
     [
         ({"logits": LOGITS.T}, "wrong-shape"),
         ({}, "missing-output"),
-        ({"logits": LOGITS * np.nan}, "not-finite"),
+        ({"logits": (LOGITS * np.nan).astype(np.float32)}, "not-finite"),
     ],
 )
 def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
