@@ -55,7 +55,7 @@ def other(pretrained):
     return torch.nn.Linear(3, 3)
 """,
     )
-    result.assert_outcomes(errors=1, deselected=11)
+    result.assert_outcomes(errors=1, deselected=13)
     text = result.stdout.str()
     assert (
         f"cannot find weights of other in {str(weights)!r}\n"
@@ -79,7 +79,7 @@ def mine():
     import torch; return torch.nn.Linear(4, 2)
 """,
     )
-    result.assert_outcomes(passed=1, deselected=11)
+    result.assert_outcomes(passed=1, deselected=13)
     result.stdout.fnmatch_lines([" mine * ort * fp32 * 1 * pass"])
 
 
