@@ -144,8 +144,8 @@ class TorchRunner:
         import torch
 
         proven: dict[str, OptionValue] = {}
-        inputs = examples(self._built.graph, self._built.request)
         with arithmetic(self._built.request.precision):
+            inputs = examples(self._built.graph, self._built.request)
             outputs = self._run(inputs)
             allows_tf32 = torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
             if OPTION in self._built.request.options:
