@@ -17,7 +17,7 @@ from pytest_infer.graph_facts import GraphFacts
 from pytest_infer.graphs import Graphs
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.module_graphs import ModuleGraphs
+from pytest_infer.module_graphs import ModuleGraphs, with_range
 from pytest_infer.opened_eager import OpenedEager
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_infer.engine import Arrays
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models import Model
     from pytest_infer.spec import Case, ModelSpec, Precision
 
 T = TypeVar("T")
@@ -312,7 +311,7 @@ class Artefacts:
             try:
                 outputs = self._eager.outputs(built, feeds, doing)
             except RunError as error:
-                raise _with_range(error, models.find(case.model)) from error
+                raise with_range(error, models.find(case.model)) from error
             write_arrays(folder, outputs)
             return {}
 
@@ -390,24 +389,6 @@ class Artefacts:
             self._kept[key] = make()
         kept: T = self._kept[key]
         return kept
-
-
-def _with_range(error: RunError, model: Model) -> RunError:
-    """Return the error of eager mode; drawn integers may be none that the model can take."""
-    drawn = [
-        f"{name} ({tensor.dtype})"
-        for name, tensor in model.spec.inputs.items()
-        if tensor.dtype.startswith(("int", "uint")) and None in (tensor.low, tensor.high)
-    ]
-    if model.preprocess or not drawn:
-        return error
-    return RunError(
-        error.what,
-        why=f"{error.why}\n{', '.join(drawn)}: drawn from the whole range of the dtype, for the "
-        "spec states none",
-        mend="state what the model takes, such as TensorSpec(shape, dtype, low=0, high=30521) for "
-        "the indices of a vocabulary",
-    )
 
 
 def _with_dims(graph: Graph, spec: ModelSpec) -> Graph:

@@ -9,7 +9,7 @@ from pytest_infer import models
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.cache import digest_of
 from pytest_infer.engine import Graph, GraphRequest
-from pytest_infer.errors import ModelError
+from pytest_infer.errors import ModelError, RunError
 from pytest_infer.fingerprint import device_fingerprint
 from pytest_infer.written_files import checked, content_digest, only
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.cache import Cache
     from pytest_infer.config import InferConfig
     from pytest_infer.model_call import ModelCall
+    from pytest_infer.models import Model
     from pytest_infer.spec import ModelSpec
 
 NOT_REPEATABLE = "not-repeatable"
@@ -87,12 +88,16 @@ class ModuleGraphs:
         return replace(kept.graph, digest=digest_of(key))
 
     def _asked(self, kept: _Kept) -> dict[str, Any]:
-        found: dict[str, Any] = self._call(
-            "model.probe",
-            f"ask {kept.graph.spec.name} for an answer",
-            graph=kept.graph,
-            structure=kept.structure,
-        )
+        name = kept.graph.spec.name
+        try:
+            found: dict[str, Any] = self._call(
+                "model.probe",
+                f"ask {name} for an answer",
+                graph=kept.graph,
+                structure=kept.structure,
+            )
+        except RunError as error:
+            raise with_range(error, models.find(name)) from error
         return found
 
     def _answer(self, model: str, kept: _Kept, arrays: dict[str, Any]) -> str:
@@ -143,4 +148,22 @@ def _fitting(model: str, found: dict[str, Any]) -> dict[str, Any]:
         f"{model} has other weights each time that it is created",
         why="the names or shapes of its weights differed in three calls of its function",
         mend="let the function create the same module each time",
+    )
+
+
+def with_range(error: RunError, model: Model) -> RunError:
+    """Return the error of eager mode; drawn integers may be none that the model can take."""
+    drawn = [
+        f"{name} ({tensor.dtype})"
+        for name, tensor in model.spec.inputs.items()
+        if tensor.dtype.startswith(("int", "uint")) and None in (tensor.low, tensor.high)
+    ]
+    if model.preprocess or not drawn:
+        return error
+    return RunError(
+        error.what,
+        why=f"{error.why}\n{', '.join(drawn)}: drawn from the whole range of the dtype, for the "
+        "spec states none",
+        mend="state what the model takes, such as TensorSpec(shape, dtype, low=0, high=30521) for "
+        "the indices of a vocabulary",
     )

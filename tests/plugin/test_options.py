@@ -103,19 +103,22 @@ def _error(result: pytest.RunResult) -> str:
                 "  mend: for example --infer-calls=8"
             ),
         ),
-        (
-            "--infer-model=toyy",
-            (
-                "ERROR: unknown model 'toyy'\n"
-                "  why:  valid are: detr_resnet50, efficientnet_b0, mobilenet_v2, resnet50, toy\n"
-                "  mend: did you mean 'toy'?"
-            ),
-        ),
     ],
 )
 def test_bad_value(bare_run: Run, option: str, message: str) -> None:
     """Each bad value is refused before anything is collected, naming the nearest valid one."""
     assert _error(bare_run(option)) == message
+
+
+def test_unknown_model(bare_run: Run, pytester: pytest.Pytester) -> None:
+    """The error names the files that were loaded, and the nearest name."""
+    assert _error(bare_run("--infer-model=toyy")) == (
+        "ERROR: unknown model 'toyy'\n"
+        "  why:  valid are: detr_resnet50, efficientnet_b0, mobilenet_v2, resnet50, toy\n"
+        f"        conftest.py files loaded: {pytester.path / 'conftest.py'}\n"
+        "  mend: did you mean 'toy'?\n"
+        "        or also name the folder of the conftest.py that registers it"
+    )
 
 
 def test_ini_twin_is_checked_too(bare_run: Run, pytester: pytest.Pytester) -> None:
@@ -167,7 +170,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(model="toy")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
-                "  why:  valid are: batches, engines, formats, models, precisions, tasks\n"
+                "  why:  valid are: batched, batches, engines, formats, models, precisions, tasks\n"
                 "  mend: did you mean 'models'?"
             ),
         ),

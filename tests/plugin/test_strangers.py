@@ -12,7 +12,10 @@ import torch
 from pytest_infer.models import model
 from pytest_infer.spec import Dim, TensorSpec
 
-PAIR = {"mask": TensorSpec(("batch", 12), "int64"), "input_ids": TensorSpec(("batch", 12), "int64")}
+PAIR = {
+    "mask": TensorSpec(("batch", 12), "int64", low=0, high=1),
+    "input_ids": TensorSpec(("batch", 12), "int64", low=0, high=4),
+}
 
 
 @model(
