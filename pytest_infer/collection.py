@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.border import border
-from pytest_infer.errors import InferError, OptionError
+from pytest_infer.errors import InferError, NoCaseError, OptionError
 from pytest_infer.marks import mark_of, narrowing_of
 from pytest_infer.stash import FIXTURE
 
@@ -35,8 +35,11 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
     try:
         with border("find the cases to test"):
             cases = state.session.matrix.cases
-    except InferError as error:
+    except NoCaseError as error:
         return [error]
+    except InferError as error:
+        state.errors.append(error)
+        return []
     try:
         wanted = [case for case in cases if _narrowing(definition).wants(case)]
     except InferError as error:

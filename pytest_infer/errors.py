@@ -32,6 +32,10 @@ class CaseError(InferError):
     """A test that asks for a case, and to which none can be given."""
 
 
+class NoCaseError(OptionError):
+    """Nothing that was asked for can run here, though every option makes sense."""
+
+
 class ModelError(InferError):
     """A model that cannot be found, created or given its weights."""
 

@@ -11,7 +11,7 @@ from pytest_infer import engines, models
 from pytest_infer.config import ALL, AUTO
 from pytest_infer.engine import Missing
 from pytest_infer.engine_option import read_options
-from pytest_infer.errors import OptionError, unknown
+from pytest_infer.errors import NoCaseError, OptionError, unknown
 from pytest_infer.spec import Case
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _demand(chosen: Sequence[str], missing: Callable[[str], Missing | None]) -> 
             raise OptionError(f"cannot run engine {engine!r} here", why=lack.why, mend=lack.mend)
 
 
-def _nothing_left(exclusions: Sequence[Exclusion]) -> OptionError:
-    return OptionError(
+def _nothing_left(exclusions: Sequence[Exclusion]) -> NoCaseError:
+    return NoCaseError(
         "no case is left to test",
         why="; ".join(f"{each.what}: {each.lack.why}" for each in exclusions),
         mend="; ".join(dict.fromkeys(each.lack.mend for each in exclusions)),

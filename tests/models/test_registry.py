@@ -8,7 +8,7 @@ import pytest
 
 from pytest_infer.coco import labels as coco_labels
 from pytest_infer.models import find
-from pytest_infer.photographs import batch, photographs
+from pytest_infer.photographs import batch, pictures
 
 NAMES = ["detr_resnet50", "efficientnet_b0", "mobilenet_v2", "resnet50"]
 
@@ -30,7 +30,7 @@ def test_listing_the_models_imports_no_inference_library() -> None:
 def test_feeds_have_the_names_shapes_and_types_of_the_spec(name: str) -> None:
     """Two photographs of different sizes become two rows."""
     model = find(name)
-    feeds = model.preprocess(batch(photographs(), 2))
+    feeds = model.preprocess(batch(pictures(), 2))
     assert {n: f.shape for n, f in feeds.items()} == model.spec.input_shapes(2)
     for feed in feeds.values():
         assert feed.dtype == np.float32
