@@ -94,7 +94,7 @@ class Plant:
     @property
     def fake(self) -> str:
         """Return the name of that engine."""
-        return f"{self.engine} with {self.name}"
+        return re.sub(r"[^A-Za-z0-9]+", "-", f"{self.engine} with {self.name}")
 
     @property
     def place(self) -> str:

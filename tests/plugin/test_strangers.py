@@ -131,14 +131,15 @@ def test_any_forward_on_every_engine_of_a_cpu(strangers) -> None:
     """A Hugging Face model as it is, a dataclass bound by name, *args and a dict, integers."""
     pytest.importorskip("transformers")
     found = strangers("bert,by_name,in_order,classes", "--engine=eager,torchscript,ort,openvino")
-    found.assert_outcomes(passed=4 * 4 * 2 + 4 * 2)
+    found.assert_outcomes(passed=4 * 4 * 4 + 4 * 2)
 
 
 @pytest.mark.slow
 def test_a_hugging_face_model_is_compiled_as_it_is(strangers) -> None:
     """As one graph, traced strictly, with the mask first."""
-    pytest.importorskip("transformers")
-    strangers("bert", "--engine=compile").assert_outcomes(passed=2)
+    if find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+    strangers("bert", "--engine=compile").assert_outcomes(passed=4)
 
 
 def test_a_model_that_differs_from_itself(strangers) -> None:
