@@ -1,5 +1,6 @@
 """Models that nobody here wrote meet the engines: whatever their forward takes and returns."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
