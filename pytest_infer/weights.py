@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.cache import digest_of
 from pytest_infer.errors import InferError, ModelError
 from pytest_infer.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models import find
@@ -92,12 +91,6 @@ def weights_path(name: str, folder: str) -> Path:
         mend=_nearest(f"{name}.safetensors", present, "rename {}")
         or "save them there with pytest_infer.weights.save_weights",
     )
-
-
-def structure_of(module: nn.Module) -> str:
-    """Return the digest of the names, shapes and dtypes of a module's weights."""
-    state = module.state_dict()
-    return digest_of([[name, list(each.shape), str(each.dtype)] for name, each in state.items()])
 
 
 def save_weights(module: nn.Module, path: Path) -> None:

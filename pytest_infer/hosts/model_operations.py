@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import fingerprint, models, onnx_tensors, probe
 from pytest_infer.arrays import digest_of_arrays
-from pytest_infer.cache import digest_of_file
+from pytest_infer.cache import digest_of, digest_of_file
 from pytest_infer.engine import Graph, GraphRequest
 from pytest_infer.errors import ModelError
 from pytest_infer.export import check_graph, export_onnx, signature_of
@@ -25,11 +25,12 @@ from pytest_infer.weights import (
     load_module,
     own_module,
     save_weights,
-    structure_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from torch import nn
 
     from pytest_infer.engine import Array, Arrays
     from pytest_infer.onnx_tensors import Layer
@@ -71,7 +72,7 @@ class ModelOperations:
         try:
             return {"answer": probe.answer(module), "seconds": perf_counter() - began}
         except ModelError:
-            found = structure_of(created(models.find(module.spec.name)))
+            found = _structure_of(created(models.find(module.spec.name)))
             if found == structure:
                 raise
             return {"structure": found}
@@ -86,7 +87,7 @@ class ModelOperations:
         """Save the module with the weights of ``--infer-weights``; return their structure."""
         module = load_module(models.find(model), weights)
         save_weights(module, Path(folder, WEIGHTS_FILE))
-        return structure_of(module)
+        return _structure_of(module)
 
     def feeds(self, model: str, batch: int, images: str, start: int = 0) -> Arrays:
         """Return the named inputs made from ``batch`` photographs from ``start`` on, in a cycle."""
@@ -166,3 +167,9 @@ class ModelOperations:
         labels = models.find(model).labels
         with own_code(f"read {model}'s labels", "labels"):
             return list(labels()) if labels else []
+
+
+def _structure_of(module: nn.Module) -> str:
+    """Return the digest of the names, shapes and dtypes of a module's weights."""
+    state = module.state_dict()
+    return digest_of([[name, list(each.shape), str(each.dtype)] for name, each in state.items()])
