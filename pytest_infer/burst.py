@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 Array: TypeAlias = npt.NDArray[Any]
 Arrays: TypeAlias = "Mapping[str, Array]"
 
-LEAST_CALLS = 32
-"""However slow an engine is: what goes wrong at every 20th call is among them."""
+CALLS = 32
+"""What goes wrong at every 20th call is among them."""
 
-MOST_CALLS, LONGEST_S = 320, 1.0
+MOST_CALLS, FAST_S = 320, 1.0
 """A fast engine is called more often, for this long at most."""
+
+LEAST_CALLS, SLOW_S = 8, 30.0
+"""An engine that needs longer than this for the `CALLS` is called less often."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Burst:
     """What a burst of calls gave."""
 
     calls: int
+    """Fewer than `CALLS` where they took too long."""
     odd: int = 0
     """How many gave another answer, if only by a bit."""
     worst: Odd | None = None
@@ -59,7 +63,7 @@ def run_burst(
     calls, odd, farthest, worst = 0, 0, 0.0, None
     began = clock()
     for number in _order(len(feeds)):
-        if calls >= (LEAST_CALLS if clock() - began >= LONGEST_S else MOST_CALLS):
+        if calls >= _calls_within(clock() - began):
             break
         outputs = infer(feeds[number])
         calls += 1
@@ -68,6 +72,12 @@ def run_burst(
         if distance > farthest:
             farthest, worst = distance, Odd(calls, number + 1, outputs)
     return Burst(calls, odd, worst)
+
+
+def _calls_within(elapsed_s: float) -> int:
+    if elapsed_s < FAST_S:
+        return MOST_CALLS
+    return CALLS if elapsed_s < SLOW_S else LEAST_CALLS
 
 
 def _order(feeds: int) -> Iterator[int]:

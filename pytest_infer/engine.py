@@ -39,6 +39,8 @@ class GraphRequest:
     """The file has the case's shapes and no dynamic dimension."""
     is_symmetric: bool = False
     """int8: every zero point is 0 and biases stay in fp32, as TensorRT demands."""
+    weight_bits: int = 8
+    """int8: 7 where the CPU's sums of two products of 8 bits overflow."""
     is_pruned: bool = False
     """Two of every four weights along the inputs of convolutions and matrices are zero."""
 

@@ -57,7 +57,7 @@ class Graphs:
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the exported graph in int8, calibrated on the photographs that models are fed."""
-        plain = replace(request, precision="fp32", is_symmetric=False)
+        plain = replace(request, precision="fp32", is_symmetric=False, weight_bits=8)
         exact = self.exported(module, plain, shapes)
         doing = f"quantize {module.spec.name} to int8"
         name, images = module.spec.name, str(self._config.images or "")

@@ -21,6 +21,8 @@ PRODUCTS = ("Conv", "MatMul", "Gemm")
 QUANTIZED = (*PRODUCTS, "Add")
 """Operators that are computed in int8: products, and the sums that join residual branches."""
 
+BYTE = 8
+
 REMOVED = ("Relu", "Clip")
 """Operators that an unsigned range does by itself, and which then need no node."""
 
@@ -32,7 +34,9 @@ def calibration_feeds(model: Model, images: str) -> Arrays:
     return make_feeds(model, rows, folder)
 
 
-def quantize_onnx(source: Path, feeds: Arrays, target: Path, *, is_symmetric: bool) -> None:
+def quantize_onnx(
+    source: Path, feeds: Arrays, target: Path, *, is_symmetric: bool, weight_bits: int = 8
+) -> None:
     """Write the fp32 graph ``source`` to ``target`` with Q/DQ nodes around what runs in int8.
 
     Weights are int8 and symmetric, with a scale per channel; activations have one scale per
@@ -40,7 +44,8 @@ def quantize_onnx(source: Path, feeds: Arrays, target: Path, *, is_symmetric: bo
     ``is_symmetric`` is for TensorRT: activations are int8 around zero, biases fp32, weights fp32
     with Q and DQ, and only inputs of operators are quantized, so that an activation stays with its
     convolution. Otherwise activations are uint8 with a zero point and biases int32, without which
-    CPU libraries compute in fp32 what they find. Raise `ExportError`.
+    CPU libraries compute in fp32 what they find. With 7 ``weight_bits`` weights lie within 64.
+    Raise `ExportError`.
     """
     if find_spec("onnxruntime") is None:
         raise ExportError(
@@ -54,7 +59,8 @@ def quantize_onnx(source: Path, feeds: Arrays, target: Path, *, is_symmetric: bo
         with TemporaryDirectory() as folder:
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
             quant_pre_process(str(source), str(folded))
-            _quantize(folded, feeds, target, _symmetric() if is_symmetric else _asymmetric())
+            scheme = _symmetric() if is_symmetric else _asymmetric()
+            _quantize(folded, feeds, target, scheme | {"reduce_range": weight_bits < BYTE})
             _require_nodes(target, source)
     except ExportError:
         raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.cpu_products import weight_bits
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.errors import BuildError, LoadError, load_mend
@@ -94,7 +95,9 @@ class OpenVino:
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file with the model's dynamic dimensions; for int8 a quantized one."""
-        return GraphRequest("onnx", precision="int8" if request.precision == "int8" else "fp32")
+        if request.precision == "int8":
+            return GraphRequest("onnx", precision="int8", weight_bits=weight_bits())
+        return GraphRequest("onnx")
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Read the graph, fix its shapes unless they stay dynamic, and save it with fp32 weights.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.clock import stream_on
+from pytest_infer.cpu_products import weight_bits
 from pytest_infer.engine import Evidence, GraphRequest, Missing
 from pytest_infer.engine_option import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
@@ -119,6 +120,7 @@ class OnnxRuntime:
             "onnx",
             precision="fp32" if request.precision == "tf32" else request.precision,
             is_static=options["provider"] == "tensorrt" or bool(options["cuda_graph"]),
+            weight_bits=weight_bits() if request.precision == "int8" else 8,
         )
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:

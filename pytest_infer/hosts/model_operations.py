@@ -147,7 +147,13 @@ class ModelOperations:
         exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         feeds = calibration_feeds(models.find(exact.spec.name), images)
         path = Path(folder, GRAPH_FILE)
-        quantize_onnx(Path(exact.file), feeds, path, is_symmetric=wanted.is_symmetric)
+        quantize_onnx(
+            Path(exact.file),
+            feeds,
+            path,
+            is_symmetric=wanted.is_symmetric,
+            weight_bits=wanted.weight_bits,
+        )
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Mapping[str, Any]]:

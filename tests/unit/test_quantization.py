@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_infer import models, quantization
+from pytest_infer.cpu_products import weight_bits
 from pytest_infer.engine import GraphRequest
 from pytest_infer.errors import ExportError
 from pytest_infer.export import check_graph, export_onnx, signature_of
@@ -41,10 +42,11 @@ def exported(path, request, shapes=None):
     return path
 
 
-def quantized(source, *, is_symmetric=False):
-    """Quantize a graph; return the new one's path."""
-    target = source.with_name(f"symmetric-{is_symmetric}.onnx")
-    quantize_onnx(source, FEEDS, target, is_symmetric=is_symmetric)
+def quantized(source, *, is_symmetric=False, bits=None):
+    """Quantize a graph, so that this CPU computes it rightly; return the new one's path."""
+    bits = bits or weight_bits()
+    target = source.with_name(f"symmetric-{is_symmetric}-{bits}.onnx")
+    quantize_onnx(source, FEEDS, target, is_symmetric=is_symmetric, weight_bits=bits)
     return target
 
 
@@ -79,6 +81,15 @@ def test_outputs_stay_near(plain, is_symmetric):
     for exact, rounded in zip(outputs_of(plain), outputs_of(path), strict=True):
         error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
         assert 0 < error < 0.15  # 0.03 to 0.11 over six draws of the feeds
+
+
+@pytest.mark.parametrize(("bits", "most"), [(8, 127), (7, 64)])
+def test_bits_of_weights(plain, bits, most):
+    """Every channel uses all of its range, and no more."""
+    graph = onnx.load(quantized(plain, bits=bits)).graph
+    weights = [value for value in constants(graph).values() if value.dtype == np.int8]
+    weights = [value for value in weights if value.ndim > 1]
+    assert {int(np.abs(value.astype(int)).max()) for value in weights} == {most}
 
 
 def test_asymmetric_runs_in_int8(plain, tmp_path):

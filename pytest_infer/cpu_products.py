@@ -1,0 +1,24 @@
+"""How a CPU multiplies in int8: without VNNI its sums of two products overflow 16 bits."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+
+VNNI = {"avx_vnni", "avx512_vnni"}
+
+
+def weight_bits(cpuinfo: Path = CPUINFO) -> int:
+    """Return how many bits weights may have beside uint8 activations: 8, or 7 without VNNI.
+
+    ``VPMADDUBSW`` of x86 adds two products of a uint8 and an int8 and saturates at 2^15 - 1; two
+    of 255 x 127 are above it, two of 255 x 64 are not (onnxruntime.ai, "Quantize ONNX Models",
+    ``reduce_range``). VNNI adds up in 32 bits, and so do ARM's products.
+    """
+    try:
+        flags = re.search(r"^flags[ \t]*:(.*)", cpuinfo.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return 8
+    return 7 if flags and VNNI.isdisjoint(flags[1].split()) else 8
