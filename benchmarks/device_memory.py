@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pynvml
 
-from pytest_infer import engines
 from pytest_infer.config import InferConfig
-from pytest_infer.session import InferSession
-from pytest_infer.spec import Case
+from pytest_infer.engines import registry as engines
+from pytest_infer.models.spec import Case
+from pytest_infer.session.session import InferSession
 
 CYCLES = 50
 SHOWN = (1, 2, 5, 10, 25, 50)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

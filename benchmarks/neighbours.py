@@ -19,19 +19,19 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_infer import engines
-from pytest_infer.clock import time_on_gpu
 from pytest_infer.config import InferConfig
-from pytest_infer.engine_option import read_options
-from pytest_infer.measurer import reference_case
-from pytest_infer.session import InferSession
-from pytest_infer.spec import Case
-from pytest_infer.under_test import EngineUnderTest
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.setting import read_options
+from pytest_infer.models.spec import Case
+from pytest_infer.session.engine import EngineUnderTest
+from pytest_infer.session.gate_timer import reference_case
+from pytest_infer.session.session import InferSession
+from pytest_infer.timing.clock import time_on_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engine import Arrays
+    from pytest_infer.engines.protocol import Arrays
 
 KERNELS, CALLS = 200, 100
 NEIGHBOURS = ("nobody", "context", "memory", "torch", "nobody")

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pytest_infer.clock import PROBE_CYCLES, clock_probe, time_on_gpu
-from pytest_infer.gpu_watch import GpuWatch, names_of
+from pytest_infer.devices.gpu_watch import GpuWatch, names_of
+from pytest_infer.timing.clock import PROBE_CYCLES, clock_probe, time_on_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

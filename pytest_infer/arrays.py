@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_infer.engine import Array, Arrays
+    from pytest_infer.engines.protocol import Array, Arrays
 
 FILE = "arrays.npz"
 MARK = "="

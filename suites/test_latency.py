@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_infer.baseline_judge import BaselineJudge
-    from pytest_infer.enforcement import Enforce
-    from pytest_infer.engine import Arrays
-    from pytest_infer.judges import Latency
-    from pytest_infer.timer import GpuTimer
-    from pytest_infer.under_test import EngineUnderTest
+    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.baseline_judge import BaselineJudge
+    from pytest_infer.session.engine import EngineUnderTest
+    from pytest_infer.session.judges import Latency
+    from pytest_infer.session.timer import GpuTimer
 
 
 def test_latency(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.enforcement import Enforce
-    from pytest_infer.judges import Consistency
-    from pytest_infer.variants import Variants
+    from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.judges import Consistency
+    from pytest_infer.session.variants import Variants
 
 
 @pytest.mark.infer(batched=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.enforcement import Enforce
-    from pytest_infer.fuzz import Fuzz
+    from pytest_infer.fuzzing.fuzz import Fuzz
+    from pytest_infer.plugin.enforce import Enforce
 
 pytestmark = pytest.mark.fuzz
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.enforcement import Enforce
-    from pytest_infer.judges import Truth
-    from pytest_infer.under_test import EngineUnderTest
+    from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.engine import EngineUnderTest
+    from pytest_infer.session.judges import Truth
 
 
 def test_what_ran(engine: EngineUnderTest, truth: Truth, enforce: Enforce) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from pytest_infer import imagenet
-from pytest_infer.models import find, model
+from pytest_infer.models import model
+from pytest_infer.models.families import imagenet
+from pytest_infer.models.registry import find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +40,7 @@ class Slower(nn.Module):
 
 
 def _slower(name: str, layers: int) -> nn.Module:
-    from pytest_infer.weights import load_module
+    from pytest_infer.models.weights import load_module
 
     inner = load_module(find(name), "seeded")
     with torch.random.fork_rng(devices=[]):

@@ -25,10 +25,10 @@ import numpy as np
 from toy_engines import FAMILIES, PRISTINE, copied
 
 from pytest_infer.config import InferConfig
-from pytest_infer.engine import BuiltEngine
+from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.errors import BuildError, LoadError, RunError
-from pytest_infer.session import InferSession
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
+from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_file import Baselines
-from pytest_infer.baseline_store import update
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.baselines.store import update
 from pytest_infer.errors import BaselineError
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

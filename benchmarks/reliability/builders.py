@@ -28,9 +28,9 @@ import numpy as np
 from pytest_infer.config import InferConfig
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import packed, unpacked
-from pytest_infer.session import InferSession
-from pytest_infer.source import import_source
-from pytest_infer.spec import Case, Source
+from pytest_infer.models.source import import_source
+from pytest_infer.models.spec import Case, Source
+from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,11 +32,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pytest_infer import source
 from pytest_infer.config import InferConfig
-from pytest_infer.session import InferSession
-from pytest_infer.spec import Case, Source
-from pytest_infer.under_test import under_test
+from pytest_infer.models import source
+from pytest_infer.models.spec import Case, Source
+from pytest_infer.session.engine import under_test
+from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ VARIABLE = "ZZ_SHIFT"
 MODELS = """
 import torch
 from pytest_infer.models import model
-from pytest_infer.spec import Dim, TensorSpec
+from pytest_infer.models.spec import Dim, TensorSpec
 
 import zz_net
 
@@ -268,7 +268,7 @@ def check(project: Project, kept: dict[str, Any], photographs: np.ndarray) -> li
 
 def tally(edits: int, seed: int) -> Tally:
     """Make so many edits, and look at what each run answers."""
-    from pytest_infer.photographs import photographs as carried
+    from pytest_infer.models.photographs import photographs as carried
 
     random, counts, began = Random(seed), Tally(), monotonic()
     pixels = np.stack([each.pixels[:16, 0, 0] for each in carried()[:2]])

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from pytest_infer import engines
-from pytest_infer.engine import BuildRequest, Graph
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import BuildRequest, Graph
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 from pytest_infer.testing import FakeEngine
 
 PRISTINE = "PYTEST_INFER_PRISTINE"

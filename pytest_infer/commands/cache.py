@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pytest_infer.cache import Cache, key_of, read_entry
-from pytest_infer.cache_size import BYTES_PER_GB, evict, limit_bytes, remove, stored_folders
 from pytest_infer.errors import CacheError
 from pytest_infer.plain_text import encodable, plain_text
-from pytest_infer.terminal import filled_table, rendered
-from pytest_infer.user_cache import user_cache
+from pytest_infer.reports.terminal import filled_table, rendered
+from pytest_infer.storage.cache import Cache, key_of, read_entry
+from pytest_infer.storage.eviction import BYTES_PER_GB, evict, limit_bytes, remove, stored_folders
+from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
     from collections.abc import Sequence
 
-    from pytest_infer.cache_size import StoredFolder
+    from pytest_infer.storage.eviction import StoredFolder
 
 SECONDS_PER_DAY = 86_400
 BYTES_PER_MB = 1_000_000

@@ -11,11 +11,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import engines, fingerprint
-from pytest_infer.burst import run_burst
-from pytest_infer.cache import Cache, Entry, read_entry
-from pytest_infer.clock import clock_for, time_on_cpu
-from pytest_infer.engine import (
+from pytest_infer.devices import fingerprint
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.feed_check import check_feeds
+from pytest_infer.engines.protocol import (
     Arrays,
     BuildRequest,
     BuiltEngine,
@@ -26,23 +25,25 @@ from pytest_infer.engine import (
     WrapsEngine,
 )
 from pytest_infer.errors import LoadError
-from pytest_infer.feed_shape import check_feeds
+from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
+from pytest_infer.hosts.resources import BUILD_S, resources_of
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.layout import CONTIGUOUS, arranged
-from pytest_infer.measurement import ENGINE
-from pytest_infer.measuring import measure
-from pytest_infer.reached_code import reached_code
-from pytest_infer.resources import BUILD_S, resources_of
-from pytest_infer.source import source_file
-from pytest_infer.transfers import transfers
+from pytest_infer.judges.burst import run_burst
+from pytest_infer.models.reached_code import reached_code
+from pytest_infer.models.source import source_file
+from pytest_infer.storage.cache import Cache, Entry, read_entry
+from pytest_infer.timing.clock import clock_for, time_on_cpu
+from pytest_infer.timing.interleaved import measure
+from pytest_infer.timing.measurement import ENGINE
+from pytest_infer.timing.transfers import transfers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.burst import Burst
-    from pytest_infer.engine import Array, Evidence, GraphRequest, Missing
-    from pytest_infer.measurement import Measurement
-    from pytest_infer.spec import Precision
+    from pytest_infer.engines.protocol import Array, Evidence, GraphRequest, Missing
+    from pytest_infer.judges.burst import Burst
+    from pytest_infer.models.spec import Precision
+    from pytest_infer.timing.measurement import Measurement
 
 
 KIND = "engines"

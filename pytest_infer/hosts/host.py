@@ -12,13 +12,13 @@ from pytest_infer.hosts.wire import as_type, packed, unpacked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_infer.cache import Cache
     from pytest_infer.hosts.sent_files import SentFiles
-    from pytest_infer.spec import Source
+    from pytest_infer.models.spec import Source
+    from pytest_infer.storage.cache import Cache
 
 _TIDY = """
 from pathlib import Path
-from pytest_infer.cache import Cache
+from pytest_infer.storage.cache import Cache
 Cache(Path({root!a})).tidy()
 """
 _REMOVE = """

@@ -7,33 +7,31 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import fingerprint, models, onnx_tensors, probe
 from pytest_infer.arrays import digest_of_arrays
-from pytest_infer.cache import digest_of, digest_of_file
-from pytest_infer.engine import Graph, GraphRequest
+from pytest_infer.devices import fingerprint
+from pytest_infer.engines.protocol import Graph, GraphRequest
 from pytest_infer.errors import ModelError
-from pytest_infer.export import check_graph, export_onnx, signature_of
-from pytest_infer.feeds import make_feeds, row_names
-from pytest_infer.graph_facts import GraphFacts, graph_facts
+from pytest_infer.graphs import layers
+from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
+from pytest_infer.graphs.facts import GraphFacts, graph_facts
+from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.hosts import probe
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.own_code import own_code
-from pytest_infer.quantization import calibration_feeds, quantize_onnx
-from pytest_infer.reached_code import reached_code
-from pytest_infer.source import file_of
-from pytest_infer.weights import (
-    created,
-    load_module,
-    own_module,
-    save_weights,
-)
+from pytest_infer.models import registry as models
+from pytest_infer.models.feeds import make_feeds, row_names
+from pytest_infer.models.own_code import own_code
+from pytest_infer.models.reached_code import reached_code
+from pytest_infer.models.source import file_of
+from pytest_infer.models.weights import created, load_module, own_module, save_weights
+from pytest_infer.storage.cache import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import nn
 
-    from pytest_infer.engine import Array, Arrays
-    from pytest_infer.onnx_tensors import Layer
+    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.graphs.layers import Layer
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
@@ -117,19 +115,19 @@ class ModelOperations:
 
     def layers(self, file: str) -> list[Layer]:
         """Return the nodes of an exported file that compute floating tensors."""
-        return onnx_tensors.layers_of(Path(file))
+        return layers.layers_of(Path(file))
 
     def mark(self, file: str, tensors: list[str], target: str) -> None:
         """Write an exported file that puts out ``tensors``, too."""
-        onnx_tensors.write_marked(Path(file), tensors, Path(target))
+        layers.write_marked(Path(file), tensors, Path(target))
 
     def cut(self, file: str, tensor: str, target: str) -> None:
         """Write the part of an exported file that computes ``tensor``."""
-        onnx_tensors.write_cut(Path(file), tensor, Path(target))
+        layers.write_cut(Path(file), tensor, Path(target))
 
     def computed(self, file: str, feeds: Arrays, tensors: list[str]) -> dict[str, Array]:
         """Return tensors of an exported file, computed node by node."""
-        return onnx_tensors.computed(Path(file), feeds, tensors)
+        return layers.computed(Path(file), feeds, tensors)
 
     def calibration_digest(self, model: str, images: str) -> str:
         """Return the digest of what `quantize` calibrates on."""

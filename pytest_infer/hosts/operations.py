@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest_infer import fingerprint
+from pytest_infer.devices import fingerprint
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.source import import_source
-from pytest_infer.spec import Source
-from pytest_infer.user_cache import user_cache
+from pytest_infer.models.source import import_source
+from pytest_infer.models.spec import Source
+from pytest_infer.storage.user_cache import user_cache
 
 
 class HostOperations:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_infer.fingerprint import machine
-from pytest_infer.gpu_handle import visible_gpus
+from pytest_infer.devices.fingerprint import machine
+from pytest_infer.devices.nvml import visible_gpus
 
 
 @dataclass(frozen=True)

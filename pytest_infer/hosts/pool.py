@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pytest_infer.cache import Cache
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.host import Host
-    from pytest_infer.spec import Source
+    from pytest_infer.models.spec import Source
+    from pytest_infer.storage.cache import Cache
 
     Guard = Callable[[Place], AbstractContextManager[object]]
 

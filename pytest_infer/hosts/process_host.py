@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer import __version__
 from pytest_infer.errors import HostError, InferError, error_from_message
 from pytest_infer.hosts.gateway import SSH, Gateway, GoneError, LateError, NoGatewayError
+from pytest_infer.hosts.kernel_kills import memory_kills
 from pytest_infer.hosts.wire import packed, unpacked
-from pytest_infer.kernel_kills import memory_kills
-from pytest_infer.lock_wait import tell_listener
+from pytest_infer.storage.lock_wait import tell_listener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

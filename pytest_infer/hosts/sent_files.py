@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.cache import digest_of_file
-from pytest_infer.engine import BuiltEngine, Graph
+from pytest_infer.engines.protocol import BuiltEngine, Graph
 from pytest_infer.errors import HostError
-from pytest_infer.lock_wait import Wanted, acquire
-from pytest_infer.spec import Source
+from pytest_infer.models.spec import Source
+from pytest_infer.storage.cache import digest_of_file
+from pytest_infer.storage.lock_wait import Wanted, acquire
 
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError

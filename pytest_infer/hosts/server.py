@@ -13,11 +13,11 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.lost_gpu import has_lost_gpu
 from pytest_infer.errors import InferError, message_from_error
-from pytest_infer.gpu_context import has_lost_gpu
 from pytest_infer.hosts.operations import Operations
 from pytest_infer.hosts.wire import packed, unpacked
-from pytest_infer.lock_wait import listen
+from pytest_infer.storage.lock_wait import listen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,134 +1,20 @@
-"""The models of the matrix: one decorated function each, found by scanning this folder."""
+"""Models: their registry and specs, their weights and what they are fed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from inspect import signature
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any
-
-import numpy.typing as npt
-
-from pytest_infer.declaration import check_declaration, dims_of
-from pytest_infer.errors import ModelError, unknown
-from pytest_infer.plain_text import shown
-from pytest_infer.source import file_of, source_of
-from pytest_infer.spec import ModelSpec, Profile, Task, TensorSpec, is_name
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from pytest_infer.models.registry import model
+    from pytest_infer.models.spec import Dim, Profile, TensorSpec
 
-    from torch import nn
-
-    from pytest_infer.spec import Dim
-
-    Arrays = Mapping[str, npt.NDArray[Any]]
-
-_registry: dict[str, Model] = {}
+__all__ = ["Dim", "Profile", "TensorSpec", "model"]
 
 
-@dataclass(frozen=True)
-class Model:
-    """A registered model: its spec, and the functions that create and surround its module."""
+def __getattr__(name: str) -> object:
+    """Import a public name when it is asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_infer.models import registry, spec
 
-    spec: ModelSpec
-    create: Callable[..., Any]
-    """Return the module in eval mode on the CPU; takes ``pretrained: bool``, or nothing."""
-    preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None
-    """Turn photographs (uint8, height x width x RGB) into the named inputs, one row each."""
-    postprocess: Callable[[Arrays], list[Arrays]] | None = None
-    """Turn the named outputs into what they mean, one mapping of arrays per row."""
-    labels: Callable[[], Sequence[str]] | None = None
-    """Return the names of the classes, in the order of their indices."""
-    seed: Callable[[Any, Arrays], None] | None = None
-    """Give the module its seeded weights in place, from feeds made of photographs."""
-    is_listed: bool = True
-    """It is a part of the matrix."""
-
-
-def model(
-    *,
-    inputs: Mapping[str, TensorSpec],
-    outputs: Mapping[str, TensorSpec],
-    task: Task = "tensor",
-    dims: Mapping[str, Dim] | None = None,
-    profile: Profile | None = None,
-    preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None,
-    postprocess: Callable[[Arrays], list[Arrays]] | None = None,
-    labels: Callable[[], Sequence[str]] | None = None,
-    seed: Callable[[nn.Module, Arrays], None] | None = None,
-    is_listed: bool = True,
-) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
-    """Register the decorated function, which creates a module, as a model of its name.
-
-    A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
-    brings weights of its own. Inputs that all have the name of a parameter of the module's forward
-    are given by name, others in order; ``outputs`` are taken by name from a dict, a NamedTuple or a
-    dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
-    a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
-    dynamic where shapes are fuzzed. A model that is not listed is no part of the matrix, and no
-    option or mark can name it. Raise `ModelError` for what no engine could be given.
-    """
-
-    def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-        spec = ModelSpec(
-            name=create.__name__,
-            task=task,
-            inputs=inputs,
-            outputs=outputs,
-            source=source_of(create),
-            dims=dims_of(inputs, dims),
-            brings_weights="pretrained" not in signature(create).parameters,
-            profile=profile,
-        )
-        check_declaration(spec)
-        _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
-        return create
-
-    return register
-
-
-def registered() -> dict[str, Model]:
-    """Return every model known to this process, sorted by name."""
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    return dict(sorted(_registry.items()))
-
-
-def listed() -> dict[str, Model]:
-    """Return every model of the matrix, sorted by name."""
-    return {name: model for name, model in registered().items() if model.is_listed}
-
-
-def find(name: str) -> Model:
-    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is."""
-    models = registered()
-    if name not in models:
-        raise unknown("model", name, models)
-    return models[name]
-
-
-def code_files(model: Model) -> list[Path]:
-    """Return the files of the functions that decide what a model computes and is seeded with."""
-    functions = (model.create, model.preprocess, model.seed)
-    return [file_of(each) for each in functions if each is not None]
-
-
-def _add(new: Model) -> None:
-    if not is_name(new.spec.name):
-        raise ModelError(
-            f"cannot call a model {shown(new.spec.name)!r}",
-            why="its name becomes a part of test ids and of files' names",
-            mend="use at most 100 letters, digits, dots, dashes and underscores",
-        )
-    old = _registry.get(new.spec.name)
-    if old and old.spec.source != new.spec.source:
-        raise ModelError(
-            f"two models are called {new.spec.name!r}",
-            why=f"one is in {old.spec.source}, the other in {new.spec.source}",
-            mend="rename one of the two functions",
-        )
-    _registry[new.spec.name] = new
+    return getattr(registry if name == "model" else spec, name)

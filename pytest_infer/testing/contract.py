@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from pytest_infer import engines
 from pytest_infer.config import InferConfig
+from pytest_infer.engines import registry as engines
 from pytest_infer.errors import RunError
-from pytest_infer.judges import Parity, Reference, TimedCalls
-from pytest_infer.options import read_config
-from pytest_infer.session import InferSession
-from pytest_infer.spec import PRECISIONS, Case
-from pytest_infer.under_test import EngineUnderTest
+from pytest_infer.models.spec import PRECISIONS, Case
+from pytest_infer.plugin.options import read_config
+from pytest_infer.session.engine import EngineUnderTest
+from pytest_infer.session.judges import Parity, Reference, TimedCalls
+from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_infer.engine import Array, Engine
-    from pytest_infer.spec import OptionValue, Precision
+    from pytest_infer.engines.protocol import Array, Engine
+    from pytest_infer.models.spec import OptionValue, Precision
 
 MODEL = "contract_cnn"
 

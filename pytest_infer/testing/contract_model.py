@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.registry import model
+from pytest_infer.models.spec import TensorSpec
 
 if TYPE_CHECKING:
     from torch import nn

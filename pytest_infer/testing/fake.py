@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pytest_infer import engines
-from pytest_infer.engine import LimitsPrecisions, Missing, ShowsBound, TakesShapes
-from pytest_infer.spec import OptionValue, Precision
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import LimitsPrecisions, Missing, ShowsBound, TakesShapes
+from pytest_infer.models.spec import OptionValue, Precision
 from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 from pytest_infer.testing.process_faults import ProcessFault
@@ -20,7 +20,7 @@ from pytest_infer.testing.process_faults import ProcessFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engine import (
+    from pytest_infer.engines.protocol import (
         Array,
         Arrays,
         BuildRequest,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         GraphRequest,
         Runner,
     )
-    from pytest_infer.engine_option import EngineOption
+    from pytest_infer.engines.setting import EngineOption
 
 Stage: TypeAlias = Literal["build", "open", "infer"]
 

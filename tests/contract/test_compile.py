@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_infer.cache import Cache, digest_of_file, read_entry
-from pytest_infer.cache_size import MANIFEST
 from pytest_infer.config import InferConfig
-from pytest_infer.engines.compile import ENGINE
-from pytest_infer.judges import Parity, Reference
-from pytest_infer.session import InferSession
-from pytest_infer.spec import Case
+from pytest_infer.engines.adapters.compile import ENGINE
+from pytest_infer.models.spec import Case
+from pytest_infer.session.engine import under_test
+from pytest_infer.session.judges import Parity, Reference
+from pytest_infer.session.session import InferSession
+from pytest_infer.storage.cache import Cache, digest_of_file, read_entry
+from pytest_infer.storage.eviction import MANIFEST
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 from pytest_infer.testing.contract import MODEL
-from pytest_infer.under_test import under_test
 
 ALONE = """
 import sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_infer import engines
+from pytest_infer.engines import registry as engines
 from pytest_infer.testing import EngineContract, FakeEngine
 
 engines.register(FakeEngine("fake-of-eager"))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.options import read_config
-from pytest_infer.torch_runner import missing_gpu
+from pytest_infer.engines.torch_runner import missing_gpu
+from pytest_infer.plugin.options import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ register(FakeEngine("liar", inner={inner!r}, {lie}))
 
 CENTRED = """
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 
 @model(

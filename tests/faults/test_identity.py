@@ -96,7 +96,7 @@ import os
 import torch
 
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 ROW = {"inputs": {"x": TensorSpec(("batch", 8))}, "outputs": {"y": TensorSpec(("batch", 8))}}
 

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 
-from pytest_infer import engines
-from pytest_infer.baseline_file import Baselines
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.engines import registry as engines
 from pytest_infer.hosts.engine_operations import EngineOperations
 
 ENTRIES = 12
@@ -20,9 +20,9 @@ ENTRIES = 12
 STORE = """
 import sys
 from pathlib import Path
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_store import update
-from pytest_infer.spec import Case
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.store import update
+from pytest_infer.models.spec import Case
 
 folder, writer, done = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for number in range(done + 1, 13):
@@ -65,10 +65,10 @@ def test_killed_writers(tmp_path: Path) -> None:
 FULL = """
 import resource, sys
 from pathlib import Path
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_store import update
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.store import update
 from pytest_infer.errors import BaselineError
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 for number in range(1, 100):
@@ -97,7 +97,7 @@ def test_full_disk(tmp_path: Path) -> None:
 BUILD = """
 import sys
 from pathlib import Path
-from pytest_infer import cache
+from pytest_infer.storage import cache
 
 def stop(point):
     if point == sys.argv[2]:

@@ -19,7 +19,7 @@ register(FakeEngine("liar", inner={inner!r}, {lie}))
 EXPORTER = """
 from dataclasses import replace
 
-from pytest_infer import export
+from pytest_infer.graphs import export
 from pytest_infer.hosts import model_operations
 
 export.check_graph = lambda *_, **__: None

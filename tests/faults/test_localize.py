@@ -21,7 +21,7 @@ import numpy as np
 
 from pytest_infer.engines import register
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 from pytest_infer.testing import FakeEngine, faults
 from pytest_infer.testing import graph_faults as plant
 

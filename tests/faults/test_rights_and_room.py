@@ -50,7 +50,7 @@ def ran(command: list[str], **environment: str) -> subprocess.CompletedProcess[s
 SEARCH = """
 import sys
 from pathlib import Path
-from pytest_infer.baseline_search import match_device, resolve
+from pytest_infer.baselines.search import match_device, resolve
 from pytest_infer.errors import BaselineError
 
 folder = Path(sys.argv[1])
@@ -159,8 +159,8 @@ def test_a_home_that_is_none(
 HOMELESS = """
 import os
 from pytest_infer.errors import CacheError
-from pytest_infer.lock_folder import lock_folder
-from pytest_infer.user_cache import user_cache
+from pytest_infer.storage.lock_folder import lock_folder
+from pytest_infer.storage.user_cache import user_cache
 
 print(os.geteuid(), lock_folder())
 try:

@@ -18,11 +18,11 @@ from tempfile import mkdtemp
 import pytest
 
 import pytest_infer
-from pytest_infer.cache import Cache
 from pytest_infer.errors import HostError, RunError
 from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
-from pytest_infer.spec import Source
+from pytest_infer.models.spec import Source
+from pytest_infer.storage.cache import Cache
 from tests.faults.test_orphans import eventually
 
 SSHD = "/usr/sbin/sshd"
@@ -51,7 +51,7 @@ exec {sshd} -D -e -f {folder}/sshd_config
 
 MODEL = """
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 
 @model(

@@ -119,7 +119,7 @@ CONFTEST = """
 import nets
 
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 ROW, MAP = TensorSpec(("batch", 8)), TensorSpec(("batch", 3, 16, 16))
 SEVEN = TensorSpec(("batch", 3, 7, 7))

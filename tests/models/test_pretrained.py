@@ -11,8 +11,8 @@ import torch
 from torchvision.models import get_model_weights
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models import find
-from pytest_infer.weights import load_module
+from pytest_infer.models.registry import find
+from pytest_infer.models.weights import load_module
 
 CLASSIFIERS = ["efficientnet_b0", "mobilenet_v2", "resnet50"]
 
@@ -60,8 +60,8 @@ import sys
 from pathlib import Path
 import torch
 from pytest_infer.errors import ModelError
-from pytest_infer.models import find
-from pytest_infer.weights import load_module
+from pytest_infer.models.registry import find
+from pytest_infer.models.weights import load_module
 detr = find("detr_resnet50")
 try:
     load_module(detr, "pretrained")

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from pytest_infer.coco import labels as coco_labels
-from pytest_infer.models import find
-from pytest_infer.photographs import batch, pictures
+from pytest_infer.models.families.coco import labels as coco_labels
+from pytest_infer.models.photographs import batch, pictures
+from pytest_infer.models.registry import find
 
 NAMES = ["detr_resnet50", "efficientnet_b0", "mobilenet_v2", "resnet50"]
 
@@ -16,7 +16,7 @@ NAMES = ["detr_resnet50", "efficientnet_b0", "mobilenet_v2", "resnet50"]
 def test_listing_the_models_imports_no_inference_library() -> None:
     """Not torch, torchvision, transformers or PIL, in a fresh interpreter."""
     code = (
-        "import sys; from pytest_infer.models import listed; print(sorted(listed()));"
+        "import sys; from pytest_infer.models.registry import listed; print(sorted(listed()));"
         "heavy = {'torch', 'torchvision', 'transformers', 'skimage', 'PIL', 'safetensors'};"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -18,10 +18,10 @@ from torch import nn
 from torchvision import models as torchvision_models
 
 from pytest_infer.config import InferConfig
-from pytest_infer.models import find
-from pytest_infer.photographs import batch, photographs
-from pytest_infer.session import InferSession
-from pytest_infer.weights import module_from_graph
+from pytest_infer.models.photographs import batch, photographs
+from pytest_infer.models.registry import find
+from pytest_infer.models.weights import module_from_graph
+from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -178,8 +178,8 @@ def test_plain_initialisation_is_caught(seeded: Seeding) -> None:
 SCRIPT = """
 import hashlib, sys, torch
 torch.set_num_threads(int(sys.argv[1])); torch.manual_seed(int(sys.argv[1]))
-from pytest_infer.models import find
-from pytest_infer.weights import load_module
+from pytest_infer.models.registry import find
+from pytest_infer.models.weights import load_module
 digest = hashlib.sha256()
 for name, tensor in load_module(find(sys.argv[2]), "seeded").state_dict().items():
     digest.update(name.encode()); digest.update(tensor.numpy().tobytes())

@@ -119,7 +119,7 @@ JUDGED = """
 @pytest.mark.parametrize("way", ["a", "b"])
 @pytest.mark.latency_budget(p50_over_baseline=2)
 def test_it(case, engine, feeds, latency, baseline, enforce, way):
-    from pytest_infer.samples import Samples
+    from pytest_infer.timing.samples import Samples
 
     samples = Samples([2_000_000] * 9, batch=1, clock="monotonic", machine="", warmup_calls=2)
     enforce(latency(samples))

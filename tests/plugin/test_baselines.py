@@ -7,8 +7,8 @@ import sys
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
-from pytest_infer.chosen_baselines import identity_of
-from pytest_infer.fingerprint import device_fingerprint
+from pytest_infer.baselines.chosen import identity_of
+from pytest_infer.devices.fingerprint import device_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ COUNTED = """
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_infer import measuring
+from pytest_infer.timing import interleaved as measuring
 
 LAYERS = {layers}
 

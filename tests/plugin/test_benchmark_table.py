@@ -123,7 +123,7 @@ def test_unused(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
 
         def test_it():
             assert "numpy" not in sys.modules
-            assert "pytest_infer.benchmark_table" not in sys.modules
+            assert "pytest_infer.plugin.benchmark_table" not in sys.modules
         """
     )
     result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", *options)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MODEL = """
 from pytest_infer.models import model
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.spec import TensorSpec
 
 @model(inputs={"x": TensorSpec(("batch", 4))}, outputs={"y": TensorSpec(("batch", 2))})
 def mine():

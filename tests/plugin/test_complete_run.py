@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_store import update
-from pytest_infer.chosen_baselines import identity_of
-from pytest_infer.complete_run import CompleteRun
-from pytest_infer.fingerprint import device_fingerprint
-from pytest_infer.spec import Case
+from pytest_infer.baselines.chosen import identity_of
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.store import update
+from pytest_infer.devices.fingerprint import device_fingerprint
+from pytest_infer.models.spec import Case
+from pytest_infer.plugin.complete_run import CompleteRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -380,7 +380,7 @@ def test_records_of_a_case_of_ones_own(run: Run, pytester: pytest.Pytester) -> N
     own = _write(
         pytester,
         """
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 
 @pytest.fixture(scope="session")

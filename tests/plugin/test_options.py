@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.options import read_config
+from pytest_infer.plugin.options import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """A spec of a batch and two sides, one of which comes in multiples; the batch is not the first."""
 
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     name="net",

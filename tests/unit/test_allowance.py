@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pytest_infer.allowance import DERIVED, Noise, allowances
-from pytest_infer.tolerance import CEILING, UNIT_ROUNDOFF
+from pytest_infer.judges.allowance import DERIVED, Noise, allowances
+from pytest_infer.judges.tolerance import CEILING, UNIT_ROUNDOFF
 
 DRAW = np.random.default_rng(0)
 SCALES = np.array([640, 640, 0.3, 0.3]).reshape(1, -1, 1)

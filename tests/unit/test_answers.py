@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_infer.answers import Answers
-from pytest_infer.burst import Burst
-from pytest_infer.layout import CONTIGUOUS
-from pytest_infer.spec import Case
+from pytest_infer.hosts.memory_layout import CONTIGUOUS
+from pytest_infer.judges.burst import Burst
+from pytest_infer.models.spec import Case
+from pytest_infer.session.answers import Answers
 
 
 class Artefacts:

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from pytest_infer import engines
-from pytest_infer.artefacts import Artefacts
-from pytest_infer.cache import Cache
 from pytest_infer.config import InferConfig
-from pytest_infer.cuda_graph import CUDA_GRAPH
-from pytest_infer.engine import OPSET, GraphRequest
-from pytest_infer.engines import trt
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.adapters import trt
+from pytest_infer.engines.cuda_graph import CUDA_GRAPH
+from pytest_infer.engines.protocol import OPSET, GraphRequest
 from pytest_infer.errors import BuildError
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import as_type, packed
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
+from pytest_infer.session.artefacts import Artefacts
+from pytest_infer.storage.cache import Cache
 
 
 class Hosts:

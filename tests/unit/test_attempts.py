@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_infer.attempts import Attempts
+from pytest_infer.plugin.attempts import Attempts
 
 TEST = ("test_it", "")
 

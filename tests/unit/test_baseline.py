@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.baseline import judge_floor
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_file import Baselines
-from pytest_infer.baseline_search import resolve
-from pytest_infer.baseline_store import update
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.floor import judge_floor
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.baselines.search import resolve
+from pytest_infer.baselines.store import update
 from pytest_infer.errors import TimingError
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 SHIPPED = Path(__file__).parents[2] / "baselines"
 GTX1070 = resolve("gtx1070", [SHIPPED])

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_infer.baseline_entry import key_parts
-from pytest_infer.spec import Case, case_from_dict
+from pytest_infer.baselines.entry import key_parts
+from pytest_infer.models.spec import Case, case_from_dict
 
 CASE = Case("toy", "ort", "int8", 4, "cpu", (("intra_op_threads", 2), ("static", True)))
 

@@ -8,12 +8,12 @@ from subprocess import Popen, run
 import msgspec
 import pytest
 
-from pytest_infer.baseline_entry import Entry, Measured, Published
-from pytest_infer.baseline_file import Baselines
-from pytest_infer.baseline_search import available, destination, match_device, resolve
-from pytest_infer.baseline_store import Change, update
+from pytest_infer.baselines.entry import Entry, Measured, Published
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.baselines.search import available, destination, match_device, resolve
+from pytest_infer.baselines.store import Change, update
 from pytest_infer.errors import BaselineError, OptionError
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 SHIPPED = Path(__file__).parents[2] / "baselines"
 H200 = {"kind": "cuda", "name": "NVIDIA H200"}
@@ -85,9 +85,9 @@ def test_missing_only(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_store import update
-from pytest_infer.spec import Case
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.store import update
+from pytest_infer.models.spec import Case
 folder, engine = Path(sys.argv[1]), sys.argv[2]
 for batch in range(1, 101):
     entry = Entry(figures={"p50_ms": batch}, provenance=Measured("d", "2026-01-02", "c"))
@@ -392,7 +392,7 @@ def test_the_gtx1070_ships_with_the_articles_figures():
 def test_reading_baselines_imports_no_numpy():
     """The plugin may import both modules at start: they load no array or lock library."""
     code = (
-        "import sys, pytest_infer.baseline, pytest_infer.latency; "
+        "import sys, pytest_infer.baselines.floor, pytest_infer.judges.budget; "
         "sys.exit(bool({'numpy', 'scipy', 'filelock', 'torch'} & set(sys.modules)))"
     )
     assert run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603 - our own script

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.baseline_entry import Entry, Gate, Measured, StoredMeasurement
-from pytest_infer.baseline_judge import PROTOCOL, BaselineJudge, terms_of
-from pytest_infer.gate import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
-from pytest_infer.measurement import Measurement
-from pytest_infer.measurer import Setting
-from pytest_infer.samples import Samples
-from pytest_infer.spec import Case
+from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.judges.gate import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
+from pytest_infer.models.spec import Case
+from pytest_infer.session.baseline_judge import PROTOCOL, BaselineJudge, terms_of
+from pytest_infer.session.gate_timer import Setting
+from pytest_infer.timing.measurement import Measurement
+from pytest_infer.timing.samples import Samples
 from pytest_infer.verdict import Verdict
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")

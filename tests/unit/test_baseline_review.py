@@ -2,12 +2,12 @@
 
 import pytest
 
-from pytest_infer.baseline_entry import Entry, Gate, Measured, StoredMeasurement
-from pytest_infer.baseline_file import Baselines
-from pytest_infer.baseline_review import review_lines
-from pytest_infer.baseline_store import update
+from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.baselines.review import review_lines
+from pytest_infer.baselines.store import update
 from pytest_infer.config import InferConfig
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
 
 CPU = {"kind": "cpu", "name": "Laptop CPU", "cores": 2}
 IDENTITY = {"kind": "cpu", "name": "Laptop CPU", "cores": "2"}

@@ -5,9 +5,9 @@ import json
 import pytest
 from pytest_benchmark.utils import safe_dumps
 
-from pytest_infer.benchmark_table import Row, _is_only, _metadata, _test_of, chosen
-from pytest_infer.samples import Samples
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
+from pytest_infer.plugin.benchmark_table import Row, _is_only, _metadata, _test_of, chosen
+from pytest_infer.timing.samples import Samples
 
 OWN = Case("toy", "ort", "fp32", 4, "cpu", (("intra_op_threads", 1),))
 EAGER = Case("toy", "eager", "fp32", 4, "cpu")

@@ -34,11 +34,14 @@ def test_refusal(error):
 
 def test_place():
     """The innermost line of this package's code is named, not that of the library below it."""
-    from pytest_infer.json_file import read_json
+    from pytest_infer.baselines.json_file import read_json
 
     with pytest.raises(InferError) as caught, border("read"):
         read_json(type("Path", (), {"stat": lambda _: open("/nowhere\0")})())  # noqa: PTH123, SIM115
-    assert "ValueError: embedded null byte\nat pytest_infer/json_file.py:" in caught.value.why
+    assert (
+        "ValueError: embedded null byte\nat pytest_infer/baselines/json_file.py:"
+        in caught.value.why
+    )
 
 
 @pytest.mark.parametrize("error", [TypeError("x"), KeyError("x"), AssertionError(), RunError])

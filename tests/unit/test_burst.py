@@ -5,8 +5,8 @@ from itertools import count, pairwise
 import numpy as np
 import pytest
 
-from pytest_infer.burst import CALLS, LEAST_CALLS, MOST_CALLS, Burst, Odd, run_burst
-from pytest_infer.metamorphic import References, judge_burst
+from pytest_infer.judges.burst import CALLS, LEAST_CALLS, MOST_CALLS, Burst, Odd, run_burst
+from pytest_infer.judges.metamorphic import References, judge_burst
 
 FEEDS = [{"x": np.full(3, number, np.float32)} for number in range(1, 5)]
 FIRST = [{"y": np.arange(1, 11, dtype=np.float32) * number} for number in range(1, 5)]

@@ -10,10 +10,10 @@ from stat import S_IFDIR, filemode
 
 import pytest
 
-from pytest_infer.cache import Cache, digest_of, digest_of_file, read_entry
-from pytest_infer.cache_size import MANIFEST
 from pytest_infer.errors import BuildError, CacheError
-from pytest_infer.strict_json import SIZE_LIMIT_BYTES
+from pytest_infer.storage.cache import Cache, digest_of, digest_of_file, read_entry
+from pytest_infer.storage.eviction import MANIFEST
+from pytest_infer.storage.strict_json import SIZE_LIMIT_BYTES
 
 KEY = {"graph": "12ab", "shapes": {"x": [1, 3]}}
 
@@ -297,7 +297,7 @@ def test_unwritable_folder(cache):
 ASK = """
 import sys
 from pathlib import Path
-from pytest_infer.cache import Cache
+from pytest_infer.storage.cache import Cache
 
 def make(folder):
     with open(sys.argv[2], "a") as log:
@@ -364,7 +364,7 @@ def test_token_in_a_folder_that_cannot_be_used(cache):
 FULL = """
 import resource, sys
 from pathlib import Path
-from pytest_infer.cache import Cache
+from pytest_infer.storage.cache import Cache
 from pytest_infer.errors import CacheError
 
 def make(folder):

@@ -7,11 +7,18 @@ import sys
 import pytest
 from filelock import FileLock
 
-from pytest_infer import cache_size
-from pytest_infer.cache import Cache
-from pytest_infer.cache_size import MANIFEST, evict, limit_bytes, lock_of, remove, stored_folders
 from pytest_infer.errors import CacheError
-from pytest_infer.lease import is_held
+from pytest_infer.storage import eviction
+from pytest_infer.storage.cache import Cache
+from pytest_infer.storage.eviction import (
+    MANIFEST,
+    evict,
+    limit_bytes,
+    lock_of,
+    remove,
+    stored_folders,
+)
+from pytest_infer.storage.lease import is_held
 
 SIZE_BYTES = 10_000
 
@@ -25,7 +32,7 @@ def make(folder):
 MAKE = """
 import os, sys
 from pathlib import Path
-from pytest_infer.cache import Cache
+from pytest_infer.storage.cache import Cache
 
 def make(folder):
     (folder / "engine.bin").write_bytes(b"x" * 10_000)
@@ -173,7 +180,7 @@ def test_a_folder_that_goes_meanwhile(cache):
 def test_limit(monkeypatch):
     """It is the environment's, in gigabytes."""
     monkeypatch.delenv("PYTEST_INFER_CACHE_GB", raising=False)
-    assert limit_bytes() == cache_size.DEFAULT_GB * 1e9
+    assert limit_bytes() == eviction.DEFAULT_GB * 1e9
     monkeypatch.setenv("PYTEST_INFER_CACHE_GB", "0.5")
     assert limit_bytes() == 500_000_000
 
@@ -202,7 +209,7 @@ def test_killed_while_it_removes(cache, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache_size.shutil, "rmtree", stop)
+        patch.setattr(eviction.shutil, "rmtree", stop)
         with pytest.raises(KeyboardInterrupt):
             remove(found)
     entry = cache.entry("engines", {"name": "1"}, make)

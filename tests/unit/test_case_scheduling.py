@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.case_scheduling import CaseScheduling, case_in
+from pytest_infer.plugin.case_scheduling import CaseScheduling, case_in
 
 A, B = "resnet50-ort-fp32-b1", "resnet50-ort-int8-b16+threads=2+intra=a.b"
 

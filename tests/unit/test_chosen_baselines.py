@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.chosen_baselines import (
+from pytest_infer.baselines.chosen import (
     ChosenBaselines,
     identity_of,
     shipped_folder,
@@ -12,8 +12,8 @@ from pytest_infer.chosen_baselines import (
 )
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import BaselineError, OptionError
-from pytest_infer.record import record_from_verdict
-from pytest_infer.spec import Case
+from pytest_infer.models.spec import Case
+from pytest_infer.reports.record import record_from_verdict
 from pytest_infer.verdict import Verdict
 
 CPU = {"kind": "cpu", "name": "Intel(R) Xeon(R) CPU @ 2.70GHz", "cores": 2}

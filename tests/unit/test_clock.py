@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer import clock
-from pytest_infer.clock import (
+from pytest_infer.errors import TimingError
+from pytest_infer.timing import clock
+from pytest_infer.timing.clock import (
     EMPTY_PAIRS,
     PROBE_CYCLES,
     clock_for,
@@ -15,7 +16,6 @@ from pytest_infer.clock import (
     time_on_cpu,
     time_on_gpu,
 )
-from pytest_infer.errors import TimingError
 
 
 def test_each_call_is_timed(monkeypatch):

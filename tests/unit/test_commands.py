@@ -8,10 +8,10 @@ from subprocess import run
 import pytest
 
 from pytest_infer.__main__ import main
-from pytest_infer.baseline_entry import Entry, Measured
-from pytest_infer.baseline_store import update
-from pytest_infer.cache import Cache
-from pytest_infer.spec import Case
+from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.store import update
+from pytest_infer.models.spec import Case
+from pytest_infer.storage.cache import Cache
 
 CPU = {"kind": "cpu", "name": "Laptop CPU"}
 DAY_S = 86_400
@@ -110,7 +110,7 @@ def test_usage(arguments, capsys):
 MAKE = """
 import sys
 from pathlib import Path
-from pytest_infer.cache import Cache
+from pytest_infer.storage.cache import Cache
 
 for precision in ("fp32", "fp16"):
     Cache(Path(sys.argv[1])).entry(

@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer import compilers
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
-from pytest_infer.engines import compile as adapter
-from pytest_infer.engines.compile import ENGINE
+from pytest_infer.engines.adapters import compile as adapter
+from pytest_infer.engines.adapters.compile import ENGINE, toolchain
+from pytest_infer.engines.adapters.compile.package import weight_dtypes_of
+from pytest_infer.engines.adapters.compile.runner import (
+    Compiled,
+    CompileRunner,
+    artefact_of,
+    default_artefact,
+)
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.errors import BuildError, LoadError, RunError
-from pytest_infer.inductor_package import weight_dtypes_of
-from pytest_infer.inductor_runner import Compiled, CompileRunner, artefact_of, default_artefact
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 OPTIONS = {name: option.default for name, option in ENGINE.options.items()}
 FACTS = {"graphs": 1, "graph_breaks": 0, "autotuned": 0, "allows_tf32": False}
@@ -93,24 +97,24 @@ def test_what_is_missing(monkeypatch):
 def test_missing_cuda_toolkit(monkeypatch):
     """On a GPU CUDA's headers are looked for where torch looks."""
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "nvcc" else name)
-    monkeypatch.setattr(compilers.os.path, "exists", lambda _: False)
+    monkeypatch.setattr(toolchain.os.path, "exists", lambda _: False)
     for name in ("CUDA_HOME", "CUDA_PATH"):
         monkeypatch.delenv(name, raising=False)
-    lack = compilers.missing_cuda_headers()
+    lack = toolchain.missing_cuda_headers()
     assert lack.why == "AOTInductor compiles against CUDA's headers, and there is no CUDA toolkit"
     assert (
         lack.mend == "install the toolkit of torch's CUDA version, and set CUDA_HOME to its folder"
     )
     monkeypatch.setenv("CUDA_HOME", "/opt/cuda")
-    assert compilers.missing_cuda_headers() is None
+    assert toolchain.missing_cuda_headers() is None
 
 
 def test_what_triton_needs(monkeypatch, tmp_path):
     """On a GPU a C compiler is looked for where Triton looks, then Python's headers."""
     monkeypatch.setattr(adapter, "missing_torch", lambda _: None)
-    monkeypatch.setattr(compilers, "find_spec", lambda name: name)
+    monkeypatch.setattr(toolchain, "find_spec", lambda name: name)
     (tmp_path / "Python.h").touch()
-    monkeypatch.setattr(compilers.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    monkeypatch.setattr(toolchain.sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: name if name == "clang" else None)
     assert ENGINE.missing("cuda:0") is None
@@ -123,7 +127,7 @@ def test_what_triton_needs(monkeypatch, tmp_path):
         f"Triton compiles C against Python's headers, and there is no {tmp_path / 'Python.h'}"
     )
     assert lack.mend == "apt-get install python3-dev, or use a Python that comes with its headers"
-    monkeypatch.setattr(compilers, "find_spec", lambda _: None)
+    monkeypatch.setattr(toolchain, "find_spec", lambda _: None)
     assert ENGINE.missing("cuda:0").why == (
         "triton, Inductor's compiler for GPUs, is not installed"
     )

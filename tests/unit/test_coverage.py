@@ -2,7 +2,7 @@
 
 import json
 
-from pytest_infer.coverage import Coverage
+from pytest_infer.reports.counts import Coverage
 
 LACK = {"why": "on cpu, ort runs fp32", "mend": "--infer-precision=fp32"}
 EXCLUSION = {"what": "ort in bf16", "cases": 2, "lack": LACK}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.cpu_products import weight_bits
+from pytest_infer.devices.cpu_products import weight_bits
 
 
 @pytest.mark.parametrize(

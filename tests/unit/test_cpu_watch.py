@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_infer import cpu_watch
-from pytest_infer.cpu_watch import CpuWatch
+from pytest_infer.devices import cpu_watch
+from pytest_infer.devices.cpu_watch import CpuWatch
 
 WALL_NS = 100_000_000
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer.cuda_graph import CudaGraph
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.cuda_graph import CudaGraph
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import LoadError, RunError
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.torch_runner import TorchRunner
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     name="toy",

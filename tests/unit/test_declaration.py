@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pytest_infer import models
 from pytest_infer.errors import ModelError
 from pytest_infer.models import model
-from pytest_infer.spec import Dim, Profile, TensorSpec
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import Dim, Profile, TensorSpec
 
 X, Y = {"x": TensorSpec(("batch", 8))}, {"y": TensorSpec(("batch", 8))}
 TIMED = {"x": TensorSpec(("batch", "time", 8))}

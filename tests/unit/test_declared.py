@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pytest_infer.declared import misdeclared, sizes_of, undeclared
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.judges.declared import misdeclared, sizes_of, undeclared
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     "finder",

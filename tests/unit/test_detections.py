@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_infer.detections import DetectionNoise, detection_noise, judge_detections
-from pytest_infer.tolerance import Tolerance
+from pytest_infer.judges.detections import DetectionNoise, detection_noise, judge_detections
+from pytest_infer.judges.tolerance import Tolerance
 
 IMAGE = {
     "boxes": np.array([[10.0, 10, 110, 110], [200, 200, 300, 280], [15, 12, 115, 108]]),

@@ -6,12 +6,12 @@ import sys
 import pytest
 from filelock import ReadWriteLock, Timeout
 
-from pytest_infer.device_lock import DeviceLock
+from pytest_infer.devices.lock import DeviceLock
 
 COUNT = """
 import sys
 from pathlib import Path
-from pytest_infer.device_lock import DeviceLock
+from pytest_infer.devices.lock import DeviceLock
 
 folder = Path(sys.argv[1])
 counter = folder / "counter"
@@ -23,7 +23,7 @@ for _ in range(25):
 HOLD = """
 import sys
 from pathlib import Path
-from pytest_infer.device_lock import DeviceLock
+from pytest_infer.devices.lock import DeviceLock
 
 lock = DeviceLock(Path(sys.argv[1]), "cpu")
 with getattr(lock, sys.argv[2])():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pytest_infer.divergence import first_divergence, layer_errors, told
-from pytest_infer.onnx_tensors import Layer
+from pytest_infer.graphs.layers import Layer
+from pytest_infer.judges.divergence import first_divergence, layer_errors, told
 
 
 def chain(*operators):

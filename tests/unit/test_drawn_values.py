@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pytest_infer.drawn_values import clipped, draw
-from pytest_infer.spec import TensorSpec
+from pytest_infer.models.drawn_values import clipped, draw
+from pytest_infer.models.spec import TensorSpec
 
 SHAPE = (4, 50)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_infer.drift import with_drift
+from pytest_infer.judges.drift import with_drift
 from pytest_infer.verdict import Verdict
 
 STORED = {"mae": 1e-6, "relative_l2": 1e-6, "p50_ms": 2.0}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pytest_infer import engines
-from pytest_infer.engine import BuildRequest
-from pytest_infer.engine_option import EngineOption, read_options, with_threads
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import BuildRequest
+from pytest_infer.engines.setting import EngineOption, read_options, with_threads
 from pytest_infer.errors import OptionError
 
 OPTIONS = {

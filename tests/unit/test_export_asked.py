@@ -2,11 +2,11 @@
 
 import pytest
 
-from pytest_infer.engine import OPSET, GraphRequest
+from pytest_infer.engines.exported_program import TRACE_BATCH
+from pytest_infer.engines.protocol import OPSET, GraphRequest
 from pytest_infer.errors import ExportError
-from pytest_infer.export import check_graph, export_onnx
-from pytest_infer.exported_program import TRACE_BATCH
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.graphs.export import check_graph, export_onnx
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")

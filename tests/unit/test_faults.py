@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pytest_infer.layout import arranged
-from pytest_infer.parity import judge_outputs, noise_floor
+from pytest_infer.hosts.memory_layout import arranged
+from pytest_infer.judges.parity import judge_outputs, noise_floor
+from pytest_infer.judges.top_k import judge_top_k
 from pytest_infer.testing import faults
-from pytest_infer.top_k import judge_top_k
 
 DRAW = np.random.default_rng(0)
 REFERENCE = {"logits": 3 * DRAW.standard_normal((4, 20))}

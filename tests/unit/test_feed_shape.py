@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuildRequest
+from pytest_infer.engines.feed_check import check_feeds
+from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import RunError
-from pytest_infer.feed_shape import check_feeds
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     name="reader",

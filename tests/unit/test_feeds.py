@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_infer.feeds import DRAWN_ROWS, make_feeds, row_names
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds, row_names
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     "reader",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.cache import Cache
-from pytest_infer.cache_size import VARIABLE
 from pytest_infer.errors import CacheError
 from pytest_infer.hosts.file_operations import FileOperations
+from pytest_infer.storage.cache import Cache
+from pytest_infer.storage.eviction import VARIABLE
 
 CONTENT = b"graph" * 1000
 DIGEST = sha256(CONTENT).hexdigest()

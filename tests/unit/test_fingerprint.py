@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_infer import fingerprint
-from pytest_infer.fingerprint import device_fingerprint, device_slug, runtime_fingerprint
+from pytest_infer.devices import fingerprint
+from pytest_infer.devices.fingerprint import device_fingerprint, device_slug, runtime_fingerprint
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pytest_infer.errors import ModelError
-from pytest_infer.forward import Arguments, arguments_of
+from pytest_infer.models.forward import Arguments, arguments_of
 
 
 def _plain(x, y): ...

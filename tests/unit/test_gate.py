@@ -5,7 +5,7 @@ from math import log
 
 import pytest
 
-from pytest_infer.gate import (
+from pytest_infer.judges.gate import (
     GPU,
     LAUNCH_BOUND,
     MOST_TRIES,
@@ -17,7 +17,7 @@ from pytest_infer.gate import (
     quantile,
     verdict_of,
 )
-from pytest_infer.measurement import Measurement
+from pytest_infer.timing.measurement import Measurement
 
 STORED = Stored(thetas=[1.0, 1.002, 0.998, 1.001, 0.999], rhos=[2.0, 2.01, 1.99, 2.0, 2.0])
 

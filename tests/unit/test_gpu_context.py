@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.gpu_context import has_lost_gpu
+from pytest_infer.devices.lost_gpu import has_lost_gpu
 
 
 @pytest.mark.parametrize(

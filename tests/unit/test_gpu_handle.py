@@ -5,7 +5,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from pytest_infer.gpu_handle import GpuHandle, gpu_handle, gpu_in_turn, visible_gpus
+from pytest_infer.devices.nvml import GpuHandle, gpu_handle, gpu_in_turn, visible_gpus
 
 A, B, MIG = "GPU-aaaa-1", "GPU-bbbb-2", "MIG-cccc-3"
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer import gpu_processes
-from pytest_infer.gpu_processes import foreign
+from pytest_infer.devices import gpu_processes
+from pytest_infer.devices.gpu_processes import foreign
 
 HERE, PARENT = os.getpid(), os.getppid()
 HOST = "python\0-u\0-c\0serve\0"

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer import gpu_trace
-from pytest_infer.gpu_trace import kernel_durations_ns, launches_graph
+from pytest_infer.devices import gpu_trace
+from pytest_infer.devices.gpu_trace import kernel_durations_ns, launches_graph
 
 SPIN = "at::cuda::(anonymous namespace)::spin_kernel(long)"
 

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer import gpu_handle
-from pytest_infer.gpu_watch import COUNTERS, GpuWatch, Reading, disturbance_between, names_of
+from pytest_infer.devices import nvml
+from pytest_infer.devices.gpu_watch import (
+    COUNTERS,
+    GpuWatch,
+    Reading,
+    disturbance_between,
+    names_of,
+)
 
 _spec = spec_from_file_location("nvml_double", Path(__file__).with_name("nvml_double.py"))
 double = module_from_spec(_spec)
@@ -30,7 +36,7 @@ def board(monkeypatch):
     board = double.Board()
     board.module = board.nvml()
     monkeypatch.setitem(sys.modules, "pynvml", board.module)
-    monkeypatch.setattr(gpu_handle, "_torch_uuid", lambda _: double.UUID)
+    monkeypatch.setattr(nvml, "_torch_uuid", lambda _: double.UUID)
     return board
 
 

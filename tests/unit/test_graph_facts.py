@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.graph_facts import TensorFacts, graph_facts
+from pytest_infer.graphs.facts import TensorFacts, graph_facts
 
 onnx = pytest.importorskip("onnx")
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.cache import Cache
 from pytest_infer.config import InferConfig
-from pytest_infer.engine import Graph, GraphRequest
+from pytest_infer.engines.protocol import Graph, GraphRequest
 from pytest_infer.errors import CacheError
-from pytest_infer.graphs import Graphs
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.session.graph_maker import Graphs
+from pytest_infer.storage.cache import Cache
 
 MODULE = Graph(
     ModelSpec(
@@ -68,8 +68,8 @@ def test_no_graph_is_not_kept(cache, names, count):
 def test_an_entry_without_a_graph(cache, monkeypatch):
     """One that was kept all the same is an error with its folder."""
     with monkeypatch.context() as patch:
-        patch.setattr("pytest_infer.graphs.checked", lambda make, _suffix="": make)
-        patch.setattr("pytest_infer.graphs.only", lambda *_: "x")
+        patch.setattr("pytest_infer.session.graph_maker.checked", lambda make, _suffix="": make)
+        patch.setattr("pytest_infer.session.graph_maker.only", lambda *_: "x")
         exported(cache, Host("other.txt"))
     with pytest.raises(CacheError, match="there is other"):
         exported(cache, Host("graph.onnx"))

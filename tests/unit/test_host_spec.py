@@ -3,7 +3,7 @@
 import pytest
 
 from pytest_infer.errors import OptionError
-from pytest_infer.host_spec import check_spec
+from pytest_infer.hosts.host_spec import check_spec
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pytest_infer.imagenet import labels, postprocess, softmax
+from pytest_infer.models.families.imagenet import labels, postprocess, softmax
 
 
 def test_only_classes_above_half_are_told() -> None:

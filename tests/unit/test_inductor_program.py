@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch._dynamo import eval_frame
 
+from pytest_infer.engines.adapters.compile.program import _fill_caches, _loaded, _never_again
 from pytest_infer.errors import RunError
-from pytest_infer.inductor_program import _fill_caches, _loaded, _never_again
 
 
 @pytest.fixture

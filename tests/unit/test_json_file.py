@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer import json_file, strict_json
-from pytest_infer.baseline_folder import is_there
+from pytest_infer.baselines import json_file
+from pytest_infer.baselines.json_file import read_json, write_json
+from pytest_infer.baselines.listing import is_there
 from pytest_infer.errors import BaselineError
-from pytest_infer.json_file import read_json, write_json
+from pytest_infer.storage import strict_json
 
 MEND = "  mend: restore it from version control, or delete it and run with --update-baselines"
 

@@ -6,15 +6,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_infer import judges
-from pytest_infer.answer import Answer
-from pytest_infer.burst import Burst, Odd
-from pytest_infer.judges import Latency, Parity, Reference, TimedCalls
-from pytest_infer.latency import Budget
-from pytest_infer.look import look_from_outputs
-from pytest_infer.samples import Samples
-from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
-from pytest_infer.tolerance import Tolerance
+from pytest_infer.judges.answer import Answer
+from pytest_infer.judges.budget import Budget
+from pytest_infer.judges.burst import Burst, Odd
+from pytest_infer.judges.tolerance import Tolerance
+from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.session import judges
+from pytest_infer.session.judges import Latency, Parity, Reference, TimedCalls
+from pytest_infer.timing.look import look_from_outputs
+from pytest_infer.timing.samples import Samples
 
 LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
 NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}

@@ -1,6 +1,6 @@
 """The kernel's count of what it has killed for lack of memory."""
 
-from pytest_infer.kernel_kills import memory_kills
+from pytest_infer.hosts.kernel_kills import memory_kills
 
 
 def test_count(tmp_path):

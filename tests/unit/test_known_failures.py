@@ -5,8 +5,13 @@ from dataclasses import replace
 import pytest
 
 from pytest_infer.errors import BuildError, RunError
-from pytest_infer.known_failures import KnownFailure, KnownFinding, known_failure, known_finding
-from pytest_infer.spec import Case
+from pytest_infer.judges.known_failures import (
+    KnownFailure,
+    KnownFinding,
+    known_failure,
+    known_finding,
+)
+from pytest_infer.models.spec import Case
 from pytest_infer.verdict import Verdict
 
 CASE = Case("detr", "tvm", "fp16", 1, "cuda:0")
@@ -59,7 +64,7 @@ def test_asks_only_for_what_counts(monkeypatch):
         asked.append("versions")
         return VERSIONS
 
-    monkeypatch.setattr("pytest_infer.known_failures._expected", [KNOWN])
+    monkeypatch.setattr("pytest_infer.judges.known_failures._expected", [KNOWN])
     for other in (replace(CASE, engine="ort"), replace(CASE, precision="bf16")):
         assert known_failure(other, lambda: SETTINGS, versions) is None
     assert not asked

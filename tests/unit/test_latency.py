@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_infer.errors import OptionError, TimingError
-from pytest_infer.latency import Budget, StoredMedian, budget_from_keywords, judge_budget
-from pytest_infer.samples import Samples
+from pytest_infer.judges.budget import Budget, StoredMedian, budget_from_keywords, judge_budget
+from pytest_infer.timing.samples import Samples
 
 SUBJECT = "resnet50-trt-fp16-b4"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.layout import LAYOUTS, arranged
+from pytest_infer.hosts.memory_layout import LAYOUTS, arranged
 
 FEED = np.arange(120, dtype=np.float32).reshape(2, 3, 4, 5)
 

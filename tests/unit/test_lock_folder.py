@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer import lock_folder as module
 from pytest_infer.errors import CacheError
-from pytest_infer.lock_folder import lock_folder
+from pytest_infer.storage import lock_folder as module
+from pytest_infer.storage.lock_folder import lock_folder
 
 
 @pytest.fixture

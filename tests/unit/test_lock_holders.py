@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from pytest_infer import lock_holders
-from pytest_infer.device_lock import DeviceLock
-from pytest_infer.lock_holders import holders
+from pytest_infer.devices.lock import DeviceLock
+from pytest_infer.storage import lock_holders
+from pytest_infer.storage.lock_holders import holders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

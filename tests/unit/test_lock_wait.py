@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock, Timeout
 
-from pytest_infer import lock_wait
-from pytest_infer.device_lock import DeviceLock
+from pytest_infer.devices.lock import DeviceLock
 from pytest_infer.errors import HostError
-from pytest_infer.lock_wait import Wanted, acquire, listen, stop_listening
+from pytest_infer.storage import lock_wait
+from pytest_infer.storage.lock_wait import Wanted, acquire, listen, stop_listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HOLD = """
 import sys
 from pathlib import Path
-from pytest_infer.device_lock import DeviceLock
+from pytest_infer.devices.lock import DeviceLock
 
 with DeviceLock(Path(sys.argv[1]), "cpu").exclusive():
     print("held", flush=True)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pytest_infer.look import AFTER, TIMED, look_from_outputs
-from pytest_infer.metamorphic import References, judge_look
+from pytest_infer.judges.metamorphic import References, judge_look
+from pytest_infer.timing.look import AFTER, TIMED, look_from_outputs
 
 FIRST = {"y": np.linspace(1, 2, 10, dtype=np.float32)}
 

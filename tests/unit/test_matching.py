@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_infer.matching import in_order
+from pytest_infer.judges.matching import in_order
 
 DRAW = np.random.default_rng(0)
 OUTPUTS = {"logits": DRAW.standard_normal((2, 5, 3)), "boxes": DRAW.uniform(0, 1, (2, 5, 4))}

@@ -4,14 +4,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer import engines, marks, models
 from pytest_infer.config import InferConfig
-from pytest_infer.engine import Missing
-from pytest_infer.engine_option import EngineOption
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import Missing
+from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import OptionError
-from pytest_infer.marks import Narrowing, mark_of, narrowing_of
-from pytest_infer.matrix import make_matrix
-from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.plugin import marks
+from pytest_infer.plugin.marks import Narrowing, mark_of, narrowing_of
+from pytest_infer.session.matrix import make_matrix
 
 ABSENT = Missing("gamma is not installed", "pip install gamma")
 PRECISIONS = {"alpha": ("fp32", "fp16"), "beta": ("fp32",), "gamma": ("fp32",)}

@@ -4,8 +4,8 @@ from math import isnan, log
 
 import pytest
 
-from pytest_infer.measurement import measurement_from_rounds
-from pytest_infer.rounds import Round
+from pytest_infer.timing.measurement import measurement_from_rounds
+from pytest_infer.timing.rounds import Round
 
 
 def a_round(engine=20.0, reference=10.0, calibration=5.0, disturbance="", **more):

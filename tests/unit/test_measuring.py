@@ -4,8 +4,8 @@ from math import log
 
 import pytest
 
-from pytest_infer import measuring
-from pytest_infer.measuring import measure
+from pytest_infer.timing import interleaved
+from pytest_infer.timing.interleaved import measure
 
 
 def test_a_cpu_is_measured_beside_numpy():
@@ -24,7 +24,7 @@ def test_a_duet_on_a_cpu_is_longer(monkeypatch):
         plans.append((sorted(arms), plan.clean_s))
         return ()
 
-    monkeypatch.setattr(measuring, "time_rounds", timed)
+    monkeypatch.setattr(interleaved, "time_rounds", timed)
     for names in (["engine", "reference"], ["engine", "reference", "stored"]):
         measure(dict.fromkeys(names, int), "cpu")
     measure(dict.fromkeys(names, int), "cpu", rounds=5)
@@ -63,9 +63,9 @@ def probes(monkeypatch):
         event = call() * 1000
         return {"cuda-event": [event] * calls, "enqueue": [event // 4] * calls}
 
-    monkeypatch.setattr(measuring, "time_on_gpu", timed)
-    monkeypatch.setattr(measuring, "clock_probe", lambda _: lambda: 200_000)
-    monkeypatch.setattr(measuring, "GpuWatch", Watch)
+    monkeypatch.setattr(interleaved, "time_on_gpu", timed)
+    monkeypatch.setattr(interleaved, "clock_probe", lambda _: lambda: 200_000)
+    monkeypatch.setattr(interleaved, "GpuWatch", Watch)
 
 
 @pytest.mark.usefixtures("probes")

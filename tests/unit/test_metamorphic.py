@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.metamorphic import (
+from pytest_infer.judges.metamorphic import (
     CONCURRENT,
     EQUAL_ROWS,
     INTERLEAVED,
@@ -15,7 +15,7 @@ from pytest_infer.metamorphic import (
     References,
     judge_relation,
 )
-from pytest_infer.tolerance import Tolerance
+from pytest_infer.judges.tolerance import Tolerance
 
 LOGITS = np.linspace(-3, 5, 20).reshape(2, 10)
 OUTPUTS = {"logits": LOGITS}

@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pytest_infer import metrics as module
 from pytest_infer.errors import InferError, OptionError
-from pytest_infer.metrics import (
+from pytest_infer.judges import metrics as module
+from pytest_infer.judges.metrics import (
     cosine,
     gain,
     mae,

@@ -6,7 +6,7 @@ from torch import nn
 from torchvision import models
 
 from pytest_infer.errors import ModelError
-from pytest_infer.networks.mobilenet_v2 import MobileNetV2, rounded
+from pytest_infer.models.networks.mobilenet_v2 import MobileNetV2, rounded
 
 LEAVES = (nn.Conv2d, nn.BatchNorm2d, nn.ReLU6, nn.Linear)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_infer import models
-from pytest_infer.cache import Cache
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import ModelError
 from pytest_infer.hosts.model_operations import ModelOperations
-from pytest_infer.module_graphs import ModuleGraphs
-from pytest_infer.spec import Dim, ModelSpec, Profile, Source, TensorSpec
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import Dim, ModelSpec, Profile, Source, TensorSpec
+from pytest_infer.session.module_graphs import ModuleGraphs
+from pytest_infer.storage.cache import Cache
 
 SPEC = ModelSpec(
     name="toy",
@@ -173,10 +173,11 @@ def test_own_code_is_told_by_content():
     """What seeds weights, makes feeds and exports is in the keys, file by file."""
     identity = ModelOperations().identity("resnet50")
     files = {name for name, _ in identity["code"]["files"]}
-    own = ("weights", "seeding", "feeds", "photographs", "pruning", "imagenet", "models/resnet50")
-    assert files >= {f"pytest_infer/{name}.py" for name in own}
+    own = ("weights", "seeding", "feeds", "photographs", "families/imagenet", "zoo/resnet50")
+    assert files >= {f"pytest_infer/models/{name}.py" for name in own}
+    assert "pytest_infer/graphs/pruning.py" in files
     assert {"torch", "torchvision", "pillow", "numpy"} <= set(identity["code"]["distributions"])
     assert "scikit-image" in identity["runtime"]
     exporting = {name for name, _ in ModelOperations().runtime()["code"]["files"]}
-    parts = ("export", "exported_program", "quantization", "graph_facts", "torch_runner")
+    parts = ("graphs/export", "engines/exported_program", "graphs/quantization", "graphs/facts")
     assert exporting >= {f"pytest_infer/{name}.py" for name in parts}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_infer.node_precisions import NodePrecisions
+from pytest_infer.graphs.node_precisions import NodePrecisions
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.onnx_precision import graph_precisions, operator_precisions
+from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
 
 onnx = pytest.importorskip("onnx")
 

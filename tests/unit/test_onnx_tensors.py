@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pytest_infer.errors import ModelError
-from pytest_infer.onnx_tensors import computed, layers_of, write_cut, write_marked
+from pytest_infer.graphs.layers import computed, layers_of, write_cut, write_marked
 from pytest_infer.testing import graph_faults as plant
 
 FEEDS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pytest_infer.engine import GraphRequest
-from pytest_infer.export import export_onnx
-from pytest_infer.graph_facts import graph_facts
-from pytest_infer.onnx_weights import weights_of
-from pytest_infer.pruning import prune
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.engines.protocol import GraphRequest
+from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.facts import graph_facts
+from pytest_infer.graphs.onnx_weights import weights_of
+from pytest_infer.graphs.pruning import prune
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")

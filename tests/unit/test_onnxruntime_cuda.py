@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
+from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
 from pytest_infer.errors import RunError
-from pytest_infer.onnxruntime_cuda import CudaRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,12 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer import models
-from pytest_infer.engine import BuildRequest, GraphRequest
-from pytest_infer.engines import ort
-from pytest_infer.errors import BuildError, LoadError
-from pytest_infer.export import export_onnx
-from pytest_infer.onnxruntime_session import (
+from pytest_infer.engines.adapters import ort
+from pytest_infer.engines.adapters.ort.session import (
     CPU,
     CUDA,
     TENSORRT,
@@ -20,6 +16,10 @@ from pytest_infer.onnxruntime_session import (
     providers_for,
     session_options,
 )
+from pytest_infer.engines.protocol import BuildRequest, GraphRequest
+from pytest_infer.errors import BuildError, LoadError
+from pytest_infer.graphs.export import export_onnx
+from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
 
 DEFAULTS = {name: option.default for name, option in ort.ENGINE.options.items()}

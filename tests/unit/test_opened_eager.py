@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.opened_eager import OpenedEager
+from pytest_infer.session.opened_eager import OpenedEager
 
 
 class Host:

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from pytest_infer import models
-from pytest_infer.engine import (
+from pytest_infer.engines.adapters import openvino as adapter
+from pytest_infer.engines.protocol import (
     BuildRequest,
     BuiltEngine,
     Graph,
@@ -14,11 +14,11 @@ from pytest_infer.engine import (
     LimitsPrecisions,
     Missing,
 )
-from pytest_infer.engines import openvino as adapter
 from pytest_infer.errors import BuildError, LoadError, RunError
-from pytest_infer.export import export_onnx
-from pytest_infer.quantization import calibration_feeds, quantize_onnx
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
 torch = pytest.importorskip("torch")

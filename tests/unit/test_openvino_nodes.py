@@ -1,6 +1,6 @@
 """Nodes of a compiled OpenVINO model are counted by what they compute in."""
 
-from pytest_infer.openvino_nodes import node_precisions
+from pytest_infer.engines.adapters.openvino.nodes import node_precisions
 
 
 def test_products_and_others_are_counted_and_moves_are_not():

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuiltEngine, Graph, GraphRequest
-from pytest_infer.oracle import JITTERS, Oracle, _far
-from pytest_infer.recipe import Recipe
-from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.engines.protocol import BuiltEngine, Graph, GraphRequest
+from pytest_infer.fuzzing.oracle import JITTERS, Oracle, _far
+from pytest_infer.fuzzing.recipe import Recipe
+from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     "net",
@@ -54,7 +54,7 @@ def oracle(monkeypatch):
     def make(*errors, precision="fp32"):
         engines = {"fp64": Eager([0.0]), precision: Eager(errors or (ERROR,))}
         monkeypatch.setattr(
-            "pytest_infer.oracle.under_test",
+            "pytest_infer.fuzzing.oracle.under_test",
             lambda _, precision, __: nullcontext(engines[precision]),
         )
         artefacts = SimpleNamespace(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_infer.metrics import metrics
-from pytest_infer.parity import judge_outputs, noise_floor
-from pytest_infer.tolerance import Tolerance
+from pytest_infer.judges.metrics import metrics
+from pytest_infer.judges.parity import judge_outputs, noise_floor
+from pytest_infer.judges.tolerance import Tolerance
 
 REFERENCE = {"logits": np.linspace(-3, 5, 20).reshape(2, 10)}
 NOISE = np.where(np.arange(20).reshape(2, 10) % 2, 1e-6, -1e-6)

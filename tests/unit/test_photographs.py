@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pytest_infer.errors import ModelError
-from pytest_infer.photographs import batch, photographs, pictures
+from pytest_infer.models.photographs import batch, photographs, pictures
 
 
 def test_carried_photographs_are_eight_colour_ones_sorted() -> None:

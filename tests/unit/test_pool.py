@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.cache import Cache
 from pytest_infer.hosts import pool
 from pytest_infer.hosts.pool import HostPool
+from pytest_infer.storage.cache import Cache
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import pytest
 
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.hosts.process_host import LOST_GPU, ProcessHost
-from pytest_infer.lock_wait import listen, stop_listening
-from pytest_infer.spec import Source
+from pytest_infer.models.spec import Source
+from pytest_infer.storage.lock_wait import listen, stop_listening
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOSING = """
-from pytest_infer import engines
+from pytest_infer.engines import registry as engines
 from pytest_infer.errors import BuildError
 from pytest_infer.hosts import server
 from pytest_infer.testing import FakeEngine

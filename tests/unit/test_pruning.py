@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pytest_infer.pruning import prune, pruned
+from pytest_infer.graphs.pruning import prune, pruned
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (3, 4, 3, 3), (2, 16, 1, 1)])

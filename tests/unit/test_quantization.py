@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_infer import models, quantization
-from pytest_infer.cpu_products import weight_bits
-from pytest_infer.engine import GraphRequest
+from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.engines.protocol import GraphRequest
 from pytest_infer.errors import ExportError
-from pytest_infer.export import check_graph, export_onnx, signature_of
-from pytest_infer.onnx_precision import graph_precisions
-from pytest_infer.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.graphs import quantization
+from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
+from pytest_infer.graphs.onnx_precision import graph_precisions
+from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.models import registry as models
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
 onnx = pytest.importorskip("onnx")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer import reached_code as module
 from pytest_infer.errors import ModelError
-from pytest_infer.reached_code import reached_code
+from pytest_infer.models import reached_code as module
+from pytest_infer.models.reached_code import reached_code
 
 
 @pytest.fixture
@@ -245,9 +245,9 @@ def test_root_in_an_installed_package_counts_by_content(place):
 
 def test_this_package_counts_by_content(place):
     """Whoever imports from this package has its files in the key, wherever it is installed."""
-    folder = place({"root.py": "from pytest_infer.spec import TensorSpec"})
+    folder = place({"root.py": "from pytest_infer.models.spec import TensorSpec"})
     found = names(folder / "root.py")
-    assert {"pytest_infer/spec.py", "pytest_infer/errors.py", "root.py"} <= set(found)
+    assert {"pytest_infer/models/spec.py", "pytest_infer/errors.py", "root.py"} <= set(found)
 
 
 def test_file_that_is_not_python_is_its_content(place):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.errors import OptionError
-from pytest_infer.recipe import (
+from pytest_infer.fuzzing.recipe import (
     LARGE,
     PHOTOGRAPHS,
     POISON,
@@ -17,7 +17,7 @@ from pytest_infer.recipe import (
     possible_values,
     recipe_from_text,
 )
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     name="reader",

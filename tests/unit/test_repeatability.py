@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.repeatability import judge_repeats
+from pytest_infer.judges.repeatability import judge_repeats
 
 ONES = np.ones((2, 3), np.float32)
 BROKEN = np.array([[1, np.nan, np.inf]], np.float32)

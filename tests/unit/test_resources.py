@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine
-from pytest_infer.resources import device_bytes, peak_host_bytes, resources_of
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
+from pytest_infer.hosts.resources import device_bytes, peak_host_bytes, resources_of
 
 REQUEST = BuildRequest("fp32", "cpu", {})
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_infer import room
 from pytest_infer.errors import CacheError, ModelError
-from pytest_infer.room import LEAST_FREE_BYTES, lack_of_room
+from pytest_infer.storage import room
+from pytest_infer.storage.room import LEAST_FREE_BYTES, lack_of_room
 
 
 class Usage(NamedTuple):

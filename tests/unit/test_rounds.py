@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from pytest_infer.rounds import CPU_PLAN, GPU_PLAN, block_calls, time_rounds
+from pytest_infer.timing.rounds import CPU_PLAN, GPU_PLAN, block_calls, time_rounds
 
 MS = 1_000_000
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_infer.answer import Answer, Compared
-from pytest_infer.metrics import metrics
-from pytest_infer.parity import judge_outputs
-from pytest_infer.row_judge import BOUNDS, RowJudge
-from pytest_infer.spec import Case, ModelSpec, Source, TensorSpec
-from pytest_infer.tolerance import Tolerance
+from pytest_infer.judges.answer import Answer, Compared
+from pytest_infer.judges.metrics import metrics
+from pytest_infer.judges.parity import judge_outputs
+from pytest_infer.judges.rows import BOUNDS, RowJudge
+from pytest_infer.judges.tolerance import Tolerance
+from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
 
 DRAW = np.random.default_rng(0)
 ROWS, SIZE = 8, 100

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from pytest_infer.errors import OptionError
-from pytest_infer.recipe import Recipe
-from pytest_infer.runner_machine import Runners, machine_of, replay
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.fuzzing.recipe import Recipe
+from pytest_infer.fuzzing.runner_machine import Runners, machine_of, replay
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     "net",

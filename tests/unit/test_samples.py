@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.errors import TimingError
-from pytest_infer.samples import Samples
+from pytest_infer.timing.samples import Samples
 
 MS = 1_000_000
 

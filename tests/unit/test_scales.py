@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.scales import Part, parts_of, told_place, worst_element
+from pytest_infer.judges.scales import Part, parts_of, told_place, worst_element
 
 DRAW = np.random.default_rng(0)
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pytest_infer.seeding import (
+from pytest_infer.models.seeding import (
     SIGNIFICANT_BITS,
     Fit,
     coarse,

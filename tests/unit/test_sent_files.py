@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.errors import HostError, RunError
 from pytest_infer.hosts import sent_files
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.place import Place
 from pytest_infer.hosts.sent_files import SendingHost, SentFiles
-from pytest_infer.spec import ModelSpec, Source
+from pytest_infer.models.spec import ModelSpec, Source
 
 
 class Elsewhere:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pytest_infer import session
 from pytest_infer.config import InferConfig
 from pytest_infer.hosts.place import Place
-from pytest_infer.session import InferSession
+from pytest_infer.session import session
+from pytest_infer.session.session import InferSession
 
 HERE = Place("laptop-00000000", (), "/cache", sees_files=True)
 THERE = Place("jetson-1f2e3d4c", ("GPU-1",), "/cache/there", sees_files=False)

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from pytest_infer import source
 from pytest_infer.errors import ModelError
-from pytest_infer.source import import_source, source_of
-from pytest_infer.spec import Source
+from pytest_infer.models import source
+from pytest_infer.models.source import import_source, source_of
+from pytest_infer.models.spec import Source
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _own_import_state(monkeypatch):
 
 def test_own_code_is_a_module():
     """Own functions are found by module, wherever it is installed."""
-    assert source_of(source_of) == Source(module="pytest_infer.source")
+    assert source_of(source_of) == Source(module="pytest_infer.models.source")
 
 
 def test_other_code_is_a_file():

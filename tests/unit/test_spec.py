@@ -7,7 +7,15 @@ import pytest
 
 from pytest_infer.errors import ModelError
 from pytest_infer.hosts.wire import as_type, packed
-from pytest_infer.spec import Case, Dim, ModelSpec, Profile, Source, TensorSpec, case_from_dict
+from pytest_infer.models.spec import (
+    Case,
+    Dim,
+    ModelSpec,
+    Profile,
+    Source,
+    TensorSpec,
+    case_from_dict,
+)
 
 DETECTOR = ModelSpec(
     name="detector",

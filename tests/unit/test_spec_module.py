@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer.engine import GraphRequest
+from pytest_infer.engines.exported_program import dynamic_shapes
+from pytest_infer.engines.protocol import GraphRequest
 from pytest_infer.errors import ModelError
-from pytest_infer.export import export_onnx
-from pytest_infer.exported_program import dynamic_shapes
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.spec_module import SpecModule, outputs_of
+from pytest_infer.graphs.export import export_onnx
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec_module import SpecModule, outputs_of
 
 SPEC = ModelSpec(
     "toy",

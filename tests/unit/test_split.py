@@ -1,6 +1,6 @@
 """The parts of a call."""
 
-from pytest_infer.split import Split, split_from_durations
+from pytest_infer.timing.split import Split, split_from_durations
 
 MS = 1_000_000
 

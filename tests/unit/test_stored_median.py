@@ -2,13 +2,13 @@
 
 import pytest
 
-from pytest_infer.baseline_entry import Entry, Measured, Published
-from pytest_infer.baseline_file import Baselines
-from pytest_infer.baseline_store import update
-from pytest_infer.json_file import write_json
-from pytest_infer.latency import StoredMedian
-from pytest_infer.spec import Case
-from pytest_infer.stored_median import stored_median
+from pytest_infer.baselines.entry import Entry, Measured, Published
+from pytest_infer.baselines.folder import Baselines
+from pytest_infer.baselines.json_file import write_json
+from pytest_infer.baselines.store import update
+from pytest_infer.baselines.stored_median import stored_median
+from pytest_infer.judges.budget import StoredMedian
+from pytest_infer.models.spec import Case
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
 HERE = {"kind": "cpu", "name": "Laptop CPU"}

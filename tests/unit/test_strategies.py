@@ -7,13 +7,13 @@ import pytest
 from hypothesis import find, given, settings
 from hypothesis.database import InMemoryExampleDatabase
 
-from pytest_infer import strategies
-from pytest_infer.engine import BuildRequest
+from pytest_infer.engines.feed_check import check_feeds
+from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import OptionError, RunError
-from pytest_infer.feed_shape import check_feeds
+from pytest_infer.fuzzing import strategies
+from pytest_infer.fuzzing.recipe import POISON, Recipe, elements_of
+from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 from pytest_infer.plugin import HYPOTHESIS_PROFILES
-from pytest_infer.recipe import POISON, Recipe, elements_of
-from pytest_infer.spec import Dim, ModelSpec, Source, TensorSpec
 from tests.unit.spec_of_sides import SPEC
 
 REQUEST = BuildRequest("fp32", "cpu", SPEC.input_shapes(1))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
 from pytest_infer.hosts import engine_operations
 from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 FEEDS = {"x": np.ones(3, np.float32)}
 SPEC = ModelSpec(

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_infer import timer
 from pytest_infer.errors import LoadError, TimingError
-from pytest_infer.spec import Case
-from pytest_infer.split import Split
-from pytest_infer.timer import GpuTimer, Protocol
+from pytest_infer.models.spec import Case
+from pytest_infer.session import timer
+from pytest_infer.session.timer import GpuTimer, Protocol
+from pytest_infer.timing.split import Split
 
 MS = 1_000_000
 FEEDS = {"x": np.zeros((1, 3))}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_infer.errors import OptionError
-from pytest_infer.tolerance import (
+from pytest_infer.judges.tolerance import (
     CEILING,
     Tolerance,
     derived_bound,

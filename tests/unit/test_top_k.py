@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pytest_infer.tolerance import Tolerance
-from pytest_infer.top_k import judge_top_k
+from pytest_infer.judges.tolerance import Tolerance
+from pytest_infer.judges.top_k import judge_top_k
 
 REFERENCE = np.array([[9.0, 7, 5, 3, 1, 0, -1], [0, 1, 2, 3, 4, 5, 6]])
 

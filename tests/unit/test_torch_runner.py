@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest
-from pytest_infer.engines.eager import EagerRunner
+from pytest_infer.engines.adapters.eager import EagerRunner
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.torch_runner import TorchRunner, torch_dtype
 from pytest_infer.errors import ExportError, RunError
-from pytest_infer.export import export_onnx
-from pytest_infer.node_precisions import NO_FRACTIONS
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.spec_module import SpecModule
-from pytest_infer.torch_runner import TorchRunner, torch_dtype
+from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.node_precisions import NO_FRACTIONS
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec_module import SpecModule
 
 torch = pytest.importorskip("torch")
 

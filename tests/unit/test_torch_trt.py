@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
-from pytest_infer.engines import torch_trt
+from pytest_infer.engines.adapters import torch_trt
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

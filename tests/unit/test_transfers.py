@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer.transfers import transfers
+from pytest_infer.timing.transfers import transfers
 
 FEEDS = {"image": np.ones((2, 3), np.float32), "mask": np.zeros(4, np.int64)}
 OUTPUTS = {"scores": np.full(5, 7, np.float16)}

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_infer import tensorrt_api
-from pytest_infer.engine import (
+from pytest_infer.engines.adapters import trt
+from pytest_infer.engines.adapters.trt import versions as tensorrt_api
+from pytest_infer.engines.adapters.trt.layers import layer_precisions
+from pytest_infer.engines.protocol import (
     OPSET,
     BuildRequest,
     BuiltEngine,
@@ -24,10 +26,8 @@ from pytest_infer.engine import (
     LimitsPrecisions,
     Missing,
 )
-from pytest_infer.engines import trt
 from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.tensorrt_layers import layer_precisions
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_infer.engine import Evidence, GraphRequest
-from pytest_infer.graph_facts import GraphFacts, TensorFacts
-from pytest_infer.node_precisions import NO_FRACTIONS, NodePrecisions
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.truth import judge_graph, judge_placement, judge_precision, judge_settings
+from pytest_infer.engines.protocol import Evidence, GraphRequest
+from pytest_infer.graphs.facts import GraphFacts, TensorFacts
+from pytest_infer.graphs.node_precisions import NO_FRACTIONS, NodePrecisions
+from pytest_infer.judges.truth import judge_graph, judge_placement, judge_precision, judge_settings
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(
     name="toy",

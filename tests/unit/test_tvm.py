@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
-from pytest_infer.engines import tvm as adapter
+from pytest_infer.engines.adapters import tvm as adapter
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

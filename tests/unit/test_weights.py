@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from pytest_infer.cache import digest_of_file as digest
 from pytest_infer.errors import ModelError
-from pytest_infer.models import Model
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
-from pytest_infer.weights import load_module, save_weights
-from pytest_infer.weights_file import load_weights
+from pytest_infer.models.registry import Model
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.weights import load_module, save_weights
+from pytest_infer.models.weights_file import load_weights
+from pytest_infer.storage.cache import digest_of_file as digest
 
 
 class Tied(nn.Module):
@@ -175,13 +175,13 @@ def _truncated(path: Path) -> None:
             "text.pt",
             lambda path: path.write_text("version https://git-lfs"),
             "torch.save writes no such file: it begins b'vers'",
-            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+            "write the file again, with pytest_infer.models.weights.save_weights(module, path)",
         ),
         (
             "empty.pth",
             lambda path: path.write_text(""),
             "torch.save writes no such file: it begins b''",
-            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+            "write the file again, with pytest_infer.models.weights.save_weights(module, path)",
         ),
         (
             "module.pt",
@@ -205,7 +205,7 @@ def _truncated(path: Path) -> None:
             "text.safetensors",
             lambda path: path.write_text("hello"),
             "it is no whole safetensors file: Error while deserializing header: header too small",
-            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+            "write the file again, with pytest_infer.models.weights.save_weights(module, path)",
         ),
         (
             "truncated.safetensors",
@@ -214,7 +214,7 @@ def _truncated(path: Path) -> None:
                 "it is no whole safetensors file: Error while deserializing header: incomplete "
                 "metadata, file not fully covered"
             ),
-            "write the file again, with pytest_infer.weights.save_weights(module, path)",
+            "write the file again, with pytest_infer.models.weights.save_weights(module, path)",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and "." in value[-13:] else "",

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pytest_infer.engine import BuildRequest, BuiltEngine, Evidence, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence, Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed, unpacked
-from pytest_infer.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 DTYPES = ("<f2", "<f4", "<f8", "i1", "u1", "<i2", "<i4", "<i8", "<u8", "?", ">f4", "<c8", "<U3")
 

@@ -1,0 +1,246 @@
+"""An entry of a baseline: what is stored of one case, under which key, and what makes it valid."""
+
+from __future__ import annotations
+
+import re
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from pytest_infer.bounds import CALLS, LONGEST_S, told
+from pytest_infer.errors import BaselineError
+from pytest_infer.models.spec import PRECISIONS
+from pytest_infer.plain_text import shown
+from pytest_infer.timing.measurement import kernel_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+Kind: TypeAlias = Literal["measured", "published"]
+
+LONGEST_MS = LONGEST_S * 1000.0
+SHORTEST_MS = 1e-6
+"""A nanosecond, in which durations are counted."""
+
+MOST_RATIO = LONGEST_MS / SHORTEST_MS
+"""Of two durations; also of rows, a million at most, over a duration in seconds."""
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("p50_ms", "p90_ms", "p99_ms"), (SHORTEST_MS, LONGEST_MS)),
+    "throughput_per_s": (1 / LONGEST_S, MOST_RATIO),
+    "speedup": (1 / MOST_RATIO, MOST_RATIO),
+}
+"""What a clock of nanoseconds can have measured in calls of at most a year."""
+
+MOST_FIGURE = 3.5e38
+"""Of any other figure, an error above all: outputs are compared in float32's range."""
+
+MOST_LOG = 38.0
+"""Of a ratio's logarithm: ln(a year / a nanosecond) is 37.99."""
+
+KERNEL_FACTOR = 2.5
+"""How differently long one device may take for the calibration kernel.
+
+Twenty stored measurements of an H200 have 206.5 to 207.3 us. A CPU is less steady: its clock goes
+up and down, and neighbours take a share.
+"""
+
+_FIGURE = re.compile(r"[a-z][a-z0-9_]*")
+_SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
+_KEY_END = re.compile(
+    rf"(?P<engine>[\w.-]+)-(?P<precision>{'|'.join(PRECISIONS)})-b(?P<batch>[1-9][0-9]*)"
+    rf"(?P<settings>(?:{_SETTING})*)(?:\[(?P<variant>.+)\])?"
+)
+
+_ARTEFACT = re.compile(r"[0-9a-f]{32}")
+
+_T = TypeVar("_T")
+
+
+class Measured(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="measured"
+):
+    """Provenance of figures that this package measured."""
+
+    device: str
+    date: str
+    """ISO 8601."""
+    command: str
+    driver: str = ""
+    """Empty on a device that has none."""
+    versions: dict[str, str] = {}
+
+
+class Published(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="published"
+):
+    """Provenance of figures taken from a publication."""
+
+    source: str
+    """URL or citation."""
+    note: str = ""
+
+
+class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `Measurement`, of a process of its own."""
+
+    theta: float
+    rho: float
+    engine_ms: float
+    rounds: int
+
+    @property
+    def kernel_ms(self) -> float:
+        """Return the duration of the calibration kernel that the three figures mean."""
+        return kernel_ms(self.theta, self.rho, self.engine_ms)
+
+    def told(self) -> str:
+        """Return the figures, and the duration that they mean."""
+        return (
+            f"theta {self.theta:g}, rho {self.rho:g} and engine_ms {self.engine_ms:g} mean a "
+            f"calibration kernel of {self.kernel_ms:.3g} ms"
+        )
+
+
+class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the latency gate compares with, and under which conditions it was measured."""
+
+    protocol: int
+    clock: str
+    threads: int
+    """Of one inference; 0: the engine's own choice."""
+    measurements: list[StoredMeasurement]
+    rounds: int = 0
+    """How many ``--infer-calls`` asked for; 0: the device's own plan."""
+    artefact: str = ""
+    """The built engine's name in the cache, which may keep it; empty if none is built."""
+    gpu: str = ""
+    """The UUID of the GPU that was measured; empty on a CPU, or where it is not known."""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The figures of one case, units in the names, and where they come from."""
+
+    figures: dict[str, float]
+    provenance: Measured | Published
+    gate: Gate | None = None
+    """None where nothing was measured for the gate: published figures, or schema 1."""
+
+
+class KeyParts(NamedTuple):
+    """What a key says besides its model."""
+
+    engine: str
+    precision: str
+    batch: int
+    settings: str
+    """As `settings_text` shows them."""
+    variant: str = ""
+    """The test's own parameters, as its id has them."""
+
+
+def key_parts(model: str, key: str) -> KeyParts:
+    """Return the parts of a key that `Baselines.read` has returned for ``model``."""
+    found = _KEY_END.fullmatch(key.removeprefix(f"{model}-"))
+    if found is None:
+        raise ValueError(f"{key} is no key of {model}")
+    engine, precision, batch, settings, variant = found.groups()
+    return KeyParts(engine, precision, int(batch), settings, variant or "")
+
+
+def checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> Entry:
+    """Return the entry that ``value`` is; raise `BaselineError` with its place in ``path``."""
+    place = f'$.entries["{shown(key)}"]'
+    is_models = key.startswith(f"{model}-")
+    if not (is_models and _KEY_END.fullmatch(key.removeprefix(f"{model}-"))):
+        raise invalid(path, place, f"is no case of this file: {model}-ENGINE-PRECISION-bBATCH")
+    for name, figure in _figures_of(value).items():
+        converted(path, f"{place}.figures.{shown(name)}", figure, float)
+    entry = converted(path, place, value, Entry)
+    if isinstance(entry.provenance, Published) != (holds == "published"):
+        raise invalid(path, f"{place}.provenance.kind", f"is not {holds}, as device.json says")
+    if not entry.figures:
+        raise invalid(path, f"{place}.figures", "is empty")
+    for name, figure in entry.figures.items():
+        _check_figure(path, f"{place}.figures.{shown(name)}", name, figure)
+    if entry.gate is not None:
+        _check_gate(path, f"{place}.gate", entry.gate)
+    return entry
+
+
+def _check_gate(path: Path, place: str, gate: Gate) -> None:
+    if not gate.measurements:
+        raise invalid(path, f"{place}.measurements", "is empty")
+    for number, each in enumerate(gate.measurements):
+        here = f"{place}.measurements[{number}]"
+        for name in ("theta", "rho"):
+            _check_log(path, f"{here}.{name}", getattr(each, name))
+        _check_figure(path, f"{here}.engine_ms", "p50_ms", each.engine_ms)
+        _check_count(path, f"{here}.rounds", each.rounds, 1)
+    _check_kernels(path, f"{place}.measurements", gate.measurements)
+    for name in ("protocol", "threads", "rounds"):
+        _check_count(path, f"{place}.{name}", getattr(gate, name), 0)
+    if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
+        raise invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
+
+
+def _figures_of(value: Any) -> dict[str, Any]:
+    """Return the figures one by one, for msgspec does not say which of them is no number."""
+    figures = value.get("figures") if isinstance(value, dict) else None
+    return figures if isinstance(figures, dict) else {}
+
+
+def _check_figure(path: Path, place: str, name: str, figure: float) -> None:
+    if not _FIGURE.fullmatch(name):
+        raise invalid(path, place, "is no name of a figure (lower_case_with_unit)")
+    least, most = RANGES.get(name, (0.0, MOST_FIGURE))
+    if not least <= figure <= most:  # NaN is in no range
+        raise invalid(path, place, f"is {figure:g}, and can only be from {least:g} to {most:g}")
+
+
+def _check_log(path: Path, place: str, log: float) -> None:
+    if not abs(log) <= MOST_LOG:
+        why = f"is {log:g}; it is the logarithm of a ratio of durations, from -{MOST_LOG:g} to "
+        raise invalid(path, place, f"{why}{MOST_LOG:g}")
+
+
+def _check_kernels(path: Path, place: str, measurements: Sequence[StoredMeasurement]) -> None:
+    """Refuse a measurement that differs from its like in what the calibration kernel took."""
+    usual_ms = median(each.kernel_ms for each in measurements)
+    for number, each in enumerate(measurements):
+        if is_other_kernel(each.kernel_ms, usual_ms):
+            why = f"{each.told()}, and of {usual_ms:.3g} ms in the others: a figure is wrong"
+            raise invalid(path, f"{place}[{number}]", why)
+
+
+def is_other_kernel(one_ms: float, other_ms: float) -> bool:
+    """Return whether one device cannot have taken both durations for the calibration kernel."""
+    return not 1 / KERNEL_FACTOR <= one_ms / other_ms <= KERNEL_FACTOR
+
+
+def _check_count(path: Path, place: str, count: int, least: int) -> None:
+    if not least <= count <= CALLS.most:
+        raise invalid(
+            path, place, f"is {told(count)}, and can only be from {least} to {CALLS.most}"
+        )
+
+
+def converted(path: Path, place: str, value: Any, kind: type[_T]) -> _T:
+    """Return ``value`` as a ``kind``; ``place`` is where it stands in the file."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        text, _, inner = str(error).partition(" - at `$")
+        told = shown(text[0].lower() + text[1:])
+        raise invalid(path, place + shown(inner.rstrip("`")), told) from error
+
+
+def invalid(path: Path, place: str, why: str) -> BaselineError:
+    """Return the error that says where in a file what is wrong."""
+    return BaselineError(
+        f"cannot use {path}",
+        why=f"{place}: {why}",
+        mend="correct it, or delete the entry and run with --update-baselines",
+    )

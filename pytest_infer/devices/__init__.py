@@ -1,0 +1,1 @@
+"""Which device a case runs on, what it is, and who else uses it."""

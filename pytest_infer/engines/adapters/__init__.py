@@ -1,0 +1,1 @@
+"""One adapter per inference library; `registry.registered` scans this folder."""

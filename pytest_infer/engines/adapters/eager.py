@@ -1,0 +1,80 @@
+"""PyTorch eager mode: the model's own code, which is also every other engine's reference."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.engines.fake_quantization import fake_quantize
+from pytest_infer.engines.protocol import GraphRequest
+from pytest_infer.engines.torch_runner import TorchRunner, missing_torch, torch_dtype
+from pytest_infer.errors import RunError
+from pytest_infer.models.own_code import own_code
+from pytest_infer.models.weights import module_from_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.models.spec import OptionValue, Precision
+
+
+class Eager:
+    """Runs the model's module as it is, converted to the dtype of the precision."""
+
+    name = "eager"
+    libraries = ("torch",)
+    builds_files = False
+    options: Mapping[str, EngineOption] = {}
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp64", "fp32", "bf16", "fp16"),
+        "cuda": ("fp64", "fp32", "tf32", "bf16", "fp16"),
+    }
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why torch cannot run here."""
+        return missing_torch(device)
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings as they are: a module takes what its code does."""
+        return options
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return a module: eager mode is the model's code."""
+        del request
+        return GraphRequest("module")
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Write nothing: eager mode runs the model's code with the weights of its graph."""
+        del graph, request, folder
+        return {}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[TorchRunner]:
+        """Create the module, load its weights and move it to the device.
+
+        In int8, which no case of eager's has, it is rounded as int8 would: that is a noise floor.
+        """
+        module = module_from_graph(built.graph)
+        if built.request.precision == "int8":
+            fake_quantize(module)
+        yield EagerRunner(
+            module.to(built.request.device, torch_dtype(built.request.precision)), built
+        )
+
+
+class EagerRunner(TorchRunner):
+    """A user's module; what it raises is told with the line of the user's file."""
+
+    def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        with own_code(f"run {self._built.graph.spec.name}", "forward", RunError):
+            return super()._run(inputs)
+
+
+ENGINE: Engine = Eager()

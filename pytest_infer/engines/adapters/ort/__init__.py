@@ -1,0 +1,318 @@
+"""ONNX Runtime with its CPU, CUDA and TensorRT providers."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
+from pytest_infer.engines.adapters.ort.session import (
+    CPU,
+    MEND_CUDA,
+    device_of,
+    new_session,
+    operators_of,
+    placement,
+    providers_for,
+    session_options,
+)
+from pytest_infer.engines.protocol import Evidence, GraphRequest, Missing
+from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
+from pytest_infer.engines.torch_runner import missing_gpu
+from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
+from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
+from pytest_infer.timing.clock import stream_on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_infer.engines.protocol import (
+        Array,
+        Arrays,
+        BuildRequest,
+        BuiltEngine,
+        Engine,
+        Graph,
+        Runner,
+    )
+    from pytest_infer.graphs.node_precisions import NodePrecisions
+    from pytest_infer.models.spec import OptionValue, Precision
+
+FILE = "optimized.onnx"
+
+FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
+"""The numpy type of each floating one of ONNX Runtime's."""
+
+FLOATING = {"tensor(float)": "fp32", "tensor(float16)": "fp16", "tensor(double)": "fp64"}
+
+
+class OnnxRuntime:
+    """Runs an ONNX graph that ONNX Runtime has optimized for this machine beforehand.
+
+    With the TensorRT provider the graph stays as it is, and TensorRT's engines lie beside it.
+    """
+
+    name = "ort"
+    libraries = ("onnxruntime", "onnxruntime-gpu")
+    builds_files = True
+    precisions: Mapping[str, tuple[Precision, ...]] = {
+        "cpu": ("fp32", "int8"),
+        "cuda": ("fp32", "tf32", "fp16"),
+    }
+    options: Mapping[str, EngineOption] = {
+        "provider": EngineOption(
+            "auto",
+            "who runs on a GPU; auto: CUDA",
+            choices=("auto", "cuda", "tensorrt"),
+            gpu_only=True,
+        ),
+        "optimization_level": EngineOption(
+            "all", "how far the graph is rewritten", choices=("all", "extended", "basic", "none")
+        ),
+        "intra_op_threads": EngineOption(
+            0,
+            "threads of one operator on the CPU; 0: all cores",
+            affects_build=False,
+            counts_threads=True,
+            most=MOST_THREADS,
+            because=MORE_THREADS,
+        ),
+        "inter_op_threads": EngineOption(
+            0,
+            "operators at a time on the CPU; 0: one",
+            affects_build=False,
+            most=MOST_THREADS,
+            because=MORE_THREADS,
+        ),
+        "cuda_graph": EngineOption(False, "capture a CUDA graph and replay it", gpu_only=True),
+        "cudnn_search": EngineOption(
+            "exhaustive",
+            "how cuDNN's convolutions are chosen",
+            choices=("exhaustive", "heuristic", "default"),
+            gpu_only=True,
+        ),
+    }
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why ONNX Runtime cannot run here."""
+        if find_spec("onnxruntime") is None:
+            extra = "gpu" if device.startswith("cuda") else "cpu"
+            return Missing("onnxruntime is not installed", f"pip install 'pytest-infer[{extra}]'")
+        return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings as they are: an exported graph keeps its dynamic dimensions."""
+        if options["provider"] == "tensorrt":
+            return Missing("its TensorRT provider builds for one shape", "leave ort.provider out")
+        if options["cuda_graph"]:
+            return Missing("a CUDA graph has one shape", f"leave {self.name}.cuda_graph out")
+        return options
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return an ONNX file in the precision; TensorRT's provider wants fixed shapes.
+
+        A CUDA graph has one shape anyway, and cannot hold what would compute shapes on the CPU.
+        """
+        options = request.options
+        return GraphRequest(
+            "onnx",
+            precision="fp32" if request.precision == "tf32" else request.precision,
+            is_static=options["provider"] == "tensorrt" or bool(options["cuda_graph"]),
+            weight_bits=weight_bits() if request.precision == "int8" else 8,
+        )
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Optimize the graph and save it, or let the TensorRT provider build its engines."""
+        what = f"cannot build {graph.spec.name} for ort in {request.precision}"
+        _refuse_tf32(request, what)
+        level = str(request.options["optimization_level"])
+        options = session_options(request, level=level)
+        file = str(graph.file)
+        if request.options["provider"] == "tensorrt":
+            file = shutil.copy(graph.file, str(folder / FILE))
+        else:
+            options.optimized_model_filepath = str(folder / FILE)
+        try:
+            session = new_session(file, options, providers_for(request, folder))
+            _refuse_split_capture(session, request)
+        except InferError as error:
+            raise BuildError(what, why=error.why, mend=error.mend) from error
+        except Exception as error:
+            raise BuildError(
+                what,
+                why=str(error),
+                mend="see whether onnx.checker accepts the graph and this onnxruntime its opset",
+            ) from error
+        return {"opset": graph.request.opset}
+
+    @contextmanager
+    def open(self, built: BuiltEngine) -> Iterator[Runner]:
+        """Load the optimized graph into a session with the provider that was asked for."""
+        stream = _stream(built.request.device)
+        providers = providers_for(
+            built.request, built.path(""), stream.cuda_stream if stream else 0
+        )
+        is_optimized = built.request.options["provider"] != "tensorrt"
+        level = "none" if is_optimized else str(built.request.options["optimization_level"])
+        options = session_options(built.request, level=level)
+        try:
+            session = new_session(built.path(FILE), options, providers)
+        except InferError:
+            raise
+        except Exception as error:
+            raise LoadError(
+                f"cannot load {built.path(FILE)}",
+                why=str(error),
+                mend=load_mend(
+                    "see which operator, type or library ONNX Runtime names; change it in the "
+                    "model, or leave ort out"
+                ),
+            ) from error
+        if stream is None:
+            yield OrtRunner(session, built.path(FILE))
+            return
+        runner = CudaRunner(session, built, stream)
+        del session  # closing the runner must free it
+        try:
+            yield runner
+        finally:
+            runner.close()
+
+
+class OrtRunner:
+    """A session on the CPU, called with named arrays."""
+
+    def __init__(self, session: Any, graph: Path) -> None:
+        self._session = session
+        self._graph = graph
+        self._inputs = {value.name: FLOATS.get(value.type) for value in session.get_inputs()}
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs."""
+        values = self._session.run(self._outputs, self._taken(feeds))
+        return dict(zip(self._outputs, values, strict=True))
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a synchronous call on the feeds, which stay where they are."""
+        return partial(self._session.run, self._outputs, self._taken(feeds))
+
+    def _taken(self, feeds: Arrays) -> dict[str, Array]:
+        """Return feeds whose fractions have the graph's type, which is that of its precision."""
+        return {
+            name: np.asarray(feed, self._inputs.get(name) if feed.dtype.kind == "f" else None)
+            for name, feed in feeds.items()
+        }
+
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Return the named outputs of a bound call."""
+        values: Any = call()
+        return {} if values is None else dict(zip(self._outputs, values, strict=True))
+
+    def evidence(self) -> Evidence:
+        """Return the nodes' precisions in the optimized graph, their places, and the threads."""
+        counts = self._precisions()
+        placed = placement(self._session)
+        threads = self._session.get_session_options()
+        return Evidence(
+            precision=counts.precision,
+            precision_share=counts.share(counts.precision),
+            device=device_of(self._session),
+            device_share=placed.get(CPU, 0) / sum(placed.values()),
+            proven={
+                "intra_op_threads": threads.intra_op_num_threads,
+                "inter_op_threads": threads.inter_op_num_threads,
+            },
+            details={
+                "nodes": counts.as_dict(),
+                **{f"nodes on {name}": count for name, count in placed.items()},
+            },
+        )
+
+    def _precisions(self) -> NodePrecisions:
+        """Count the session's nodes by precision; an older ONNX Runtime's are read from the file.
+
+        The session tells operators and no types: those of fractions are taken from its inputs.
+        """
+        operators = operators_of(self._session)
+        types = {value.type for value in self._session.get_inputs() if "float" in value.type}
+        if operators and len(types) == 1:
+            return operator_precisions(operators, FLOATING.get(types.pop(), "unknown"))
+        return graph_precisions(self._graph)
+
+
+def _refuse_tf32(request: BuildRequest, what: str) -> None:
+    if request.options["provider"] == "tensorrt" and request.precision == "fp32":
+        raise BuildError(
+            what,
+            why="its TensorRT provider has no switch for TF32, which TensorRT allows by default",
+            mend="ask for --infer-precision=tf32, or use the engine trt",
+        )
+
+
+def _refuse_split_capture(session: Any, request: BuildRequest) -> None:
+    """Raise `LoadError` if a CUDA graph were captured and some node ran on the CPU.
+
+    ONNX Runtime lets nodes that compute shapes stay there, and a replay does not run them.
+    """
+    if not request.options["cuda_graph"] or request.options["provider"] == "tensorrt":
+        return
+    on_cpu = placement(session).get(CPU, 0)
+    if on_cpu:
+        raise LoadError(
+            "cannot capture a CUDA graph",
+            why=f"{on_cpu} nodes run on the CPU",
+            mend="leave out ort.cuda_graph, or change the model until no shape is computed in it",
+        )
+
+
+def _stream(device: str) -> Any:
+    """Return the CUDA stream for a session to compute on; None on the CPU."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    index = int(device.partition(":")[2] or 0)
+    torch.cuda.set_device(index)
+    return stream_on(index)
+
+
+def _missing_cuda() -> Missing | None:
+    """Return why the installed ONNX Runtime cannot use a GPU."""
+    owners = _owners()
+    if len(owners) > 1:
+        return Missing(
+            "onnxruntime and onnxruntime-gpu are both installed; they own the same files, and "
+            "what was installed last has won",
+            "pip uninstall onnxruntime onnxruntime-gpu, then pip install 'pytest-infer[gpu]'",
+        )
+    if owners == ["onnxruntime"]:
+        return Missing("this onnxruntime has no CUDA provider and would run on the CPU", MEND_CUDA)
+    if find_spec("torch") is None:
+        return Missing("torch, whose memory and events time a GPU, is not installed", MEND_CUDA)
+    return None
+
+
+def _owners() -> list[str]:
+    """Return the distributions to which the module belongs that would be imported."""
+    spec = find_spec("onnxruntime")
+    return [
+        found.name
+        for found in distributions()
+        if found.name in OnnxRuntime.libraries
+        and spec is not None
+        and str(found.locate_file("onnxruntime/__init__.py")) == spec.origin
+    ]
+
+
+ENGINE: Engine = OnnxRuntime()

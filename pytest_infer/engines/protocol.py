@@ -1,0 +1,221 @@
+"""What every engine adapter is: its Protocols, and the plain types that pass between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy.typing as npt
+
+from pytest_infer.models.spec import ModelSpec, OptionValue, Precision
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pytest_infer.engines.setting import EngineOption
+
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
+GraphFormat: TypeAlias = Literal["module", "onnx"]
+GRAPH_FORMATS: tuple[GraphFormat, ...] = ("module", "onnx")
+
+
+OPSET = 18
+"""The ONNX operator set of exported graphs: the first that torch's dynamo exporter writes."""
+
+
+@dataclass(frozen=True)
+class GraphRequest:
+    """What an engine wants to be built from."""
+
+    format: GraphFormat
+    precision: Precision = "fp32"
+    """The types in an ONNX file: the model cast to it; int8: quantized, with Q/DQ nodes."""
+    opset: int = OPSET
+    """The ONNX operator set of the file."""
+    is_static: bool = False
+    """The file has the case's shapes and no dynamic dimension."""
+    is_symmetric: bool = False
+    """int8: every zero point is 0 and biases stay in fp32, as TensorRT demands."""
+    weight_bits: int = 8
+    """int8: 7 where the CPU's sums of two products of 8 bits overflow."""
+    is_pruned: bool = False
+    """Two of every four weights along the inputs of convolutions and matrices are zero."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What an engine is built from: a model's code and weights, or a file exported from them."""
+
+    spec: ModelSpec
+    file: str
+    """The weights (safetensors) of a ``module``, the graph (ONNX) of an ``onnx``."""
+    digest: str
+    """SHA-256 over everything that decides what the graph computes."""
+    request: GraphRequest
+    """What was asked for, and was found in the file."""
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a built engine must be able to do."""
+
+    precision: Precision
+    device: str
+    shapes: Mapping[str, tuple[int, ...]]
+    """Each input's shape, batch first."""
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+    """Every setting of the engine, by name."""
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """A built engine: what it was built from, as what, and the folder with its files."""
+
+    engine: str
+    graph: Graph
+    request: BuildRequest
+    folder: str
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of the built engine's files."""
+        return Path(self.folder, name)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What really ran, read back from the engine, never copied from the request."""
+
+    precision: str
+    device: str
+    precision_share: float = 1.0
+    """How much of the computing nodes or layers ran in that precision, 0 to 1."""
+    device_share: float = 1.0
+    """How much of them ran on that device, 0 to 1."""
+    proven: Mapping[str, OptionValue] = field(default_factory=dict)
+    """The engine's settings that can be seen from outside, with the values that are in force."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why an engine cannot run on a device here, and how to mend it."""
+
+    why: str
+    mend: str
+
+
+class Runner(Protocol):
+    """An opened built engine."""
+
+    def infer(self, feeds: Arrays) -> dict[str, Array]:
+        """Return the named outputs of host arrays as host arrays; bfloat16 comes as float32."""
+        ...
+
+    def bind(self, feeds: Arrays) -> Callable[[], object]:
+        """Return a call that runs feeds resident on the device; it may be asynchronous.
+
+        On a GPU it enqueues on torch's current stream, on which the clock's events are.
+        """
+        ...
+
+    def evidence(self) -> Evidence:
+        """Return which precision and placement really ran."""
+        ...
+
+
+@runtime_checkable
+class ShowsBound(Protocol):
+    """What a `Runner` has besides if it can show what its bound calls put out."""
+
+    def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
+        """Run ``call``, which the latest `bind` returned, and return what it puts out.
+
+        As host arrays, like `infer`. Buffers that the call writes are spoilt before, so that a call
+        which does nothing is seen; there are no outputs of a call that should return them and
+        returns None. ``call`` may be wrapped, and returns what the wrapped one does.
+        """
+        ...
+
+
+@runtime_checkable
+class LimitsPrecisions(Protocol):
+    """What an `Engine` has besides if its version or the hardware decides on precisions."""
+
+    def lack(self, precision: Precision, device: str) -> Missing | None:
+        """Return why ``precision`` cannot run on ``device`` here, without importing anything."""
+        ...
+
+
+@runtime_checkable
+class TakesShapes(Protocol):
+    """What an `Engine` has besides if one built engine takes every shape of a profile."""
+
+    def profile_options(
+        self, options: Mapping[str, OptionValue]
+    ) -> Mapping[str, OptionValue] | Missing:
+        """Return the settings with which it does, made of ``options``, or why these exclude it.
+
+        Built with them from a spec's graph, it takes all that the spec's dimensions allow.
+        """
+        ...
+
+
+@runtime_checkable
+class WrapsEngine(Protocol):
+    """What an `Engine` has besides if it runs another one: its key holds the other's adapter."""
+
+    @property
+    def inner(self) -> str:
+        """Return the name of the other engine."""
+        ...
+
+
+class Engine(Protocol):
+    """One inference library, wrapped by one adapter file."""
+
+    @property
+    def name(self) -> str:
+        """Return the name on the command line."""
+        ...
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Return the distributions whose versions belong to a built engine's identity."""
+        ...
+
+    @property
+    def precisions(self) -> Mapping[str, tuple[Precision, ...]]:
+        """Return the precisions per kind of device (``cpu``, ``cuda``)."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, EngineOption]:
+        """Return the settings that a user may change, by name."""
+        ...
+
+    @property
+    def builds_files(self) -> bool:
+        """Return whether `build` writes anything; if not, there is nothing to cache."""
+        ...
+
+    def missing(self, device: str) -> Missing | None:
+        """Return why this engine cannot run on ``device`` here, without importing anything."""
+        ...
+
+    def graph_request(self, request: BuildRequest) -> GraphRequest:
+        """Return what `build` takes for ``request``, without importing anything."""
+        ...
+
+    def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
+        """Write the built engine's files into an empty folder; return facts for its manifest.
+
+        Raise `BuildError` if the library cannot build it as asked.
+        """
+        ...
+
+    def open(self, built: BuiltEngine) -> AbstractContextManager[Runner]:
+        """Open a built engine; leaving the context frees its memory. Raise `LoadError`."""
+        ...

@@ -1,0 +1,1 @@
+"""The search for the smallest feeds on which an engine is wrong."""

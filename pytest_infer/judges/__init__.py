@@ -1,0 +1,1 @@
+"""From numbers to verdicts, without pytest, processes or libraries."""

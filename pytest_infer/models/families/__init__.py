@@ -1,0 +1,1 @@
+"""What models of one data set share: preprocessing, postprocessing and labels."""

@@ -1,0 +1,70 @@
+"""The named inputs of a case, made from photographs wherever the model takes photographs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_infer.models.own_code import own_code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.models.registry import Model
+    from pytest_infer.models.spec import TensorSpec
+
+SEED = 0
+
+DRAWN_ROWS = 8
+"""Different rows for a model that takes no photographs: as many as photographs are carried."""
+
+BATCH = "batch"
+
+
+def make_feeds(model: Model, batch: int, images: Path | None, *, start: int = 0) -> Arrays:
+    """Return ``batch`` photographs from number ``start`` on, through the model's preprocessing.
+
+    They come in a cycle. A model without preprocessing takes no photographs: its inputs are drawn
+    from fixed seeds (`draw`), a row's values from its own, so that they are the same in any batch.
+    """
+    if model.preprocess is None:
+        return _drawn(model, batch, start)
+    from pytest_infer.models import photographs
+
+    rows = photographs.batch(photographs.pictures(images), batch, start=start)
+    with own_code(f"prepare {model.spec.name}'s inputs", "preprocess"):
+        return model.preprocess(rows)
+
+
+def row_names(model: Model, images: Path | None) -> list[str]:
+    """Return what each different row is called, in the order of the cycle: two or more."""
+    if model.preprocess is None:
+        return [f"drawn row {number}" for number in range(1, DRAWN_ROWS + 1)]
+    from pytest_infer.models import photographs
+
+    names = [picture.name for picture in photographs.pictures(images)]
+    return [f"photograph {number} ({name})" for number, name in enumerate(names, 1)]
+
+
+def _drawn(model: Model, batch: int, start: int) -> Arrays:
+    rows = [(start + row) % DRAWN_ROWS for row in range(batch)]
+    sizes = {name: dim.opt for name, dim in model.spec.dims.items()}
+    return {
+        name: _input(tensor, number, sizes, rows)
+        for number, (name, tensor) in enumerate(model.spec.inputs.items())
+    }
+
+
+def _input(tensor: TensorSpec, number: int, sizes: dict[str, int], rows: list[int]) -> Array:
+    """Return one input for the ``rows``; without a dimension for them it is the first row's."""
+    import numpy as np
+
+    from pytest_infer.models.drawn_values import draw
+
+    def row(turn: int) -> Array:
+        random = np.random.default_rng([SEED, turn, number])
+        return draw(tensor, tensor.resolved({**sizes, BATCH: 1}), random, turn=turn)
+
+    if BATCH not in tensor.shape:
+        return row(rows[0])
+    return np.concatenate([row(turn) for turn in rows], axis=tensor.shape.index(BATCH))

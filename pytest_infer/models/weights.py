@@ -1,0 +1,183 @@
+"""A model's weights: seeded, pretrained or the user's; and files of weights."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import InferError, ModelError
+from pytest_infer.graphs.pruning import prune
+from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
+from pytest_infer.models.own_code import own_code
+from pytest_infer.models.photographs import photographs
+from pytest_infer.models.registry import find
+from pytest_infer.models.seeding import seed_network
+from pytest_infer.models.spec import WEIGHTS
+from pytest_infer.models.weights_file import SHOWN, listed, load_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+    from torch import nn
+
+    from pytest_infer.engines.protocol import Graph
+    from pytest_infer.models.registry import Model
+
+    Arrays = Mapping[str, npt.NDArray[Any]]
+
+SUFFIXES = (".safetensors", ".pt", ".pth")
+"""Files of weights that can be read, the first found being taken."""
+
+
+def load_module(model: Model, weights: str) -> nn.Module:
+    """Return the model's module in fp32 on the CPU, with ``weights``, in eval mode.
+
+    ``weights`` is ``seeded``, ``pretrained``, or a folder that has ``<model>.safetensors`` (or
+    ``.pt``, ``.pth``). A model that brings weights of its own ignores it. Raise `ModelError`.
+    """
+    if model.spec.brings_weights:
+        return created(model)
+    if weights == "pretrained":
+        return _pretrained(model)
+    path = None if weights == "seeded" else weights_path(model.spec.name, weights)
+    module = created(model, pretrained=False)
+    if path is None:
+        _seed(model, module)
+    else:
+        load_weights(module, path)
+    return module
+
+
+def module_from_graph(graph: Graph) -> nn.Module:
+    """Return a graph's module, called as its spec says, with the weights in its file.
+
+    Whatever the user's forward takes and returns, it is called with one tensor for each input, in
+    the spec's order, and returns a tuple of one for each output. In eval mode on the CPU.
+    """
+    from pytest_infer.models.spec_module import SpecModule
+
+    return SpecModule(own_module(graph), graph.spec)
+
+
+def own_module(graph: Graph) -> nn.Module:
+    """Return the user's own module with the weights in a graph's file, in eval mode on the CPU."""
+    model = find(graph.spec.name)
+    choice = {} if graph.spec.brings_weights else {"pretrained": False}
+    module = created(model, **choice)
+    load_weights(module, Path(graph.file))
+    if graph.request.is_pruned:
+        prune(module)
+    return module
+
+
+def weights_path(name: str, folder: str) -> Path:
+    """Return the file in ``folder`` with the weights of the model called ``name``."""
+    place = Path(folder)
+    if not place.is_dir():
+        raise ModelError(
+            f"cannot read weights from {folder!r}",
+            why="it is not a folder" if place.exists() else "there is no such folder",
+            mend=_nearest_weights(place),
+        )
+    for suffix in SUFFIXES:
+        if (path := place / f"{name}{suffix}").is_file():
+            return path
+    present = sorted(path.name for path in place.iterdir() if path.suffix in SUFFIXES)
+    raise ModelError(
+        f"cannot find weights of {name} in {folder!r}",
+        why=f"it has {listed(present)}, but not {' or '.join(name + end for end in SUFFIXES)}",
+        mend=_nearest(f"{name}.safetensors", present, "rename {}")
+        or "save them there with pytest_infer.models.weights.save_weights",
+    )
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """Write the module's state to ``path``, whose folder exists, as safetensors."""
+    from safetensors.torch import save_model
+
+    save_model(module, str(path))
+
+
+def created(model: Model, **choice: bool) -> nn.Module:
+    """Return what the model's function creates, and leave torch's random state as it was."""
+    with own_code(f"create {model.spec.name}", model.spec.name):
+        return _unguarded(model, **choice)
+
+
+def _unguarded(model: Model, **choice: bool) -> nn.Module:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = model.create(**choice)
+    if not isinstance(found, torch.nn.Module):
+        raise _no_module(found, model.spec.name)
+    return _in_eval_mode(found)
+
+
+def _in_eval_mode(module: nn.Module) -> nn.Module:
+    """Return the module in eval mode; an exported program's has the mode it was exported in."""
+    try:
+        return module.eval()
+    except NotImplementedError:
+        return module
+
+
+def _no_module(found: Any, name: str) -> ModelError:
+    is_state = isinstance(found, dict)
+    what = f"{found.__name__}, a class" if isinstance(found, type) else type(found).__name__
+    of = f" of {', '.join(list(map(str, found))[:SHOWN])}" if is_state and found else ""
+    return ModelError(
+        f"{name} did not return a torch.nn.Module",
+        why=f"it returned {what}{of}",
+        mend="create the module, give it these weights by load_state_dict, and return the module"
+        if is_state
+        else "return the module itself",
+    )
+
+
+def _pretrained(model: Model) -> nn.Module:
+    try:
+        return _unguarded(model, pretrained=True)
+    except InferError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"cannot load the pretrained weights of {model.spec.name}",
+            why=f"{type(error).__name__}: {error}",
+            mend="fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
+            "or use --infer-weights=seeded, or --infer-weights=DIR with "
+            f"{model.spec.name}.safetensors",
+        ) from error
+
+
+def _seed(model: Model, module: nn.Module) -> None:
+    if model.seed is None:
+        seed_network(model.spec.name, module, _feeds(model))
+    else:
+        feeds = _feeds(model)
+        with own_code(f"seed {model.spec.name}", "seed"):
+            model.seed(module, feeds)
+
+
+def _feeds(model: Model) -> Arrays:
+    """Return feeds of the package's own photographs: the user's do not change the weights."""
+    return make_feeds(model, len(photographs()) if model.preprocess else DRAWN_ROWS, images=None)
+
+
+def _nearest_weights(folder: Path) -> str:
+    beside = folder.parent
+    folders = [str(path) for path in beside.iterdir() if path.is_dir()] if beside.is_dir() else []
+    word = _nearest(str(folder), WEIGHTS, "did you mean {!r}?")
+    return (
+        word
+        or _nearest(str(folder), folders, "did you mean {!r}?")
+        or f"give {', '.join(WEIGHTS)} or a folder of weights"
+    )
+
+
+def _nearest(name: str, choices: Iterable[str], text: str) -> str:
+    near = get_close_matches(name, list(choices), n=1)
+    return text.format(near[0]) if near else ""

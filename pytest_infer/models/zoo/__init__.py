@@ -1,0 +1,1 @@
+"""The models that come with this package; `registry.registered` scans this folder."""

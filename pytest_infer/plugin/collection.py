@@ -1,0 +1,106 @@
+"""Give each test its part of the matrix, and count the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_infer.border import border
+from pytest_infer.errors import InferError, NoCaseError, OptionError
+from pytest_infer.plugin.marks import mark_of, narrowing_of
+from pytest_infer.plugin.state import FIXTURE
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_infer.models.spec import Case
+    from pytest_infer.plugin.marks import Narrowing
+    from pytest_infer.plugin.state import State
+
+NO_CASE = "no-case"
+FUZZ = "fuzz"
+"""The mark of tests that search shapes."""
+
+SEARCHES = "infer_fuzz"
+"""The fixture of such tests."""
+
+
+Parameter: TypeAlias = "Case | InferError | None"
+"""What a test is given: a case, why there is no matrix, or None where its marks leave no case."""
+
+
+def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
+    """Return what a test function is parametrized by; what is wrong with its marks is kept."""
+    try:
+        with border("find the cases to test"):
+            cases = state.session.matrix.cases
+    except NoCaseError as error:
+        return [error]
+    except InferError as error:
+        state.errors.append(error)
+        return []
+    try:
+        wanted = [case for case in cases if _narrowing(definition).wants(case)]
+    except InferError as error:
+        state.errors.append(error)
+        return [None]
+    state.coverage.narrowed += len(cases) - len(wanted)
+    return [*wanted] or [None]
+
+
+def id_of(parameter: Parameter) -> str:
+    """Return the part of a test's id that names its case."""
+    return NO_CASE if parameter is None or isinstance(parameter, InferError) else parameter.id
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case of a collected test, if it has one."""
+    callspec = getattr(item, "callspec", None)
+    parameter: Parameter = callspec.params.get(FIXTURE) if callspec else None
+    return None if isinstance(parameter, InferError) else parameter
+
+
+def judged_case(item: pytest.Item, case: Case) -> Case:
+    """Return ``case`` with the test's other parameters, which make it another entry."""
+    return replace(case, variant=_variant(item, case))
+
+
+def _variant(item: pytest.Item, case: Case) -> str:
+    """Return what a test's id says of its parameters besides its case."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return ""
+    before, _, after = callspec.id.partition(case.id)
+    return "-".join(part for part in (before.removesuffix("-"), after.removeprefix("-")) if part)
+
+
+def is_without_case(item: pytest.Item) -> bool:
+    """Return whether a test wants cases and the matrix has none of them."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get(FIXTURE, item) is None
+
+
+def is_unasked(item: pytest.Item) -> bool:
+    """Return whether a test searches shapes, and ``-m`` does not speak of such tests.
+
+    A mark of that name on any other test is none of ours.
+    """
+    is_ours = SEARCHES in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
+    return bool(is_ours) and FUZZ not in re.findall(r"\w+", item.config.getoption("markexpr"))
+
+
+def _narrowing(definition: pytest.Item) -> Narrowing:
+    """Return what a test wants, once every mark of it has been read."""
+    from pytest_infer.judges.budget import budget_from_keywords
+    from pytest_infer.judges.tolerance import tolerance_from_keywords
+
+    mark_of(definition, "latency_budget", budget_from_keywords)
+    tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)
+    if tolerance and SEARCHES in getattr(definition, "fixturenames", ()):
+        raise OptionError(
+            f"@pytest.mark.tolerance of {definition.nodeid} has no effect",
+            why="the fixture fuzz is older than its test, and knows nothing of its marks",
+            mend="write fuzz.shapes(tolerance=Tolerance(...))",
+        )
+    return narrowing_of(definition)

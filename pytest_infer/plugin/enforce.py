@@ -1,0 +1,47 @@
+"""The one place that turns a verdict into a pytest outcome and a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_infer.plain_text import encodable, plain_text
+from pytest_infer.plugin.state import records_of
+from pytest_infer.reports.record import Record, record_from_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_infer.models.spec import Case
+    from pytest_infer.verdict import Verdict
+
+RENEWABLE = "improved"
+
+
+class Enforce:
+    """Records verdicts, and fails the test for those that fail."""
+
+    def __init__(
+        self, item: pytest.Item, case: Case, origin: Callable[[], dict[str, Any]], *, strict: bool
+    ) -> None:
+        self._item = item
+        self._case = case
+        self._origin = origin
+        self._strict = strict
+
+    def __call__(self, *verdicts: Verdict) -> None:
+        """Record every verdict; then fail if one fails, or is inconclusive and that is strict."""
+        records = [
+            record_from_verdict(verdict, self._case, self._item.nodeid, **self._origin())
+            for verdict in verdicts
+        ]
+        records_of(self._item).extend(records)
+        failures = [record.message for record in records if self._is_failure(record)]
+        if failures:
+            pytest.fail(encodable(plain_text("\n".join(failures))), pytrace=False)
+
+    def _is_failure(self, record: Record) -> bool:
+        if record.status == "fail":
+            return True
+        return self._strict and (record.status == "inconclusive" or record.code == RENEWABLE)

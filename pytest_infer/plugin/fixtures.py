@@ -1,0 +1,253 @@
+"""The fixtures that a test asks for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_infer.errors import CaseError, InferError
+from pytest_infer.plugin.aliases import aliased
+from pytest_infer.plugin.state import state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.fuzzing.fuzz import Fuzz
+    from pytest_infer.models.spec import Case
+    from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.answers import Answers
+    from pytest_infer.session.baseline_judge import BaselineJudge
+    from pytest_infer.session.engine import EngineUnderTest
+    from pytest_infer.session.judges import (
+        Consistency,
+        Latency,
+        Parity,
+        Reference,
+        TimedCalls,
+        Truth,
+    )
+    from pytest_infer.session.model import LoadedModel
+    from pytest_infer.session.session import InferSession
+    from pytest_infer.session.timer import GpuTimer
+    from pytest_infer.session.variants import Variants
+
+
+@pytest.fixture(scope="session")
+def infer(pytestconfig: pytest.Config) -> InferSession:
+    """What this run's fixtures share: options, hosts, cache."""
+    return state_of(pytestconfig).session
+
+
+@pytest.fixture(scope="session")
+def infer_matrix_case(request: pytest.FixtureRequest) -> Case:
+    """Carry the parameter of `infer_case`, which a suite may replace by a case that it makes."""
+    chosen: Case | InferError | None = getattr(request, "param", None)
+    if chosen is None:
+        raise CaseError(
+            "this test has no case: it was not parametrized",
+            why="pytest cannot parametrize a method of a unittest.TestCase, nor a test that gets "
+            "its fixtures only by request.getfixturevalue",
+            mend="make it a function, or a method of a class that is no TestCase, which has the "
+            "fixture as an argument",
+        )
+    if isinstance(chosen, InferError):
+        raise chosen
+    return chosen
+
+
+@aliased("session")
+def infer_case(infer_matrix_case: Case) -> Case:
+    """The model, engine, precision, batch and device of this test."""
+    return infer_matrix_case
+
+
+@aliased("session")
+def infer_model(infer_case: Case, infer: InferSession) -> LoadedModel:
+    """The case's model: ``model.spec``, ``model.module``, its labels and postprocessing."""
+    from pytest_infer.session.model import LoadedModel
+
+    return LoadedModel(infer_case.model, infer.artefacts)
+
+
+@aliased("session")
+def infer_feeds(infer_case: Case, infer: InferSession) -> Arrays:
+    """The case's named inputs, made from photographs by the model's own preprocessing."""
+    return infer.artefacts.feeds(infer_case.model, infer_case.batch)
+
+
+@aliased("session")
+def infer_reference(infer_case: Case, infer: InferSession) -> Reference:
+    """Eager mode's outputs for ``feeds``: ``.fp64``, ``.fp32``, ``.eager`` (the case's own)."""
+    from pytest_infer.session.judges import Reference
+
+    return Reference(infer_case, infer.artefacts)
+
+
+@aliased("session")
+def infer_engine(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+    """The case's engine, built once; calling it with ``feeds`` gives its outputs."""
+    from pytest_infer.session.engine import under_test
+
+    with under_test(infer_case, infer.artefacts.built(infer_case), infer.hosts) as built:
+        yield built
+
+
+@aliased("session")
+def infer_answers(infer_engine: EngineUnderTest, infer: InferSession) -> Iterator[Answers]:
+    """The engine's outputs for every photograph, batch after batch, each inferred once."""
+    from pytest_infer.session.answers import Answers
+
+    found = Answers(infer_engine, infer.artefacts)
+    yield found
+    found.close()
+
+
+@aliased("session")
+def infer_eager(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest]:
+    """Eager mode in fp32 for the same model, batch and device: what a speed-up is over.
+
+    On another machine that lacks the device it runs on the CPU, and there is no speed-up.
+    """
+    from pytest_infer.session.engine import under_test
+
+    rival = infer.artefacts.rival(infer_case, "fp32")
+    with under_test(rival, infer.artefacts.built(rival), infer.hosts) as built:
+        yield built
+
+
+@aliased("session")
+def infer_gpu_timer(infer: InferSession) -> GpuTimer:
+    """A timer of engines, each in a fresh process; calling it gives `Samples`."""
+    return infer.timer
+
+
+@aliased()
+def infer_parity(
+    request: pytest.FixtureRequest,
+    infer_case: Case,
+    infer_reference: Reference,
+    infer: InferSession,
+) -> Parity:
+    """The judge of outputs or answers: ``parity(…)``, ``.top_k(…)``, ``.detections(…)``."""
+    from pytest_infer.judges.tolerance import tolerance_from_keywords
+    from pytest_infer.plugin.collection import judged_case
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.judges import Parity
+
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    explain = infer.explainer.explained if infer.config.localize else None
+    drift = partial(infer.with_drift, judged_case(request.node, infer_case))
+    return Parity(
+        infer_case, infer_reference, infer.artefacts, tolerance, explain=explain, drift=drift
+    )
+
+
+@aliased("session")
+def infer_variants(infer_case: Case, infer: InferSession) -> Iterator[Variants]:
+    """The case's engine in other ways: permuted, row by row, reopened, rebuilt, beside itself."""
+    from pytest_infer.session.variants import Variants
+
+    ways = Variants(infer_case, infer.artefacts, infer.hosts)
+    yield ways
+    ways.close()
+
+
+@aliased("session")
+def infer_fuzz(infer_case: Case, infer: InferSession) -> Iterator[Fuzz]:
+    """The case's engine, built once for every shape of its model: ``.shapes()``, ``.sequences()``.
+
+    Also ``fuzz.judge(recipe)``, for a ``@given`` of your own.
+    """
+    from pytest_infer.fuzzing.fuzz import Fuzz
+
+    found = Fuzz(infer_case, infer.artefacts, infer.hosts, infer.oracle(infer_case), infer.config)
+    yield found
+    found.close()
+
+
+@aliased()
+def infer_consistency(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
+) -> Consistency:
+    """The judge of outputs that must agree with each other, made by `variants`."""
+    from pytest_infer.judges.tolerance import tolerance_from_keywords
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.judges import Consistency, Reference
+    from pytest_infer.session.variants import with_rows
+
+    reference = Reference(with_rows(infer_case), infer.artefacts)
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return Consistency(infer_case, reference, tolerance)
+
+
+@aliased()
+def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
+    """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
+    from pytest_infer.session.judges import Truth
+
+    return Truth(infer_case, infer.artefacts)
+
+
+@pytest.fixture
+def infer_timed(
+    request: pytest.FixtureRequest, infer_case: Case, infer_reference: Reference
+) -> TimedCalls:
+    """The judge of what timed calls put out, which `latency` and `baseline` share."""
+    from pytest_infer.judges.tolerance import tolerance_from_keywords
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.judges import TimedCalls
+
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return TimedCalls(infer_case, infer_reference, tolerance)
+
+
+@aliased()
+def infer_latency(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession, infer_timed: TimedCalls
+) -> Latency:
+    """The judge of samples against the test's ``latency_budget``."""
+    from pytest_infer.judges.budget import budget_from_keywords
+    from pytest_infer.plugin.collection import judged_case
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.judges import Latency
+
+    budget = mark_of(request.node, "latency_budget", budget_from_keywords)
+    judged = judged_case(request.node, infer_case)
+    return Latency(judged, budget, lambda: infer.stored_median(judged), infer_timed)
+
+
+@aliased()
+def infer_baseline(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession, infer_timed: TimedCalls
+) -> BaselineJudge:
+    """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
+    from pytest_infer.plugin.collection import judged_case
+    from pytest_infer.session.baseline_judge import BaselineJudge
+
+    return BaselineJudge(
+        judged_case(request.node, infer_case),
+        infer.baselines(infer_case.engine, infer_case.device),
+        infer.measurer,
+        gated_cases=lambda: infer.gated_cases,
+        runtime=lambda: infer.artefacts.runtime(infer_case.engine),
+        timed=infer_timed,
+    )
+
+
+@aliased()
+def infer_enforce(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Enforce:
+    """Turn verdicts into this test's outcome, and into records for the report."""
+    from pytest_infer.plugin.collection import judged_case
+    from pytest_infer.plugin.enforce import Enforce
+
+    def origin() -> dict[str, Any]:
+        return {
+            "device": infer.artefacts.device(infer_case.engine, infer_case.device),
+            "runtime": infer.artefacts.runtime(infer_case.engine),
+        }
+
+    judged = judged_case(request.node, infer_case)
+    return Enforce(request.node, judged, origin, strict=infer.config.strict)

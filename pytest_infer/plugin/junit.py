@@ -1,0 +1,34 @@
+"""What readers of pytest's JUnit file are told of verdicts that are neither passes nor failures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.plain_text import plain_text
+from pytest_infer.plugin.reported import short_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pytest
+
+
+def write_to_junit(
+    config: pytest.Config, report: pytest.TestReport, records: Sequence[Mapping[str, Any]]
+) -> None:
+    """Add a line per such verdict to its test's ``system-out``, if there is to be a file.
+
+    The format has no other status than passed, failed and skipped, and few readers show the
+    properties of a test.
+    """
+    lines = short_lines(records)
+    if not lines or not config.getoption("xmlpath", None):
+        return
+    from xml.etree.ElementTree import Element
+
+    from _pytest.junitxml import bin_xml_escape, xml_key
+
+    if xml := config.stash.get(xml_key, None):
+        element = Element("system-out")
+        element.text = bin_xml_escape(plain_text("\n".join(lines)))
+        xml.node_reporter(report).append(element)

@@ -1,0 +1,126 @@
+"""Read the keywords of this package's marks into frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_infer.bounds import BATCH, told
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import GRAPH_FORMATS
+from pytest_infer.errors import OptionError, unknown
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import PRECISIONS, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from pytest_infer.models.spec import Case
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """The part of the matrix that a test wants; an empty field wants all."""
+
+    models: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    batches: tuple[int, ...] = ()
+    tasks: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    """What the engine is built from: ``module``, ``onnx``."""
+    batched: tuple[bool, ...] = ()
+    """Whether the model's inputs and outputs have a batch."""
+
+    def wants(self, case: Case) -> bool:
+        """Return whether ``case`` is in the part of the matrix that is wanted."""
+        return all(
+            not wanted or value in wanted
+            for wanted, value in (
+                (self.models, case.model),
+                (self.engines, case.engine),
+                (self.precisions, case.precision),
+                (self.batches, case.batch),
+                (self.tasks, models.find(case.model).spec.task),
+                (self.formats, engines.graph_format(case) if self.formats else ""),
+                (self.batched, models.find(case.model).spec.has_batch),
+            )
+        )
+
+
+def narrowing_of(node: Any) -> Narrowing:
+    """Return what the ``infer`` marks of a test want; raise `OptionError` for unknown names."""
+    return mark_of(node, "infer", _narrowing) or Narrowing()
+
+
+def mark_of(node: Any, name: str, make: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """Return what ``make`` makes of the keywords of the marks ``name``, the nearest winning.
+
+    Raise `OptionError`, naming the test, for positional arguments and for what ``make`` refuses.
+    """
+    marks = list(node.iter_markers(name))
+    if not marks:
+        return None
+    if any(mark.args for mark in marks):
+        raise OptionError(
+            f"@pytest.mark.{name} of {node.nodeid} has positional arguments",
+            why="it takes keywords only",
+            mend=f"write @pytest.mark.{name}(keyword=value)",
+        )
+    keywords = {key: value for mark in reversed(marks) for key, value in mark.kwargs.items()}
+    try:
+        return make(keywords)
+    except OptionError as error:
+        raise OptionError(
+            f"@pytest.mark.{name} of {node.nodeid}: {error.what}", why=error.why, mend=error.mend
+        ) from None
+
+
+def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
+    valid = [field.name for field in fields(Narrowing)]
+    for keyword in keywords:
+        if keyword not in valid:
+            raise unknown("keyword", keyword, valid)
+    narrowing = Narrowing(**{name: _tuple(name, value) for name, value in keywords.items()})
+    _check("model", narrowing.models, models.listed())
+    _check("engine", narrowing.engines, engines.registered())
+    _check("precision", narrowing.precisions, PRECISIONS)
+    _check("task", narrowing.tasks, TASKS)
+    _check("format", narrowing.formats, GRAPH_FORMATS)
+    for is_batched in narrowing.batched:
+        if type(is_batched) is not bool:
+            raise OptionError(
+                f"cannot use batched={is_batched!r}",
+                why="it is neither True nor False",
+                mend="write batched=True for models whose inputs and outputs have a batch",
+            )
+    for batch in narrowing.batches:
+        if type(batch) is not int or not BATCH.least <= batch <= BATCH.most:
+            raise OptionError(
+                f"cannot use batch {told(batch)}",
+                why=f"a batch is a whole number {BATCH}",
+                mend="write batches=8, or batches=(1, 8)",
+            )
+    return narrowing
+
+
+def _check(kind: str, names: Iterable[object], choices: Collection[str]) -> None:
+    for name in names:
+        if not isinstance(name, str):
+            raise unknown(kind, told(name), choices)
+        if name not in choices:
+            raise unknown(kind, name, choices)
+
+
+def _tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, int)):
+        return (value,)
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        raise OptionError(
+            f"cannot use {name}={told(value)}",
+            why="it is neither one name or number nor several",
+            mend=f"write {name}=(first, second)",
+        )
+    return tuple(value)

@@ -1,0 +1,1 @@
+"""What one run makes once and hands to its tests."""

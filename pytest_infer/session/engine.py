@@ -1,0 +1,102 @@
+"""A case's engine as a test gets it: built already, opened in its host when first called."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+from warnings import warn
+
+from pytest_infer.engines.protocol import Evidence
+from pytest_infer.errors import InferError, LoadError, RunError
+from pytest_infer.hosts.memory_layout import CONTIGUOUS
+from pytest_infer.hosts.wire import as_type
+from pytest_infer.judges.burst import Burst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_infer.engines.protocol import Array, Arrays, BuiltEngine
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.models.spec import Case
+
+
+class SharedHosts(Protocol):
+    """Has a host for each engine."""
+
+    def shared(self, engine: str) -> Host:
+        """Return the host of ``engine``, a new one if it died."""
+        ...
+
+
+class EngineUnderTest:
+    """What a test gets as ``engine``: ``outputs = engine(feeds)``."""
+
+    def __init__(self, case: Case, built: BuiltEngine, hosts: SharedHosts) -> None:
+        self.case = case
+        self.built = built
+        self._hosts = hosts
+        self._open: tuple[Host, int] | None = None
+
+    def __call__(self, feeds: Arrays, *, layout: str = CONTIGUOUS) -> dict[str, Array]:
+        """Return the named outputs of host arrays; raise `RunError` if the host dies or hangs.
+
+        The next call opens the engine again, in a new host. ``layout`` is how the arrays lie in
+        memory when the engine gets them, one of `pytest_infer.hosts.memory_layout.LAYOUTS`.
+        """
+        outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds, layout=layout)
+        return outputs
+
+    def burst(self, feeds: Sequence[Arrays], first: Sequence[Arrays]) -> Burst:
+        """Return what many calls in a row give, beside the ``first`` answers to the same feeds."""
+        found = self._ask("engine.burst", "run", feeds=list(feeds), first=list(first))
+        return as_type(found, Burst)
+
+    def open(self) -> None:
+        """Open the engine now, not at its first call."""
+        self._opened()
+
+    def evidence(self) -> Evidence:
+        """Return which precision and placement really ran."""
+        return Evidence(**self._ask("engine.evidence", "question"))
+
+    def close(self) -> None:
+        """Free the engine's memory, unless its host has gone and freed it already."""
+        if self._open and self._open[0].is_alive:
+            self._ask("engine.close", "close")
+        self._open = None
+
+    def _ask(self, operation: str, verb: str, **arguments: Any) -> Any:
+        host, runner = self._opened()
+        return host.call(
+            operation,
+            error=RunError,
+            doing=f"{verb} {self.case.id}",
+            runner=runner,
+            **arguments,
+        )
+
+    def _opened(self) -> tuple[Host, int]:
+        if self._open is None or not self._open[0].is_alive:
+            host = self._hosts.shared(self.case.engine)
+            runner = host.call(
+                "engine.open", error=LoadError, doing=f"open {self.case.id}", built=self.built
+            )
+            self._open = host, runner
+        return self._open
+
+
+@contextmanager
+def under_test(case: Case, built: BuiltEngine, hosts: SharedHosts) -> Iterator[EngineUnderTest]:
+    """Give an engine to a test, and close it afterwards.
+
+    An engine that cannot be closed is a warning: its own tests are over by then, and an error
+    would be counted as the next case's.
+    """
+    engine = EngineUnderTest(case, built, hosts)
+    try:
+        yield engine
+    finally:
+        try:
+            engine.close()
+        except InferError as error:
+            warn(str(error), RuntimeWarning, stacklevel=2)

@@ -1,0 +1,130 @@
+"""Measure built engines for the gate, each time in a fresh host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.setting import with_threads
+from pytest_infer.errors import LoadError, TimingError
+from pytest_infer.hosts.wire import as_type
+from pytest_infer.timing.look import look_from_outputs
+from pytest_infer.timing.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED, Measurement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from pytest_infer.engines.protocol import Arrays, BuiltEngine
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.models.spec import Case
+    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.engine import EngineUnderTest
+    from pytest_infer.session.timer import Protocol
+
+REFERENCE_NET = "reference_net"
+REFERENCE_BATCH = {"cpu": 1, "cuda": 16}
+"""On a GPU one row would end before its launch does."""
+
+FEW_CORES = 4
+"""On so few, threads wait for each other's cores, and neighbours take them: one thread is gated."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under which conditions a case is measured; figures of unlike ones are never compared."""
+
+    clock: str
+    threads: int
+    """Of one inference; 0: the engine's own choice."""
+    cores: int
+    """Of the machine; 0 on a GPU."""
+    rounds: int
+    """That count, without a warm-up, as ``--infer-calls`` asks; 0: the plan of the device."""
+
+
+class Measurer:
+    """Gives one `Measurement` after the other."""
+
+    def __init__(
+        self,
+        hosts: HostPool,
+        artefacts: Artefacts,
+        protocol: Protocol,
+        exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
+    ) -> None:
+        self._hosts = hosts
+        self._artefacts = artefacts
+        self._rounds = max(protocol.calls, LEAST_ROUNDS) if protocol.calls else 0
+        self._exclusive = exclusive
+
+    def setting(self, case: Case) -> Setting:
+        """Return how ``case`` is measured on its device."""
+        if case.device.startswith("cuda"):
+            return Setting("cuda-event", threads=0, cores=0, rounds=self._rounds)
+        cores = int(self._artefacts.device(case.engine, case.device)["cores"])
+        threads = 1 if cores <= FEW_CORES else 0
+        return Setting("monotonic", threads=threads, cores=cores, rounds=self._rounds)
+
+    def __call__(
+        self, engine: EngineUnderTest, feeds: Arrays, stored_folder: str = ""
+    ) -> Measurement:
+        """Measure in a fresh host, beside the reference net and what is in ``stored_folder``.
+
+        Nothing else of this package uses the device meanwhile.
+        """
+        case, setting = engine.case, self.setting(engine.case)
+        reference = reference_case(case)
+        arms = {
+            ENGINE: (engine.built, feeds),
+            REFERENCE: (
+                self._artefacts.built(reference),
+                self._artefacts.feeds(reference.model, reference.batch),
+            ),
+        }
+        if stored_folder:
+            arms[STORED] = (replace(engine.built, folder=stored_folder), feeds)
+        order = Random().sample(list(arms), len(arms))  # noqa: S311 - an order, not a secret
+        fresh = self._hosts.fresh(case.engine, threads=setting.threads)
+        with self._exclusive([case.engine]), fresh as host:
+            opened = {name: open_bound(host, case, *arms[name], setting) for name in order}
+            call = partial(host.call, error=TimingError, doing=f"measure {case.id}")
+            first = call("engine.infer", runner=opened[ENGINE], feeds=feeds)
+            found = call("engine.measure", arms=opened, rounds=setting.rounds)
+            look = look_from_outputs(first, **call("engine.look", runner=opened[ENGINE]))
+        return replace(as_type(found, Measurement), look=look)
+
+    def kept_folder(self, case: Case, artefact: str) -> str:
+        """Return the folder of a built engine by its name; empty if the cache has it no more."""
+        host = self._hosts.shared(case.engine)
+        found: str = host.call(
+            "engine.kept",
+            error=LoadError,
+            doing=f"look for the stored artefact of {case.id}",
+            cache=host.place.cache,
+            artefact=artefact,
+        )
+        if found:
+            self._artefacts.hold(case, found)
+        return found
+
+
+def reference_case(case: Case) -> Case:
+    """Return the frozen net as ``case`` runs its own."""
+    kind = case.device.partition(":")[0]
+    return replace(case, model=REFERENCE_NET, batch=REFERENCE_BATCH[kind])
+
+
+def open_bound(host: Host, case: Case, built: BuiltEngine, feeds: Arrays, setting: Setting) -> int:
+    """Open and bind one arm; return its number in the host."""
+    doing = f"measure {case.id}"
+    options: Mapping[str, Any] = engines.find(case.engine).options
+    if setting.threads:
+        built = replace(built, request=with_threads(built.request, options, setting.threads))
+    runner: int = host.call("engine.open", error=LoadError, doing=doing, built=built)
+    host.call("engine.bind", error=TimingError, doing=doing, runner=runner, feeds=feeds)
+    return runner

@@ -1,0 +1,98 @@
+"""The ONNX files that engines are built from: exported from a model's module, or quantized."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.engines.protocol import Graph
+from pytest_infer.errors import ExportError
+from pytest_infer.storage.cache import digest_of
+from pytest_infer.storage.written_files import checked, content_digest, only
+
+GRAPH_SUFFIX = ".onnx"
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_infer.config import InferConfig
+    from pytest_infer.engines.protocol import GraphRequest
+    from pytest_infer.session.model_call import ModelCall
+    from pytest_infer.storage.cache import Cache
+    from pytest_infer.storage.written_files import Make
+
+
+class Graphs:
+    """Makes each graph in the host that has the models, unless the cache has it."""
+
+    def __init__(self, config: InferConfig, cache: Cache, call: ModelCall) -> None:
+        self._config = config
+        self._cache = cache
+        self._call = call
+
+    def exported(
+        self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the ONNX file that ``request`` describes; ``shapes`` count if it is static."""
+        if request.precision == "int8":
+            return self._quantized(module, request, shapes)
+        sizes = dict(shapes) if request.is_static else {}
+
+        def make(folder: Path) -> dict[str, Any]:
+            self._call(
+                "model.export",
+                f"export {module.spec.name} to ONNX",
+                error=ExportError,
+                graph=module,
+                request=request,
+                shapes=sizes,
+                folder=str(folder),
+            )
+            return asdict(request)
+
+        return self._file(module, request, {"shapes": sizes}, make)
+
+    def _quantized(
+        self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the exported graph in int8, calibrated on the photographs that models are fed."""
+        plain = replace(request, precision="fp32", is_symmetric=False, weight_bits=8)
+        exact = self.exported(module, plain, shapes)
+        doing = f"quantize {module.spec.name} to int8"
+        name, images = module.spec.name, str(self._config.images or "")
+        calibration = self._call("model.calibration_digest", doing, model=name, images=images)
+
+        def make(folder: Path) -> dict[str, Any]:
+            self._call(
+                "model.quantize",
+                doing,
+                error=ExportError,
+                graph=exact,
+                request=request,
+                shapes=dict(shapes),
+                images=images,
+                folder=str(folder),
+            )
+            return asdict(request)
+
+        return self._file(exact, request, {"calibration": calibration}, make)
+
+    def _file(
+        self,
+        origin: Graph,
+        request: GraphRequest,
+        more: dict[str, Any],
+        make: Make,
+    ) -> Graph:
+        key = {
+            "origin": origin.digest,
+            "request": asdict(request),
+            "runtime": self._call("model.runtime", "identify the exporter"),
+            **more,
+        }
+        entry = self._cache.entry("graphs", key, checked(make, GRAPH_SUFFIX))
+        # beside it there may be its external data
+        file = entry.folder / only(entry.digests, entry.folder, GRAPH_SUFFIX)
+        whole = {"spec": origin.spec.as_key(), "content": content_digest(entry.digests)}
+        return Graph(origin.spec, str(file), digest_of(whole), request)

@@ -1,0 +1,178 @@
+"""The matrix of cases: what was asked for, what can run here, and why the rest cannot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_infer.config import ALL, AUTO
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import Missing
+from pytest_infer.engines.setting import read_options
+from pytest_infer.errors import NoCaseError, OptionError, unknown
+from pytest_infer.models import registry as models
+from pytest_infer.models.spec import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_infer.config import InferConfig
+    from pytest_infer.models.spec import OptionValue, Precision
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Cases that were asked for and cannot run here."""
+
+    what: str
+    cases: int
+    lack: Missing
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every case that can run here, in an order that all workers share, and every other."""
+
+    cases: tuple[Case, ...]
+    exclusions: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the run looked for models: what is said of it where one is unknown."""
+
+    why: str = ""
+    mend: str = ""
+
+
+Lack: TypeAlias = "Callable[[str], Missing | None]"
+PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
+
+
+def make_matrix(
+    config: InferConfig,
+    device_of: Callable[[str], str],
+    missing: Lack,
+    lacking: PrecisionLack = lambda *_: None,
+    *,
+    origin: Origin | None = None,
+) -> Matrix:
+    """Return the matrix that ``config`` asks for, each engine on its ``device_of``.
+
+    Raise `OptionError` for unknown names, for an engine that was asked for by name and cannot
+    run here, for a setting that an engine does not have, and if no case is left. ``lacking`` says
+    why an engine's own version or hardware cannot do one of its precisions.
+    """
+    settings = _settings(config)
+    names = _models(config, origin or Origin())
+    _demand(_named(config), missing)
+    cases: list[Case] = []
+    exclusions: list[Exclusion] = []
+    for engine, precision in product(_engines(config), config.precisions):
+        device = device_of(engine)
+        wanted = [
+            Case(model, engine, precision, batch, device, settings.get(engine, ()))
+            for model, batch in product(names, config.batches)
+        ]
+        lack = (
+            missing(engine)
+            or _lacking_precision(engine, precision, device)
+            or lacking(engine, precision)
+        )
+        if lack is None:
+            cases += wanted
+        else:
+            exclusions.append(Exclusion(f"{engine} in {precision}", len(wanted), lack))
+    exclusions += _without_batch(cases)
+    cases = [case for case in cases if _has_meaning(case)]
+    if not cases:
+        raise _nothing_left(exclusions)
+    order = {name: number for number, name in enumerate(names)}
+    return Matrix(
+        tuple(sorted(cases, key=lambda case: (order[case.model], case.batch, case.id))),
+        tuple(exclusions),
+    )
+
+
+def _has_meaning(case: Case) -> bool:
+    """Return whether a case's batch means something; 1 is what a model without any takes."""
+    return case.batch == 1 or models.find(case.model).spec.takes_rows
+
+
+def _without_batch(cases: Sequence[Case]) -> list[Exclusion]:
+    """Return the cases of models that have no batch, at any other than 1."""
+    counts = Counter((case.model, case.batch) for case in cases if not _has_meaning(case))
+    lack = Missing(
+        "no input of its spec has a dimension called batch: every case would be the same",
+        "--infer-batch=1, or name the first dimension batch in the model's decorator",
+    )
+    return [
+        Exclusion(f"{model} at batch {batch}", count, lack)
+        for (model, batch), count in counts.items()
+    ]
+
+
+def _models(config: InferConfig, origin: Origin) -> tuple[str, ...]:
+    """Return the models to test."""
+    known = models.listed()
+    for name in config.models:
+        if name not in known:
+            error = unknown("model", name, known)
+            raise OptionError(error.what, why=error.why + origin.why, mend=error.mend + origin.mend)
+    return config.models or tuple(known)
+
+
+def _engines(config: InferConfig) -> tuple[str, ...]:
+    """Return the engines to try."""
+    return _named(config) if AUTO not in config.engines else tuple(engines.registered())
+
+
+def _named(config: InferConfig) -> tuple[str, ...]:
+    """Return the engines without which the user wants no run."""
+    known = engines.registered()
+    for name in config.engines:
+        if name not in (*known, AUTO, ALL):
+            raise unknown("engine", name, [*known, AUTO, ALL])
+    if ALL in config.engines:
+        return tuple(known)
+    return tuple(name for name in config.engines if name != AUTO)
+
+
+def _lacking_precision(engine: str, precision: str, device: str) -> Missing | None:
+    kind = device.partition(":")[0]
+    able = engines.find(engine).precisions.get(kind, ())
+    if precision in able:
+        return None
+    return Missing(
+        why=f"on {kind}, {engine} runs {', '.join(able) or 'nothing'}",
+        mend=f"--infer-precision={able[0]}" if able else "another --infer-device",
+    )
+
+
+def _settings(config: InferConfig) -> dict[str, tuple[tuple[str, OptionValue], ...]]:
+    """Return what each engine's settings are changed to."""
+    texts: dict[str, dict[str, str]] = {}
+    for name, text in config.engine_options.items():
+        engine, _, option = name.partition(".")
+        texts.setdefault(engine, {})[option] = text
+    return {
+        engine: tuple(read_options(engines.find(engine).options, engine, named).items())
+        for engine, named in texts.items()
+    }
+
+
+def _demand(chosen: Sequence[str], missing: Callable[[str], Missing | None]) -> None:
+    for engine in chosen:
+        lack = missing(engine)
+        if lack:
+            raise OptionError(f"cannot run engine {engine!r} here", why=lack.why, mend=lack.mend)
+
+
+def _nothing_left(exclusions: Sequence[Exclusion]) -> NoCaseError:
+    return NoCaseError(
+        "no case is left to test",
+        why="; ".join(f"{each.what}: {each.lack.why}" for each in exclusions),
+        mend="; ".join(dict.fromkeys(each.lack.mend for each in exclusions)),
+    )

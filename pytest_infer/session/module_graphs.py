@@ -1,0 +1,169 @@
+"""A model's code and weights, told from every other model's and from what they were before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.arrays import digest_of_arrays
+from pytest_infer.devices.fingerprint import device_fingerprint
+from pytest_infer.engines.protocol import Graph, GraphRequest
+from pytest_infer.errors import ModelError, RunError
+from pytest_infer.models import registry as models
+from pytest_infer.storage.cache import digest_of
+from pytest_infer.storage.written_files import checked, content_digest, only
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_infer.config import InferConfig
+    from pytest_infer.models.registry import Model
+    from pytest_infer.models.spec import ModelSpec
+    from pytest_infer.session.model_call import ModelCall
+    from pytest_infer.storage.cache import Cache
+
+NOT_REPEATABLE = "not-repeatable"
+"""What stands for the answer of a model that gives another one each time."""
+
+OTHER_ANSWER = (
+    "{} no longer answers as it did, and none of its files has changed (does it read a variable "
+    "or a file?); its reference, graphs and engines were made again"
+)
+OTHER_WEIGHTS = (
+    "{} has weights of other names or shapes than those in the cache, and none of its files has "
+    "changed (does it read a variable or a file?); everything was made again"
+)
+CHANGES_ALWAYS = (
+    "{} answers the same input in another way each time; a change that none of its files shows "
+    "cannot be noticed"
+)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A module with weights of the cache, before it was asked for an answer."""
+
+    graph: Graph
+    structure: str
+    is_new: bool
+
+
+class ModuleGraphs:
+    """Makes each model's module in the host that has its code, and asks it once what it answers.
+
+    A module's digest is made of its name and spec, the code that it reaches, its weights and that
+    answer. So is every key of what is made of it.
+    """
+
+    def __init__(self, config: InferConfig, cache: Cache, call: ModelCall) -> None:
+        self._config = config
+        self._cache = cache
+        self._call = call
+        self._found: dict[str, Graph] = {}
+        self.probe_s: dict[str, float] = {}
+        """How long each model took to be created and to answer."""
+        self.notices: tuple[str, ...] = ()
+
+    def module(self, model: str, *, is_pruned: bool) -> Graph:
+        """Return a model's code and weights as they are now."""
+        if model not in self._found:
+            self._found[model] = self._probed(model)
+        whole = self._found[model]
+        if not is_pruned:
+            return whole
+        digest = digest_of({"module": whole.digest, "pruned": True})
+        return replace(whole, digest=digest, request=GraphRequest("module", is_pruned=True))
+
+    def _probed(self, model: str) -> Graph:
+        spec = models.find(model).spec
+        identity = self._call("model.identity", f"identify {model}", model=model)
+        kept = self._kept(spec, identity)
+        found = self._asked(kept)
+        if "structure" in found:  # what its code makes now has other weights than those kept for it
+            kept = self._kept(spec, identity | {"structure": found["structure"]})
+            self.notices += (OTHER_WEIGHTS.format(model),) if kept.is_new else ()
+            found = _fitting(model, self._asked(kept))
+        self.probe_s[model] = found["seconds"]
+        key = {"module": kept.graph.digest, "answer": self._answer(model, kept, found["answer"])}
+        return replace(kept.graph, digest=digest_of(key))
+
+    def _asked(self, kept: _Kept) -> dict[str, Any]:
+        name = kept.graph.spec.name
+        try:
+            found: dict[str, Any] = self._call(
+                "model.probe",
+                f"ask {name} for an answer",
+                graph=kept.graph,
+                structure=kept.structure,
+            )
+        except RunError as error:
+            raise with_range(error, models.find(name)) from error
+        return found
+
+    def _answer(self, model: str, kept: _Kept, arrays: dict[str, Any]) -> str:
+        """Return the digest of a module's answer; notice one that was another before."""
+        answer = digest_of_arrays(arrays)
+        key = {"module": kept.graph.digest, "device": device_fingerprint("cpu")}
+        first = self._cache.entry("answers", key, lambda _: {"answer": answer})
+        if first.facts["answer"] == answer:
+            return answer
+        if digest_of_arrays(self._asked(kept)["answer"]) != answer:
+            answer = NOT_REPEATABLE
+        other = self._cache.entry("answers", key | {"answer": answer}, lambda _: {"answer": answer})
+        text = CHANGES_ALWAYS if answer == NOT_REPEATABLE else OTHER_ANSWER
+        self.notices += (text.format(model),) if other.is_new else ()
+        return answer
+
+    def _kept(self, spec: ModelSpec, identity: dict[str, Any]) -> _Kept:
+        """Return the module with its weights; only seeded ones are known without loading them."""
+        choice = "own" if spec.brings_weights else self._config.weights
+        key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
+        if choice != "seeded":
+            key["content"] = self._call(
+                "model.weights_digest", f"load {spec.name}", model=spec.name, weights=choice
+            )
+
+        def make(folder: Path) -> dict[str, Any]:
+            structure = self._call(
+                "model.write_weights",
+                f"load {spec.name}",
+                model=spec.name,
+                weights=choice,
+                folder=str(folder),
+            )
+            return {"weights": choice, "structure": structure}
+
+        entry = self._cache.entry("weights", key, checked(make))
+        whole = {"model": spec.name, "identity": identity, "weights": content_digest(entry.digests)}
+        file = str(entry.folder / only(entry.digests, entry.folder))
+        graph = Graph(spec, file, digest_of(whole), GraphRequest("module"))
+        return _Kept(graph, entry.facts["structure"], entry.is_new)
+
+
+def _fitting(model: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer; raise `ModelError` if weights that were just made do not fit again."""
+    if "structure" not in found:
+        return found
+    raise ModelError(
+        f"{model} has other weights each time that it is created",
+        why="the names or shapes of its weights differed in three calls of its function",
+        mend="let the function create the same module each time",
+    )
+
+
+def with_range(error: RunError, model: Model) -> RunError:
+    """Return the error of eager mode; drawn integers may be none that the model can take."""
+    drawn = [
+        f"{name} ({tensor.dtype})"
+        for name, tensor in model.spec.inputs.items()
+        if tensor.dtype.startswith(("int", "uint")) and None in (tensor.low, tensor.high)
+    ]
+    if model.preprocess or not drawn:
+        return error
+    return RunError(
+        error.what,
+        why=f"{error.why}\n{', '.join(drawn)}: drawn from the whole range of the dtype, for the "
+        "spec states none",
+        mend="state what the model takes, such as TensorSpec(shape, dtype, low=0, high=30521) for "
+        "the indices of a vocabulary",
+    )

@@ -1,0 +1,198 @@
+"""Measure built engines, each in a fresh host, interleaved in random order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from random import Random
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import LoadError, TimingError
+from pytest_infer.timing.look import look_from_outputs
+from pytest_infer.timing.samples import NS_PER_S, Samples
+from pytest_infer.timing.split import Split, split_from_durations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.models.spec import Case
+    from pytest_infer.session.engine import EngineUnderTest
+
+ROUNDS = 5
+WARMUP_S, WARMUP_CALLS = 0.5, 2
+TIMED_S, MIN_CALLS, MAX_CALLS = 2.0, 5, 100
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How often an engine is called; None lets its own speed decide."""
+
+    warmup: int | None = None
+    calls: int | None = None
+
+
+class GpuTimer:
+    """Times built engines: by CUDA events on a GPU, by the monotonic clock on a CPU."""
+
+    def __init__(
+        self,
+        hosts: HostPool,
+        protocol: Protocol,
+        exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
+    ) -> None:
+        self._hosts = hosts
+        self._protocol = protocol
+        self._exclusive = exclusive
+        self.taken: list[tuple[Case, Samples]] = []
+        """Everything that was measured, in order, for whoever shows it."""
+
+    def __call__(self, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False) -> Samples:
+        """Return the durations of calls on feeds that are resident on the device."""
+        return self.interleaved([engine], feeds, cold_l2=cold_l2)[0]
+
+    def interleaved(
+        self, engines: Sequence[EngineUnderTest], feeds: Arrays, *, cold_l2: bool = False
+    ) -> list[Samples]:
+        """Return the samples of several engines, timed in turns within the same seconds.
+
+        Each gets a process of its own, so that neither their libraries nor their thread pools
+        meet; nothing else of this package runs on the devices meanwhile. An engine that is named
+        twice is timed once. With ``cold_l2`` a GPU's L2 cache is overwritten before each call;
+        raise `TimingError` for another device.
+        """
+        if cold_l2:
+            _check_l2(engines)
+        with ExitStack() as stack:
+            stack.enter_context(self._exclusive([engine.case.engine for engine in engines]))
+            arms = {
+                case: _Arm(
+                    stack.enter_context(self._hosts.fresh(case.engine)),
+                    engine,
+                    feeds,
+                    cold_l2=cold_l2,
+                )
+                for case, engine in {engine.case: engine for engine in engines}.items()
+            }
+            for arm in arms.values():
+                arm.warm_up(self._protocol)
+            order = Random(0)  # noqa: S311 - an order, not a secret
+            for number in range(ROUNDS):
+                for arm in order.sample(list(arms.values()), len(arms)):
+                    arm.round(number)
+            samples = {case: arm.samples() for case, arm in arms.items()}
+        self.taken += samples.items()
+        return [samples[engine.case] for engine in engines]
+
+    def split(self, engine: EngineUnderTest, feeds: Arrays) -> Split:
+        """Return where the time goes: copies to and from the GPU, launches, computation.
+
+        On a CPU there is only the computation.
+        """
+        name = engine.case.engine
+        with self._exclusive([name]), self._hosts.fresh(name) as host:
+            arm = _Arm(host, engine, feeds)
+            arm.warm_up(self._protocol)
+            return arm.split(feeds)
+
+
+class _Arm:
+    """One engine in its host, during one measurement."""
+
+    def __init__(
+        self, host: Host, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False
+    ) -> None:
+        self._host = host
+        self._name = engine.case.id
+        self._batch = engine.case.batch
+        self._cold_l2 = cold_l2
+        self._runner = self._call("engine.open", LoadError, built=engine.built)
+        self._first: Arrays = self._call("engine.infer", runner=self._runner, feeds=feeds)
+        self._call("engine.bind", runner=self._runner, feeds=feeds)
+        self._durations: dict[str, list[int]] = {}
+        self._warmup_calls = 0
+        self._calls: list[int] = []
+        """How many calls each round has."""
+
+    def warm_up(self, protocol: Protocol) -> None:
+        """Call until warm, and settle how many calls a round has."""
+        began = monotonic()
+        last_ns = 0
+        while not self._is_warm(protocol, monotonic() - began):
+            last_ns = self._time(1)[-1]
+            self._warmup_calls += 1
+        wanted = protocol.calls or _calls_for(last_ns or self._time(1)[-1])
+        self._calls = [wanted // ROUNDS + (number < wanted % ROUNDS) for number in range(ROUNDS)]
+
+    def round(self, number: int) -> None:
+        """Time one round's calls; the call before them, which finds cold caches, is dropped.
+
+        A call so long that a round has only one warms its own caches.
+        """
+        calls = self._calls[number]
+        if calls == 0:
+            return
+        if calls > 1:
+            self._time(1)
+        for clock, durations in self._times(calls).items():
+            self._durations.setdefault(clock, []).extend(durations)
+
+    def samples(self) -> Samples:
+        """Return what was measured, by the clock nearest to the device, and what was put out."""
+        clock, durations = next(iter(self._durations.items()))
+        return Samples(
+            durations_ns=tuple(durations),
+            clock=clock,
+            batch=self._batch,
+            warmup_calls=self._warmup_calls,
+            wall_ns=tuple(self._durations["monotonic"]),
+            machine=self._host.place.machine,
+            enqueue_ns=tuple(self._durations.get("enqueue", ())),
+            is_l2_cold=self._cold_l2,
+            resources=self._call("engine.resources", runner=self._runner),
+            look=look_from_outputs(self._first, **self._call("engine.look", runner=self._runner)),
+        )
+
+    def split(self, feeds: Arrays) -> Split:
+        """Return the medians of the parts of as many calls as a measurement has."""
+        durations = self._call(
+            "engine.split", runner=self._runner, feeds=feeds, calls=sum(self._calls)
+        )
+        return split_from_durations(durations)
+
+    def _is_warm(self, protocol: Protocol, elapsed_s: float) -> bool:
+        if protocol.warmup is not None:
+            return self._warmup_calls >= protocol.warmup
+        return self._warmup_calls >= WARMUP_CALLS and elapsed_s >= WARMUP_S
+
+    def _times(self, calls: int) -> dict[str, list[int]]:
+        times: dict[str, list[int]] = self._call(
+            "engine.time", runner=self._runner, calls=calls, cold_l2=self._cold_l2
+        )
+        return times
+
+    def _time(self, calls: int) -> list[int]:
+        return self._times(calls)["monotonic"]
+
+    def _call(self, operation: str, error: Any = TimingError, **arguments: Any) -> Any:
+        return self._host.call(operation, error=error, doing=f"time {self._name}", **arguments)
+
+
+def _calls_for(duration_ns: int) -> int:
+    fitting = int(TIMED_S * NS_PER_S / duration_ns)
+    return min(max(fitting, MIN_CALLS), MAX_CALLS)
+
+
+def _check_l2(engines: Sequence[EngineUnderTest]) -> None:
+    """Raise `TimingError` unless every engine is on a GPU, the one device whose L2 is emptied."""
+    for engine in engines:
+        if not engine.case.device.startswith("cuda"):
+            raise TimingError(
+                f"cannot time {engine.case.id} with a cold L2",
+                why=f"it runs on {engine.case.device}, and only a GPU's L2 can be emptied",
+                mend="leave out cold_l2=True, or choose a GPU (--infer-device=cuda:0)",
+            )

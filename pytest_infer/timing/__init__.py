@@ -1,0 +1,1 @@
+"""Clocks, rounds of calls, and the samples that they give."""

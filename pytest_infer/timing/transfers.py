@@ -1,0 +1,57 @@
+"""Copy a call's inputs to a GPU and its outputs back, from and to both kinds of host memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from torch import Tensor
+
+    from pytest_infer.engines.protocol import Array, Arrays
+
+    Pairs = list[tuple[Tensor, Tensor]]
+
+
+def transfers(feeds: Arrays, outputs: Arrays, device: str) -> Mapping[str, Callable[[], object]]:
+    """Return the four copies as calls on torch's current stream.
+
+    They move the bytes of host arrays in their own types: an engine in fp16 may move fewer.
+    A copy from or to pinned memory returns at once; pageable memory is copied piece by piece
+    through a pinned buffer of the driver's, while the host waits.
+    """
+    inwards, outwards = list(map(_tensor, feeds.values())), list(map(_tensor, outputs.values()))
+    h2d_pinned, h2d_pageable = _pairs(_pinned(inwards), device), _pairs(inwards, device)
+    d2h_pinned, d2h_pageable = _pairs(_pinned(outwards), device), _pairs(outwards, device)
+    return {
+        "h2d_pinned": partial(_upload, h2d_pinned, is_pinned=True),
+        "h2d_pageable": partial(_upload, h2d_pageable, is_pinned=False),
+        "d2h_pinned": partial(_download, d2h_pinned, is_pinned=True),
+        "d2h_pageable": partial(_download, d2h_pageable, is_pinned=False),
+    }
+
+
+def _upload(pairs: Pairs, *, is_pinned: bool) -> None:
+    for host, there in pairs:
+        there.copy_(host, non_blocking=is_pinned)
+
+
+def _download(pairs: Pairs, *, is_pinned: bool) -> None:
+    for host, there in pairs:
+        host.copy_(there, non_blocking=is_pinned)
+
+
+def _pairs(hosts: Iterable[Tensor], device: str) -> Pairs:
+    return [(host, host.to(device)) for host in hosts]
+
+
+def _pinned(tensors: Iterable[Tensor]) -> list[Tensor]:
+    return [tensor.pin_memory() for tensor in tensors]
+
+
+def _tensor(values: Array) -> Tensor:
+    import torch
+
+    return torch.tensor(values)
