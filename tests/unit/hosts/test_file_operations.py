@@ -73,7 +73,9 @@ def test_unfinished(tmp_path, monkeypatch):
 
 def test_unused_for_longest_goes(tmp_path, monkeypatch):
     """Files are within the bound of the cache: another process's leave when there is too much."""
-    other = "from tests.unit.test_file_operations import *; import sys; received(CONTENT).finish"
+    other = (
+        "from tests.unit.hosts.test_file_operations import *; import sys; received(CONTENT).finish"
+    )
     command = [sys.executable, "-c", f"{other}(sys.argv[1], **KNOWN)", tmp_path]
     subprocess.run(command, check=True)  # noqa: S603 - no foreign words
     monkeypatch.setenv(VARIABLE, "1e-6")

@@ -15,7 +15,7 @@ from pytest_infer.baselines.store import Change, update
 from pytest_infer.errors import BaselineError, OptionError
 from pytest_infer.models.spec import Case
 
-SHIPPED = Path(__file__).parents[2] / "baselines"
+SHIPPED = Path(__file__).parents[3] / "baselines"
 H200 = {"kind": "cuda", "name": "NVIDIA H200"}
 CASE = Case("resnet50", "ort", "fp32", 1, "cuda")
 KEY = "resnet50-ort-fp32-b1"

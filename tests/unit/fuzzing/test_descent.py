@@ -4,7 +4,7 @@ import pytest
 
 from pytest_infer.fuzzing.descent import TRIES, smaller
 from pytest_infer.fuzzing.recipe import Recipe
-from tests.unit.spec_of_sides import SPEC
+from tests.unit.fuzzing.spec_of_sides import SPEC
 
 LARGE = (("height", 180), ("batch", 5), ("width", 96))
 

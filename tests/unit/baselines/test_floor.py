@@ -12,7 +12,7 @@ from pytest_infer.baselines.store import update
 from pytest_infer.errors import TimingError
 from pytest_infer.models.spec import Case
 
-SHIPPED = Path(__file__).parents[2] / "baselines"
+SHIPPED = Path(__file__).parents[3] / "baselines"
 GTX1070 = resolve("gtx1070", [SHIPPED])
 H200 = {"kind": "cuda", "name": "NVIDIA H200"}
 CASE = Case("resnet50", "ort", "fp32", 1, "cuda")

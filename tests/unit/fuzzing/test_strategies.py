@@ -14,7 +14,7 @@ from pytest_infer.fuzzing import strategies
 from pytest_infer.fuzzing.recipe import POISON, Recipe, elements_of
 from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 from pytest_infer.plugin import HYPOTHESIS_PROFILES
-from tests.unit.spec_of_sides import SPEC
+from tests.unit.fuzzing.spec_of_sides import SPEC
 
 REQUEST = BuildRequest("fp32", "cpu", SPEC.input_shapes(1))
 MAX_ELEMENTS = 100_000
