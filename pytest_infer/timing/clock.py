@@ -7,6 +7,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.stream import stream_on
 from pytest_infer.errors import TimingError
 from pytest_infer.timing.samples import NS_PER_MS
 
@@ -169,17 +170,6 @@ def _l2_buffer(device: int) -> Any:
 
     size = L2_BUFFERS * torch.cuda.get_device_properties(device).L2_cache_size
     return torch.empty(size, dtype=torch.uint8, device=f"cuda:{device}")
-
-
-@cache
-def stream_on(device: int) -> Any:
-    """Return the clock's only stream on ``device``; libraries keep buffers by stream.
-
-    What computes on this one is timed without waiting for another stream, or another for it.
-    """
-    import torch
-
-    return torch.cuda.Stream(device)
 
 
 def _elapsed_ns(start: Any, stop: Any) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.devices.stream import stream_on
 from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
 from pytest_infer.engines.adapters.ort.session import (
     CPU,
@@ -28,7 +29,6 @@ from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOptio
 from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
-from pytest_infer.timing.clock import stream_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
