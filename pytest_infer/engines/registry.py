@@ -24,7 +24,8 @@ from pytest_infer.plain_text import shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engines.protocol import Engine, GraphFormat
+    from pytest_infer.engines.protocol import Engine
+    from pytest_infer.graphs.graph import GraphFormat
     from pytest_infer.models.spec import Case
 
 GROUP = "pytest_infer.engines"

@@ -12,6 +12,7 @@ from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
+from pytest_infer.graphs.torch_dtypes import DTYPES, input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
 
 if TYPE_CHECKING:
@@ -19,17 +20,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine, Graph
-    from pytest_infer.models.spec import OptionValue, Precision, TensorSpec
-
-DTYPES: Mapping[Precision, str] = {
-    "fp64": "float64",
-    "fp32": "float32",
-    "tf32": "float32",
-    "bf16": "bfloat16",
-    "fp16": "float16",
-}
-"""The torch dtype in which each precision keeps weights and activations."""
+    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine
+    from pytest_infer.graphs.graph import Graph
+    from pytest_infer.models.spec import OptionValue, Precision
 
 
 def missing_torch(device: str) -> Missing | None:
@@ -49,20 +42,6 @@ def missing_gpu() -> Missing | None:
         "no NVIDIA GPU: the driver (libnvidia-ml) is absent or shows no device",
         "run on a machine with an NVIDIA GPU and its driver, or name one by --infer-host",
     )
-
-
-def torch_dtype(precision: Precision) -> Any:
-    """Return the torch dtype of ``precision``; int8 is simulated in float32."""
-    import torch
-
-    return torch.float32 if precision == "int8" else getattr(torch, DTYPES[precision])
-
-
-def input_dtype(spec: TensorSpec, dtype: Any) -> Any:
-    """Return the torch dtype of an input: ``dtype``, unless it is no floating one."""
-    import torch
-
-    return dtype if spec.dtype.startswith("float") else getattr(torch, spec.dtype)
 
 
 def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:

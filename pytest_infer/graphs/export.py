@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engines.exported_program import dynamic_shapes, trace_shapes
-from pytest_infer.engines.protocol import OPSET
-from pytest_infer.engines.torch_runner import input_dtype, torch_dtype
 from pytest_infer.errors import ExportError, RunError
+from pytest_infer.graphs.dynamic_dims import dynamic_shapes, trace_shapes
 from pytest_infer.graphs.facts import opset_of
+from pytest_infer.graphs.graph import OPSET
+from pytest_infer.graphs.torch_dtypes import input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from pytest_infer.engines.protocol import GraphRequest
+    from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.models.spec import ModelSpec
 
 

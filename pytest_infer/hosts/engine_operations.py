@@ -18,13 +18,13 @@ from pytest_infer.engines.protocol import (
     Arrays,
     BuildRequest,
     BuiltEngine,
-    Graph,
     LimitsPrecisions,
     Runner,
     ShowsBound,
     WrapsEngine,
 )
 from pytest_infer.errors import LoadError
+from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import BUILD_S, resources_of
 from pytest_infer.hosts.wire import as_type
@@ -40,7 +40,8 @@ from pytest_infer.timing.transfers import transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engines.protocol import Array, Evidence, GraphRequest, Missing
+    from pytest_infer.engines.protocol import Array, Evidence, Missing
+    from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.judges.burst import Burst
     from pytest_infer.models.spec import Precision
     from pytest_infer.timing.measurement import Measurement

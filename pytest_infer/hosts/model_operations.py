@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.devices import fingerprint
-from pytest_infer.engines.protocol import Graph, GraphRequest
 from pytest_infer.errors import ModelError
 from pytest_infer.graphs import layers
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.hosts import probe
 from pytest_infer.hosts.wire import as_type

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engines.protocol import BuiltEngine, Graph
+from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.errors import HostError
+from pytest_infer.graphs.graph import Graph
 from pytest_infer.models.spec import Source
 from pytest_infer.storage.cache import digest_of_file
 from pytest_infer.storage.lock_wait import Wanted, acquire

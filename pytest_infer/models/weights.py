@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import nn
 
-    from pytest_infer.engines.protocol import Graph
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.registry import Model
 
     Arrays = Mapping[str, npt.NDArray[Any]]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer.bounds import BATCH, told
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import GRAPH_FORMATS
 from pytest_infer.errors import OptionError, unknown
+from pytest_infer.graphs.graph import GRAPH_FORMATS
 from pytest_infer.models import registry as models
 from pytest_infer.models.spec import PRECISIONS, TASKS
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
 from pytest_infer.engines.setting import refuse_gpu_settings
 from pytest_infer.errors import BuildError, ExportError, HostError, ModelError, RunError
 from pytest_infer.graphs.facts import GraphFacts
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models

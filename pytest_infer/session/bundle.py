@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import read_arrays, write_arrays
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import Arrays, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import Arrays, BuiltEngine
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed
 from pytest_infer.judges.tolerance import Tolerance, tolerance_from_keywords
 from pytest_infer.models import registry as models

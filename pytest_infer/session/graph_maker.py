@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engines.protocol import Graph
 from pytest_infer.errors import ExportError
+from pytest_infer.graphs.graph import Graph
 from pytest_infer.storage.cache import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_infer.config import InferConfig
-    from pytest_infer.engines.protocol import GraphRequest
+    from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.session.model_call import ModelCall
     from pytest_infer.storage.cache import Cache
     from pytest_infer.storage.written_files import Make

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.devices.fingerprint import device_fingerprint
-from pytest_infer.engines.protocol import Graph, GraphRequest
 from pytest_infer.errors import ModelError, RunError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.storage.cache import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only

@@ -27,11 +27,10 @@ if TYPE_CHECKING:
         BuiltEngine,
         Engine,
         Evidence,
-        Graph,
-        GraphRequest,
         Runner,
     )
     from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.graphs.graph import Graph, GraphRequest
 
 Stage: TypeAlias = Literal["build", "open", "infer"]
 

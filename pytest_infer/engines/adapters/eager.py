@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.fake_quantization import fake_quantize
-from pytest_infer.engines.protocol import GraphRequest
-from pytest_infer.engines.torch_runner import TorchRunner, missing_torch, torch_dtype
+from pytest_infer.engines.torch_runner import TorchRunner, missing_torch
 from pytest_infer.errors import RunError
+from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.torch_dtypes import torch_dtype
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.weights import module_from_graph
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Graph, Missing
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing
     from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import OptionValue, Precision
 
 

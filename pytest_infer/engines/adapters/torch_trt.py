@@ -10,25 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.fingerprint import runtime_fingerprint
 from pytest_infer.engines.adapters.trt.versions import DISTRIBUTIONS
-from pytest_infer.engines.protocol import Evidence, GraphRequest, Missing
+from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import (
-    DTYPES,
-    TorchRunner,
-    examples,
-    missing_gpu,
-    refuse_failing,
-    torch_dtype,
-)
+from pytest_infer.engines.torch_runner import TorchRunner, examples, missing_gpu, refuse_failing
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
+from pytest_infer.graphs.torch_dtypes import DTYPES, torch_dtype
 from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Graph
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import Precision
 
 FILE = "program.pt2"

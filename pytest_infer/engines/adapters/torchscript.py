@@ -6,24 +6,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
-from pytest_infer.engines.protocol import GraphRequest, Missing
+from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.torch_runner import (
     TorchRunner,
     arithmetic,
     examples,
     missing_torch,
     refuse_failing,
-    torch_dtype,
 )
 from pytest_infer.errors import BuildError, LoadError, load_mend
+from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.torch_dtypes import torch_dtype
 from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Graph
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import OptionValue, Precision
 
 FILE = "module.pt"

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from pytest_infer.engines.cuda_graph import CudaGraph
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import LoadError, RunError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(

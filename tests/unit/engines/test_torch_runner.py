@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from pytest_infer.engines.adapters.eager import EagerRunner
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
-from pytest_infer.engines.torch_runner import TorchRunner, torch_dtype
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
+from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import ExportError, RunError
 from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
+from pytest_infer.graphs.torch_dtypes import torch_dtype
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.models.spec_module import SpecModule
 

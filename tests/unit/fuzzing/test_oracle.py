@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_infer.engines.protocol import BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.fuzzing.oracle import JITTERS, Oracle, _far
 from pytest_infer.fuzzing.recipe import Recipe
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
 
 SPEC = ModelSpec(

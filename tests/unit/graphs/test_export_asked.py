@@ -2,10 +2,10 @@
 
 import pytest
 
-from pytest_infer.engines.exported_program import TRACE_BATCH
-from pytest_infer.engines.protocol import OPSET, GraphRequest
 from pytest_infer.errors import ExportError
+from pytest_infer.graphs.dynamic_dims import TRACE_BATCH
 from pytest_infer.graphs.export import check_graph, export_onnx
+from pytest_infer.graphs.graph import OPSET, GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 onnx = pytest.importorskip("onnx")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pytest_infer.engines.protocol import GraphRequest
 from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.facts import graph_facts
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_weights import weights_of
 from pytest_infer.graphs.pruning import prune
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pytest_infer.devices.cpu_products import weight_bits
-from pytest_infer.engines.protocol import GraphRequest
 from pytest_infer.errors import ExportError
 from pytest_infer.graphs import quantization
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_precision import graph_precisions
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.models import registry as models

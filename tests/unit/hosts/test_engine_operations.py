@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import LoadError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.models.spec import Dim, ModelSpec, Source
 from pytest_infer.testing import FakeEngine

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.errors import HostError, RunError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts import sent_files
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.place import Place

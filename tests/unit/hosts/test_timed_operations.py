@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts import engine_operations
 from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed, unpacked
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_infer.engines.protocol import Evidence, GraphRequest
+from pytest_infer.engines.protocol import Evidence
 from pytest_infer.graphs.facts import GraphFacts, TensorFacts
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS, NodePrecisions
 from pytest_infer.judges.truth import judge_graph, judge_placement, judge_precision, judge_settings
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec

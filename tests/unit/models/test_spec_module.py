@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_infer.engines.exported_program import dynamic_shapes
-from pytest_infer.engines.protocol import GraphRequest
 from pytest_infer.errors import ModelError
+from pytest_infer.graphs.dynamic_dims import dynamic_shapes
 from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.models.spec_module import SpecModule, outputs_of
 

@@ -12,8 +12,8 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.adapters import trt
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH
-from pytest_infer.engines.protocol import OPSET, GraphRequest
 from pytest_infer.errors import BuildError
+from pytest_infer.graphs.graph import OPSET, GraphRequest
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import as_type, packed
 from pytest_infer.models.spec import Case

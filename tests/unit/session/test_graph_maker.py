@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pytest_infer.config import InferConfig
-from pytest_infer.engines.protocol import Graph, GraphRequest
 from pytest_infer.errors import CacheError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.storage.cache import Cache

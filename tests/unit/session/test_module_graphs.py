@@ -179,5 +179,5 @@ def test_own_code_is_told_by_content():
     assert {"torch", "torchvision", "pillow", "numpy"} <= set(identity["code"]["distributions"])
     assert "scikit-image" in identity["runtime"]
     exporting = {name for name, _ in ModelOperations().runtime()["code"]["files"]}
-    parts = ("graphs/export", "engines/exported_program", "graphs/quantization", "graphs/facts")
-    assert exporting >= {f"pytest_infer/{name}.py" for name in parts}
+    parts = ("export", "dynamic_dims", "torch_dtypes", "quantization", "facts")
+    assert exporting >= {f"pytest_infer/graphs/{name}.py" for name in parts}

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.adapters.compile.runner import Compiled, compilation_facts, mode_options
-from pytest_infer.engines.exported_program import DYNAMIC_BATCH, dynamic_axes, trace_request
+from pytest_infer.engines.exported_program import DYNAMIC_BATCH, trace_request
 from pytest_infer.engines.torch_runner import arithmetic, examples
 from pytest_infer.errors import RunError
+from pytest_infer.graphs.dynamic_dims import dynamic_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
+    from pytest_infer.graphs.graph import Graph
 
 FILE = "program.pt2"
 CACHES = "caches.bin"

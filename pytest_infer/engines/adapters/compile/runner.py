@@ -7,16 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.cuda_graph import tensors_of
-from pytest_infer.engines.exported_program import (
-    BATCH,
-    DYNAMIC_BATCH,
-    batch_axes,
-    batch_bounds,
-    batch_of,
-)
+from pytest_infer.engines.exported_program import DYNAMIC_BATCH, batch_axes, batch_bounds, batch_of
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.torch_runner import TorchRunner, arithmetic, examples
 from pytest_infer.errors import RunError
+from pytest_infer.graphs.dynamic_dims import BATCH
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,21 +13,16 @@ import numpy as np
 from pytest_infer.devices.cpu_products import weight_bits
 from pytest_infer.engines.adapters.openvino.nodes import node_precisions
 from pytest_infer.engines.feed_check import check_feed
-from pytest_infer.engines.protocol import Evidence, GraphRequest, Missing
+from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.errors import BuildError, LoadError, load_mend
+from pytest_infer.graphs.graph import GraphRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pytest_infer.engines.protocol import (
-        Array,
-        Arrays,
-        BuildRequest,
-        BuiltEngine,
-        Engine,
-        Graph,
-    )
+    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine, Engine
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import OptionValue, Precision
 
 FILE = "model.xml"

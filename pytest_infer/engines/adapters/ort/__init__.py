@@ -24,10 +24,11 @@ from pytest_infer.engines.adapters.ort.session import (
     providers_for,
     session_options,
 )
-from pytest_infer.engines.protocol import Evidence, GraphRequest, Missing
+from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
 from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
         BuildRequest,
         BuiltEngine,
         Engine,
-        Graph,
         Runner,
     )
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.graphs.node_precisions import NodePrecisions
     from pytest_infer.models.spec import OptionValue, Precision
 

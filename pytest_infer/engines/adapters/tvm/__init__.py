@@ -12,24 +12,20 @@ import numpy as np
 
 from pytest_infer.engines.adapters.tvm.program import ROUTES, export_program, reason
 from pytest_infer.engines.feed_check import check_feed
-from pytest_infer.engines.protocol import Evidence, GraphRequest, Missing
+from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import DTYPES, missing_gpu
+from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, InferError, LoadError, RunError, load_mend
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
+from pytest_infer.graphs.torch_dtypes import DTYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import (
-        Array,
-        Arrays,
-        BuildRequest,
-        BuiltEngine,
-        Engine,
-        Graph,
-    )
+    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine, Engine
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import Precision
 
 FILE = "program.so"

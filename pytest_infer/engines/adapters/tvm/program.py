@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engines.torch_runner import examples, refuse_failing, torch_dtype
+from pytest_infer.engines.torch_runner import examples, refuse_failing
+from pytest_infer.graphs.torch_dtypes import torch_dtype
 from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import BuildRequest, Graph
+    from pytest_infer.engines.protocol import BuildRequest
+    from pytest_infer.graphs.graph import Graph
 
 ROUTES = ("onnx", "export")
 """How a model becomes a Relax program: from an ONNX file, or from torch's exported program."""

@@ -19,8 +19,9 @@ from pytest_infer.engines.adapters.compile.runner import (
     artefact_of,
     default_artefact,
 )
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
 
 OPTIONS = {name: option.default for name, option in ENGINE.options.items()}

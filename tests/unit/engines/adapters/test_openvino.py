@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 from pytest_infer.engines.adapters import openvino as adapter
-from pytest_infer.engines.protocol import (
-    BuildRequest,
-    BuiltEngine,
-    Graph,
-    GraphRequest,
-    LimitsPrecisions,
-    Missing,
-)
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.models import registry as models
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec

@@ -17,16 +17,9 @@ import pytest
 from pytest_infer.engines.adapters import trt
 from pytest_infer.engines.adapters.trt import versions as tensorrt_api
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
-from pytest_infer.engines.protocol import (
-    OPSET,
-    BuildRequest,
-    BuiltEngine,
-    Graph,
-    GraphRequest,
-    LimitsPrecisions,
-    Missing,
-)
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
+from pytest_infer.graphs.graph import OPSET, Graph, GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 if TYPE_CHECKING:

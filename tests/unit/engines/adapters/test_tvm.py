@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pytest_infer.engines.adapters import tvm as adapter
-from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Graph, GraphRequest, Missing
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 
 if TYPE_CHECKING:

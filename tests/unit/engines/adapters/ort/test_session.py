@@ -16,9 +16,10 @@ from pytest_infer.engines.adapters.ort.session import (
     providers_for,
     session_options,
 )
-from pytest_infer.engines.protocol import BuildRequest, GraphRequest
+from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.graphs.export import export_onnx
+from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
 
