@@ -14,6 +14,7 @@ from pytest_infer.graphs import layers
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
 from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.hosts import probe
 from pytest_infer.hosts.wire import as_type
@@ -22,7 +23,7 @@ from pytest_infer.models.feeds import make_feeds, row_names
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
 from pytest_infer.models.source import file_of
-from pytest_infer.models.weights import created, load_module, own_module, save_weights
+from pytest_infer.models.weights import created, load_module, save_weights
 from pytest_infer.storage.cache import digest_of, digest_of_file
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ class ModelOperations:
     def identity(self, model: str) -> dict[str, Any]:
         """Return what decides what a model computes, but its weights: its spec and its code.
 
-        The code is all that the model's own functions and our seeding can reach.
+        The code is all that the model's own functions, our seeding and our pruning can reach.
         """
         found = models.find(model)
-        roots = [*models.code_files(found), file_of(load_module)]
+        roots = [*models.code_files(found), file_of(load_module), file_of(own_module)]
         return {
             "spec": found.spec.as_key(),
             "code": reached_code(roots).as_key(),

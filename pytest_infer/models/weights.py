@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import InferError, ModelError
-from pytest_infer.graphs.pruning import prune
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.photographs import photographs
-from pytest_infer.models.registry import find
 from pytest_infer.models.seeding import seed_network
 from pytest_infer.models.spec import WEIGHTS
 from pytest_infer.models.weights_file import SHOWN, listed, load_weights
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import nn
 
-    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.registry import Model
 
     Arrays = Mapping[str, npt.NDArray[Any]]
@@ -47,28 +44,6 @@ def load_module(model: Model, weights: str) -> nn.Module:
         _seed(model, module)
     else:
         load_weights(module, path)
-    return module
-
-
-def module_from_graph(graph: Graph) -> nn.Module:
-    """Return a graph's module, called as its spec says, with the weights in its file.
-
-    Whatever the user's forward takes and returns, it is called with one tensor for each input, in
-    the spec's order, and returns a tuple of one for each output. In eval mode on the CPU.
-    """
-    from pytest_infer.models.spec_module import SpecModule
-
-    return SpecModule(own_module(graph), graph.spec)
-
-
-def own_module(graph: Graph) -> nn.Module:
-    """Return the user's own module with the weights in a graph's file, in eval mode on the CPU."""
-    model = find(graph.spec.name)
-    choice = {} if graph.spec.brings_weights else {"pretrained": False}
-    module = created(model, **choice)
-    load_weights(module, Path(graph.file))
-    if graph.request.is_pruned:
-        prune(module)
     return module
 
 

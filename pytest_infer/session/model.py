@@ -30,7 +30,7 @@ class LoadedModel:
     @cached_property
     def module(self) -> nn.Module:
         """Return the user's own module with its weights, in eval mode, in pytest's process."""
-        from pytest_infer.models.weights import own_module
+        from pytest_infer.graphs.module import own_module
 
         return own_module(self._artefacts.module(self._name))
 

@@ -9,9 +9,9 @@ from pytest_infer.engines.fake_quantization import fake_quantize
 from pytest_infer.engines.torch_runner import TorchRunner, missing_torch
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.graphs.torch_dtypes import torch_dtype
 from pytest_infer.models.own_code import own_code
-from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

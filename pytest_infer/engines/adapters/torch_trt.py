@@ -15,9 +15,9 @@ from pytest_infer.engines.setting import EngineOption
 from pytest_infer.engines.torch_runner import TorchRunner, examples, missing_gpu, refuse_failing
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
 from pytest_infer.graphs.torch_dtypes import DTYPES, torch_dtype
-from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -16,8 +16,8 @@ from pytest_infer.engines.torch_runner import (
 )
 from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.graphs.torch_dtypes import torch_dtype
-from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.torch_runner import examples, refuse_failing
+from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.graphs.torch_dtypes import torch_dtype
-from pytest_infer.models.weights import module_from_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
