@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.engines.protocol import Arrays
     from pytest_infer.fuzzing.fuzz import Fuzz
+    from pytest_infer.fuzzing.oracles import Oracles
     from pytest_infer.models.spec import Case
     from pytest_infer.plugin.enforce import Enforce
     from pytest_infer.session.answers import Answers
@@ -155,15 +156,24 @@ def infer_variants(infer_case: Case, infer: InferSession) -> Iterator[Variants]:
     ways.close()
 
 
+@pytest.fixture(scope="session")
+def infer_oracles(infer: InferSession) -> Oracles:
+    """Eager mode for every shape of a model, which `fuzz` shares between engines."""
+    from pytest_infer.fuzzing.oracles import Oracles
+
+    return Oracles(infer.artefacts, infer.hosts)
+
+
 @aliased("session")
-def infer_fuzz(infer_case: Case, infer: InferSession) -> Iterator[Fuzz]:
+def infer_fuzz(infer_case: Case, infer: InferSession, infer_oracles: Oracles) -> Iterator[Fuzz]:
     """The case's engine, built once for every shape of its model: ``.shapes()``, ``.sequences()``.
 
     Also ``fuzz.judge(recipe)``, for a ``@given`` of your own.
     """
     from pytest_infer.fuzzing.fuzz import Fuzz
 
-    found = Fuzz(infer_case, infer.artefacts, infer.hosts, infer.oracle(infer_case), infer.config)
+    oracle = infer_oracles.of(infer_case)
+    found = Fuzz(infer_case, infer.artefacts, infer.hosts, oracle, infer.config)
     yield found
     found.close()
 

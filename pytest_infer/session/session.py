@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_infer.config import InferConfig
-    from pytest_infer.fuzzing.oracle import Oracle
     from pytest_infer.hosts.place import Place
     from pytest_infer.judges.budget import StoredMedian
     from pytest_infer.models.spec import Case, Precision, Source
@@ -58,7 +57,6 @@ class InferSession:
         self.config = config
         self._origin = origin
         self._baselines: dict[tuple[str, str], ChosenBaselines] = {}
-        self._oracles: dict[tuple[str, ...], Oracle] = {}
         self._scratch: TemporaryDirectory[str] | None = None
 
     def device_of(self, engine: str) -> str:
@@ -151,19 +149,6 @@ class InferSession:
         from pytest_infer.session.explainer import Explainer
 
         return Explainer(self.artefacts, self.hosts, self._bundles)
-
-    def oracle(self, case: Case) -> Oracle:
-        """Return eager mode for every shape of a model, which cases of several engines share."""
-        from pytest_infer.fuzzing.oracle import Oracle
-
-        is_pruned = self.artefacts.graph_request(case).is_pruned
-        rival = self.artefacts.rival(case, case.precision)
-        key = (case.model, case.precision, rival.device, str(is_pruned))
-        if key not in self._oracles:
-            for old in list(self._oracles):  # cases come model by model
-                self._oracles.pop(old).close()
-            self._oracles[key] = Oracle(case, self.artefacts, self.hosts)
-        return self._oracles[key]
 
     @cached_property
     def timer(self) -> GpuTimer:
