@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from pytest_infer.graphs.layer import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pytest_infer.engines.protocol import Array, Arrays
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A node of a graph by what it puts out first."""
-
-    tensor: str
-    node: str
-    operator: str
-    inputs: tuple[str, ...]
-    """Tensors that other nodes compute."""
 
 
 def layers_of(path: Path) -> list[Layer]:

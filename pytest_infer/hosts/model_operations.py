@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pytest_infer.engines.protocol import Array, Arrays
-    from pytest_infer.graphs.layers import Layer
+    from pytest_infer.graphs.layer import Layer
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"

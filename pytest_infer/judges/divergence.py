@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_infer.graphs.layers import Layer
+from pytest_infer.graphs.layer import Layer
 from pytest_infer.judges.tolerance import FLOOR_ROUNDOFFS, UNIT_ROUNDOFF
 
 if TYPE_CHECKING:

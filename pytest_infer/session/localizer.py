@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.errors import BuildError, InferError, LoadError, RunError
-from pytest_infer.graphs.layers import Layer
+from pytest_infer.graphs.layer import Layer
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.divergence import LayerError, first_divergence, layer_errors, told
 from pytest_infer.judges.metrics import relative_l2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_infer.graphs.layers import Layer
+from pytest_infer.graphs.layer import Layer
 from pytest_infer.judges.divergence import first_divergence, layer_errors, told
 
 
