@@ -268,7 +268,8 @@ def test_scaled_output(faulty):
     assert got / expected == pytest.approx(1.01, rel=1e-5)
     assert re.search(
         r"mend: find what loses precision, or accept it: "
-        r"@pytest.mark.tolerance\(max_abs=[\d.e-]+, relative_l2=0.01\)\n  most: drawn row \d, call \d$",
+        r"@pytest.mark.tolerance\(max_abs=[\d.e-]+, relative_l2=0.01\)\n"
+        r"  most: drawn row \d, call \d$",
         message,
     )
 
