@@ -261,13 +261,15 @@ def test_half_a_character(faulty):
 def test_scaled_output(faulty):
     """Outputs that are 1 % off diverge: element, both values and the tolerance are told."""
     message = message_of(faulty, "scaled")
-    assert message.startswith("toy-scaled-fp32-b1: 'logits' diverged from eager fp64\n  why:  ")
-    found = re.search(r"worst element logits\[0, \d\]: (\S+) instead of (\S+)\n", message)
+    where = "toy-scaled-fp32-b1, 8 rows of 8 calls"
+    assert message.startswith(f"{where}: 'logits' diverged from eager fp64\n  why:  ")
+    found = re.search(r"worst element logits\[\d, \d\]: (\S+) instead of (\S+)\n", message)
     got, expected = map(float, found.groups())
     assert got / expected == pytest.approx(1.01, rel=1e-5)
     assert re.search(
         r"mend: find what loses precision, or accept it: "
-        r"@pytest.mark.tolerance\(max_abs=[\d.e-]+, relative_l2=0.01\)$",
+        r"@pytest.mark.tolerance\(max_abs=[\d.e-]+, relative_l2=0.01\)\n"
+        r"  most: drawn row \d, call \d$",
         message,
     )
 
@@ -275,7 +277,7 @@ def test_scaled_output(faulty):
 def test_nan(faulty):
     """One NaN is found, with the value that it should be; no tolerance forgives it."""
     assert re.fullmatch(
-        r"toy-nan-fp32-b1: output 'logits' is not finite\n"
+        r"toy-nan-fp32-b1, drawn row 1, call 1: output 'logits' is not finite\n"
         r"  why:  1 of 10 elements; the first is \[0, 3\]: nan instead of -?[\d.e-]+\n"
         r"  mend: look for an overflow \(fp16 ends at 65504\) or a division by zero; "
         r"no tolerance forgives it",
@@ -290,7 +292,7 @@ def test_flipped_class(faulty):
     ]
     assert [each["status"] for each in flipped] == ["fail", "fail"]
     outputs, top_k = sorted((each["message"] for each in flipped), key=lambda text: "top" in text)
-    assert re.search(r"worst element logits\[0, \d\]: \S+ instead of \S+\n", outputs)
+    assert re.search(r"worst element logits\[\d, \d\]: \S+ instead of \S+\n", outputs)
     assert "@pytest.mark.tolerance(" in outputs
     assert "top-1" in top_k
     assert "@pytest.mark.tolerance(top_k=" in top_k

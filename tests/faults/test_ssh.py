@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
@@ -317,7 +318,8 @@ def test_eager_there_too(toy_run, machine):
     )
     assert run.record("toy-ort-fp32-b1", "latency")["code"] == "within-budget"
     parity = [each for each in run.report["records"] if each["judge"] == "parity"]
-    assert [each["code"] for each in parity] == ["match", "match"]
+    codes = Counter(each["code"] for each in parity)
+    assert codes == {"match": 3, "consistent": 1}  # outputs, top-k, layouts; a burst
     assert not (machine.cache / "weights").exists()
     assert len(list((machine.cache / "files").glob("*/weights.safetensors"))) >= 1
 

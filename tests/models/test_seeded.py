@@ -19,7 +19,7 @@ from torchvision import models as torchvision_models
 
 from pytest_infer.config import InferConfig
 from pytest_infer.graphs.module import module_from_graph
-from pytest_infer.models.photographs import batch, photographs
+from pytest_infer.models.photographs import batch, pictures
 from pytest_infer.models.registry import find
 from pytest_infer.session.session import InferSession
 
@@ -58,7 +58,7 @@ def seeded(cache: Path) -> Iterator[Seeding]:
     @functools.cache
     def call(name: str) -> Seeded:
         model, module = find(name), module_from_graph(session.artefacts.module(name))
-        (feed,) = model.preprocess(batch(photographs(), 8)).values()
+        (feed,) = model.preprocess(batch(pictures(), 8)).values()
         image = torch.from_numpy(feed)
         denormals = denormals_of(module, image[: FEW_ROWS.get(name, 8)])
         outputs = run(module, image)

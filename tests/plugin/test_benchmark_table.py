@@ -103,7 +103,7 @@ def test_only(mixed: Run) -> None:
     """
     result = mixed("test_parity.py", "--benchmark-only", "-rs")
     result.assert_outcomes(passed=3, skipped=5)
-    result.stdout.fnmatch_lines(["1 of 4 checks ran, *", "* broken since May"])
+    result.stdout.fnmatch_lines(["1 of 6 checks ran, *", "* broken since May"])
     assert " benchmark 'toy': 1 tests " in result.stdout.str()
 
 

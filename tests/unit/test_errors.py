@@ -6,6 +6,7 @@ from pytest_infer import errors
 from pytest_infer.errors import (
     BuildError,
     InferError,
+    NoCaseError,
     OptionError,
     error_from_message,
     message_from_error,
@@ -76,5 +77,7 @@ def test_unknown_name_among_none():
 
 def test_one_error_per_stage():
     """Every stage has its own kind, so that a test can expect exactly that one."""
-    names = {name for name in vars(errors) if name.endswith("Error")} - {"InferError"}
-    assert {kind.__name__ for kind in InferError.__subclasses__()} >= names
+    found = {kind for name, kind in vars(errors).items() if name.endswith("Error")}
+    stages = set(InferError.__subclasses__())
+    assert found - stages == {InferError, NoCaseError}
+    assert NoCaseError.__base__ is OptionError
