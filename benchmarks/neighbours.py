@@ -31,7 +31,7 @@ from pytest_infer.timing.clock import time_on_gpu
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
 
 KERNELS, CALLS = 200, 100
 NEIGHBOURS = ("nobody", "context", "memory", "torch", "nobody")

@@ -43,7 +43,8 @@ from pytest_infer.testing.graph_faults import GraphFault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_infer.engines.protocol import Arrays, BuiltEngine
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.judges.answer import Answer
     from pytest_infer.verdict import Verdict
 

@@ -1,16 +1,19 @@
-"""Keep named arrays in a file, and identify them by content."""
+"""Named arrays: their types, how they are kept in a file, and their content's digest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import Array, Arrays
+Array: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Mapping[str, Array]
 
 FILE = "arrays.npz"
 MARK = "="

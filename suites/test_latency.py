@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.plugin.enforce import Enforce
     from pytest_infer.session.baseline_judge import BaselineJudge
     from pytest_infer.session.engine import EngineUnderTest

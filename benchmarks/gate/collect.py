@@ -37,7 +37,7 @@ from pytest_infer.session.session import InferSession
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
 
 HERE = Path(__file__).parent
 SLOWER = "_slower"

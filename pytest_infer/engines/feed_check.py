@@ -9,7 +9,8 @@ from pytest_infer.errors import RunError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engines.protocol import Arrays, BuildRequest
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.models.spec import ModelSpec
 
     Shape = tuple[int, ...]

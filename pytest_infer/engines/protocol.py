@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models.spec import OptionValue, Precision
@@ -15,10 +13,8 @@ from pytest_infer.models.spec import OptionValue, Precision
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.engines.setting import EngineOption
-
-Array: TypeAlias = npt.NDArray[Any]
-Arrays: TypeAlias = Mapping[str, Array]
 
 
 @dataclass(frozen=True)

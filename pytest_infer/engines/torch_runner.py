@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import OptionValue, Precision
 

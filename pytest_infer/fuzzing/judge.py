@@ -12,7 +12,7 @@ from pytest_infer.judges.known_failures import known_finding
 from pytest_infer.judges.metamorphic import REPEATED, judge_relation
 
 if TYPE_CHECKING:
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.fuzzing.findings import Findings
     from pytest_infer.fuzzing.oracle import Oracle
     from pytest_infer.fuzzing.recipe import Recipe

@@ -22,7 +22,7 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.scales import Part

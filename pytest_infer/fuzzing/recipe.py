@@ -16,7 +16,7 @@ from pytest_infer.plain_text import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.models.spec import ModelSpec, Precision, TensorSpec
 
 BATCH = "batch"

@@ -9,7 +9,7 @@ from pytest_infer.engines.protocol import Missing
 from pytest_infer.session.engine import under_test
 
 if TYPE_CHECKING:
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case

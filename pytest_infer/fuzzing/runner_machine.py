@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from pytest_infer.engines.protocol import Array
+    from pytest_infer.arrays import Array
     from pytest_infer.fuzzing.runner import ShapeRunner
     from pytest_infer.models.spec import ModelSpec
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_infer.engines.protocol import Arrays
+from pytest_infer.arrays import Arrays
 from pytest_infer.errors import OptionError
 from pytest_infer.fuzzing.recipe import (
     Recipe,

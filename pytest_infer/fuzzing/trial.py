@@ -10,7 +10,7 @@ from pytest_infer.fuzzing.recipe import example_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Array
+    from pytest_infer.arrays import Array
     from pytest_infer.fuzzing.judge import ShapeJudge
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.fuzzing.runner import ShapeRunner

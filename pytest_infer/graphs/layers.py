@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
 
 
 def layers_of(path: Path) -> list[Layer]:

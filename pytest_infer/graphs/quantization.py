@@ -12,7 +12,7 @@ from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.photographs import photographs
 
 if TYPE_CHECKING:
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.models.registry import Model
 
 PRODUCTS = ("Conv", "MatMul", "Gemm")

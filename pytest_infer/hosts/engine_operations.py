@@ -11,11 +11,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.arrays import Arrays
 from pytest_infer.devices import fingerprint
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.feed_check import check_feeds
 from pytest_infer.engines.protocol import (
-    Arrays,
     BuildRequest,
     BuiltEngine,
     LimitsPrecisions,
@@ -40,7 +40,8 @@ from pytest_infer.timing.transfers import transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engines.protocol import Array, Evidence, Missing
+    from pytest_infer.arrays import Array
+    from pytest_infer.engines.protocol import Evidence, Missing
     from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.judges.burst import Burst
     from pytest_infer.models.spec import Precision

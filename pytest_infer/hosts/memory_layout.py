@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
 
 CONTIGUOUS = "contiguous"
 BROADCAST = "broadcast"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.layer import Layer
 
 WEIGHTS_FILE = "weights.safetensors"

@@ -18,7 +18,7 @@ from pytest_infer.models.seeding import one_thread
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Array
+    from pytest_infer.arrays import Array
     from pytest_infer.graphs.graph import Graph
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from pytest_infer.arrays import Array
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.scales import Part, carriers, parts_of
 from pytest_infer.judges.tolerance import (
@@ -26,8 +26,6 @@ from pytest_infer.models.spec import Precision
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-Array: TypeAlias = npt.NDArray[Any]
 
 DERIVED = ("gain", "max_abs", "relative_l2")
 """The metrics that have a derived bound, and are judged in parts."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-import numpy.typing as npt
-
-Array: TypeAlias = npt.NDArray[Any]
+from pytest_infer.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Array: TypeAlias = npt.NDArray[Any]
-Arrays: TypeAlias = "Mapping[str, Array]"
+    from pytest_infer.arrays import Array, Arrays
+
 
 CALLS = 32
 """What goes wrong at every 20th call is among them."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_infer.arrays import Array
     from pytest_infer.models.spec import ModelSpec, Precision, TensorSpec
 
-Array: TypeAlias = npt.NDArray[Any]
 
 STORED: Mapping[Precision, tuple[str, ...]] = {
     "fp64": ("float64",),

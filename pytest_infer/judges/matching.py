@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-Array: TypeAlias = npt.NDArray[Any]
+    from pytest_infer.arrays import Array
+
 Detections: TypeAlias = "Mapping[str, Array]"
 """One image's: ``boxes`` (n, 4) as x1 y1 x2 y2 in pixels, ``labels`` (n,), ``scores`` (n,)."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from pytest_infer.arrays import Arrays
 from pytest_infer.judges.allowance import allowances
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.outputs import flaw_of, malformed, not_finite, vacuous
@@ -16,16 +16,13 @@ from pytest_infer.judges.tolerance import mark_from_bounds, rounded_bound
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_infer.judges.allowance import Allowance
     from pytest_infer.judges.burst import Burst
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.spec import Precision
     from pytest_infer.timing.look import Look
-
-Array: TypeAlias = npt.NDArray[Any]
-Arrays: TypeAlias = "Mapping[str, Array]"
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_infer.arrays import Array
     from pytest_infer.models.spec import Precision
 
-Array: TypeAlias = npt.NDArray[Any]
 
 TIMES_EAGER = 6
 """How many times eager's elements that are not finite an engine may have: rounding decides which.

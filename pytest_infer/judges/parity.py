@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from pytest_infer.judges.allowance import DERIVED, Allowance, allowances
 from pytest_infer.judges.metrics import Metric, metrics
@@ -20,8 +19,8 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pytest_infer.arrays import Array
 
-Array: TypeAlias = npt.NDArray[Any]
 
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""

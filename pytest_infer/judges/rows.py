@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from pytest_infer.arrays import Array, Arrays
 from pytest_infer.judges.allowance import MOST_ROWS
 from pytest_infer.judges.declared import misdeclared, sizes_of, undeclared
 from pytest_infer.judges.metrics import metrics
@@ -18,13 +18,11 @@ from pytest_infer.models.spec import Case, ModelSpec
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_infer.judges.answer import Compared
     from pytest_infer.models.spec import Precision
 
-Array: TypeAlias = npt.NDArray[Any]
-Arrays: TypeAlias = "Mapping[str, Array]"
 
 BATCH = "batch"
 

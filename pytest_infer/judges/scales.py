@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from pytest_infer.judges.outputs import tiny
 from pytest_infer.judges.tolerance import part_floor
@@ -16,9 +15,9 @@ from pytest_infer.judges.tolerance import part_floor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.arrays import Array
     from pytest_infer.models.spec import Precision
 
-Array: TypeAlias = npt.NDArray[Any]
 
 SPREAD = 8.0
 """Slices of a part are at most this factor apart in scale."""

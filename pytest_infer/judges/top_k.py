@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds, rounded_bound
@@ -16,7 +15,8 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Array: TypeAlias = npt.NDArray[Any]
+    from pytest_infer.arrays import Array
+
 
 _SHOWN = 6
 """Swaps that a message shows."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from pytest_infer.arrays import Array
     from pytest_infer.models.spec import TensorSpec
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 def draw(

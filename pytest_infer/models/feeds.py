@@ -9,7 +9,7 @@ from pytest_infer.models.own_code import own_code
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.models.registry import Model
     from pytest_infer.models.spec import TensorSpec
 

@@ -14,7 +14,7 @@ from pytest_infer.plugin.state import state_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.fuzzing.oracles import Oracles
     from pytest_infer.models.spec import Case

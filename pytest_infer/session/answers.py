@@ -13,7 +13,7 @@ from pytest_infer.judges.answer import Answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.judges.burst import Burst
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_infer.arrays import Arrays
     from pytest_infer.config import InferConfig
-    from pytest_infer.engines.protocol import Arrays
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case, ModelSpec, Precision

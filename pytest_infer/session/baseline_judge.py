@@ -34,9 +34,9 @@ from pytest_infer.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_infer.arrays import Arrays
     from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.baselines.entry import Entry, Measured
-    from pytest_infer.engines.protocol import Arrays
     from pytest_infer.models.spec import Case
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.gate_timer import Measurer, Setting

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.arrays import read_arrays, write_arrays
+from pytest_infer.arrays import Arrays, read_arrays, write_arrays
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import Arrays, BuiltEngine
+from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed
 from pytest_infer.judges.tolerance import Tolerance, tolerance_from_keywords

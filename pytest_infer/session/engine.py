@@ -15,7 +15,8 @@ from pytest_infer.judges.burst import Burst
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuiltEngine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.hosts.host import Host
     from pytest_infer.models.spec import Case
 

@@ -29,7 +29,8 @@ from pytest_infer.models import registry as models
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_infer.engines.protocol import Arrays, Evidence
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.engines.protocol import Evidence
     from pytest_infer.judges.budget import Budget, StoredMedian
     from pytest_infer.judges.metamorphic import Relation
     from pytest_infer.judges.tolerance import Tolerance

@@ -21,7 +21,7 @@ from pytest_infer.session.engine import under_test
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case

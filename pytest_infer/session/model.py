@@ -10,7 +10,7 @@ from pytest_infer.models import registry as models
 if TYPE_CHECKING:
     from torch import nn
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.artefacts import Artefacts
 

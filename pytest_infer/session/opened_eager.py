@@ -11,7 +11,8 @@ from pytest_infer.hosts.pool import EAGER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuiltEngine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
 

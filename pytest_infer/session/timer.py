@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pytest_infer.engines.protocol import Arrays
+    from pytest_infer.arrays import Arrays
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case

@@ -18,7 +18,7 @@ from pytest_infer.session.engine import EngineUnderTest, under_test
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.hosts.host import Host
     from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts

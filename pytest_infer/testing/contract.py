@@ -19,7 +19,8 @@ from pytest_infer.session.session import InferSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_infer.engines.protocol import Array, Engine
+    from pytest_infer.arrays import Array
+    from pytest_infer.engines.protocol import Engine
     from pytest_infer.models.spec import OptionValue, Precision
 
 MODEL = "contract_cnn"

@@ -20,15 +20,8 @@ from pytest_infer.testing.process_faults import ProcessFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.engines.protocol import (
-        Array,
-        Arrays,
-        BuildRequest,
-        BuiltEngine,
-        Engine,
-        Evidence,
-        Runner,
-    )
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Evidence, Runner
     from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph, GraphRequest
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from pytest_infer.engines.protocol import Array, Arrays
+from pytest_infer.arrays import Array, Arrays
 
 OutputFault: TypeAlias = Callable[[dict[str, Array]], dict[str, Array]]
 FeedFault: TypeAlias = Callable[[Arrays], Arrays]

@@ -14,7 +14,7 @@ import numpy as np
 from pytest_infer.errors import ModelError
 
 if TYPE_CHECKING:
-    from pytest_infer.engines.protocol import Array
+    from pytest_infer.arrays import Array
 
 Model: TypeAlias = Any
 Node: TypeAlias = Any

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import Array, Arrays
+    from pytest_infer.arrays import Array, Arrays
 
     Pairs = list[tuple[Tensor, Tensor]]
 

@@ -16,7 +16,8 @@ from pytest_infer.graphs.dynamic_dims import BATCH
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pytest_infer.engines.protocol import Arrays, BuildRequest, BuiltEngine, Evidence
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence
     from pytest_infer.models.spec import OptionValue
 
 MODES = {"default": "default", "max-autotune": "max-autotune-no-cudagraphs"}

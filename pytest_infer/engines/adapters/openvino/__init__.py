@@ -21,7 +21,8 @@ from pytest_infer.graphs.graph import GraphRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine, Engine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import OptionValue, Precision
 

@@ -35,14 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import (
-        Array,
-        Arrays,
-        BuildRequest,
-        BuiltEngine,
-        Engine,
-        Runner,
-    )
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Runner
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.graphs.node_precisions import NodePrecisions
     from pytest_infer.models.spec import OptionValue, Precision

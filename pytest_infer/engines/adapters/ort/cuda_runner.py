@@ -15,7 +15,8 @@ from pytest_infer.errors import RunError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuiltEngine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.models.spec import ModelSpec
 
 TYPES = {

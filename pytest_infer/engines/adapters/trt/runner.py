@@ -17,8 +17,9 @@ from pytest_infer.errors import RunError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.engines.adapters.trt.layers import LayerPrecisions
-    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest
+    from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.models.spec import OptionValue
 
     Shape = tuple[int, ...]

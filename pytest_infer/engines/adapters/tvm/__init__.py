@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from pytest_infer.engines.protocol import Array, Arrays, BuildRequest, BuiltEngine, Engine
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import Precision
 
