@@ -20,11 +20,11 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
 from pytest_infer.engines.torch_runner import arithmetic
-from pytest_infer.models.spec import Case
 from pytest_infer.session.session import InferSession
 from pytest_infer.timing.clock import clock_for
 

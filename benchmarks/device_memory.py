@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pynvml
 
+from pytest_infer import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
-from pytest_infer.models.spec import Case
 from pytest_infer.session.session import InferSession
 
 CYCLES = 50

@@ -18,11 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer import Case, InferError, LoadError, TimingError
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
-from pytest_infer.errors import InferError, LoadError, TimingError
-from pytest_infer.models.spec import Case
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:

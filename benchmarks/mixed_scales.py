@@ -29,8 +29,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from pytest_infer import Precision
 from pytest_infer.judges import allowance
-from pytest_infer.models.spec import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,11 +19,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pytest_infer import Case, EngineUnderTest
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
-from pytest_infer.models.spec import Case
-from pytest_infer.session.engine import EngineUnderTest
 from pytest_infer.session.gate_timer import reference_case
 from pytest_infer.session.session import InferSession
 from pytest_infer.timing.clock import time_on_gpu
@@ -31,7 +30,7 @@ from pytest_infer.timing.clock import time_on_gpu
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.arrays import Arrays
+    from pytest_infer import Arrays
 
 KERNELS, CALLS = 200, 100
 NEIGHBOURS = ("nobody", "context", "memory", "torch", "nobody")

@@ -24,16 +24,12 @@ from typing import TYPE_CHECKING, Any
 import mixed_models  # noqa: F401 - registers its models
 import numpy as np
 
+from pytest_infer import Answers, Case, InferError, Parity, Precision, Reference, register
 from pytest_infer.config import InferConfig
-from pytest_infer.engines import register
-from pytest_infer.errors import InferError
 from pytest_infer.hosts.host import INLINE
 from pytest_infer.judges.metrics import cosine, mae
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import Case, Precision
-from pytest_infer.session.answers import Answers
 from pytest_infer.session.engine import under_test
-from pytest_infer.session.judges import Parity, Reference
 from pytest_infer.session.session import InferSession
 from pytest_infer.testing import FakeEngine, faults
 from pytest_infer.testing import graph_faults as graph
@@ -43,10 +39,8 @@ from pytest_infer.testing.graph_faults import GraphFault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_infer.arrays import Arrays
-    from pytest_infer.engines.protocol import BuiltEngine
+    from pytest_infer import Arrays, BuiltEngine, Verdict
     from pytest_infer.judges.answer import Answer
-    from pytest_infer.verdict import Verdict
 
 DOCS = Path(__file__).parents[1] / "docs" / "parity.md"
 ARTICLE_MAE = 0.0059

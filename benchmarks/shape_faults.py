@@ -34,9 +34,7 @@ OF_SEQUENCES = ("stale-after-a-larger-shape", "output-of-another-runner")
 CONFTEST = """
 import numpy as np
 
-from pytest_infer.engines import register
-from pytest_infer.models import model
-from pytest_infer.models.spec import Dim, TensorSpec
+from pytest_infer import Dim, TensorSpec, model, register
 from pytest_infer.testing import FakeEngine, faults
 from pytest_infer.testing import graph_faults as plant
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
+from pytest_infer import Samples
 from pytest_infer.devices.gpu_trace import kernel_durations_ns
 from pytest_infer.devices.gpu_watch import GpuWatch
 from pytest_infer.timing.clock import PROBE_CYCLES, clock_probe, time_on_gpu
-from pytest_infer.timing.samples import Samples
 
 LENGTHS_US = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 CALLS = 50

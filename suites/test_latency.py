@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_infer.arrays import Arrays
-    from pytest_infer.plugin.enforce import Enforce
-    from pytest_infer.session.baseline_judge import BaselineJudge
-    from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.judges import Latency
-    from pytest_infer.session.timer import GpuTimer
+    from pytest_infer import Arrays, BaselineJudge, Enforce, EngineUnderTest, GpuTimer, Latency
 
 
 def test_latency(

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.plugin.enforce import Enforce
-    from pytest_infer.session.judges import Consistency
-    from pytest_infer.session.variants import Variants
+    from pytest_infer import Consistency, Enforce, Variants
 
 
 @pytest.mark.infer(batched=True)

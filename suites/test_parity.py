@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.plugin.enforce import Enforce
-    from pytest_infer.session.answers import Answers
-    from pytest_infer.session.judges import Parity
+    from pytest_infer import Answers, Enforce, Parity
 
 
 def test_outputs(answers: Answers, parity: Parity, enforce: Enforce) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.fuzzing.fuzz import Fuzz
-    from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer import Enforce, Fuzz
 
 pytestmark = pytest.mark.fuzz
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer.plugin.enforce import Enforce
-    from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.judges import Truth
+    from pytest_infer import Enforce, EngineUnderTest, Truth
 
 
 def test_what_ran(engine: EngineUnderTest, truth: Truth, enforce: Enforce) -> None:

@@ -24,20 +24,19 @@ from statistics import fmean, median
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer import Case, EngineUnderTest, TimingError
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import find
 from pytest_infer.engines.setting import read_options
-from pytest_infer.errors import TimingError
 from pytest_infer.models.source import import_source
-from pytest_infer.models.spec import Case, Source
-from pytest_infer.session.engine import EngineUnderTest
+from pytest_infer.models.spec import Source
 from pytest_infer.session.gate_timer import open_bound, reference_case
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.arrays import Arrays
+    from pytest_infer import Arrays
 
 HERE = Path(__file__).parent
 SLOWER = "_slower"

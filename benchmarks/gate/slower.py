@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from pytest_infer.models import model
+from pytest_infer import model
 from pytest_infer.models.families import imagenet
 from pytest_infer.models.registry import find
 

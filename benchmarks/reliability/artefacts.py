@@ -24,10 +24,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from toy_engines import FAMILIES, PRISTINE, copied
 
+from pytest_infer import BuildError, BuiltEngine, Case, LoadError, RunError
 from pytest_infer.config import InferConfig
-from pytest_infer.engines.protocol import BuiltEngine
-from pytest_infer.errors import BuildError, LoadError, RunError
-from pytest_infer.models.spec import Case
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:

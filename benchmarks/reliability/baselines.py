@@ -23,11 +23,10 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from pytest_infer import BaselineError, Case
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.store import update
-from pytest_infer.errors import BaselineError
-from pytest_infer.models.spec import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

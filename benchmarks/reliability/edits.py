@@ -32,9 +32,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from pytest_infer import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.models import source
-from pytest_infer.models.spec import Case, Source
+from pytest_infer.models.spec import Source
 from pytest_infer.session.engine import under_test
 from pytest_infer.session.session import InferSession
 
@@ -46,8 +47,7 @@ VARIABLE = "ZZ_SHIFT"
 
 MODELS = """
 import torch
-from pytest_infer.models import model
-from pytest_infer.models.spec import Dim, TensorSpec
+from pytest_infer import Dim, TensorSpec, model
 
 import zz_net
 

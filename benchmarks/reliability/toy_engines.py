@@ -11,11 +11,8 @@ from typing import Any
 
 import torch
 
+from pytest_infer import BuildRequest, Graph, TensorSpec, model
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import BuildRequest
-from pytest_infer.graphs.graph import Graph
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
 from pytest_infer.testing import FakeEngine
 
 PRISTINE = "PYTEST_INFER_PRISTINE"

@@ -11,7 +11,6 @@ import numpy as np
 from pytest_infer.judges.matching import (
     FIELDS,
     SURE_IOU,
-    Array,
     Detections,
     MatchedImage,
     Pair,
@@ -24,6 +23,8 @@ from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_infer.arrays import Array
 
 BOX_FLOOR_PX, BOX_CEILING_PX = 0.5, 8.0
 """Half a pixel is what drawing a box rounds away; 8 px is much on an image of 800 x 1066."""

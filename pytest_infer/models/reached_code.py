@@ -20,6 +20,7 @@ from json import JSONDecodeError, loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer import home_of
 from pytest_infer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ class _Reach:
 
     def _named(self, name: str, members: tuple[str, ...]) -> list[Path]:
         """Return the files of an absolute import; a distribution's are noted by its version."""
+        homes = filter(None, map(home_of, members)) if name == PACKAGE.name else ()
+        public = [path for home in homes for path in self._module(home, ())]
+        return public + self._module(name, members)
+
+    def _module(self, name: str, members: tuple[str, ...]) -> list[Path]:
         top, *rest = name.split(".")
         places = _places(top)
         if not places or all(map(_is_standard, places)):

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_infer import Case, Parity, Reference
 from pytest_infer.config import InferConfig
 from pytest_infer.engines.adapters.compile import ENGINE
-from pytest_infer.models.spec import Case
 from pytest_infer.session.engine import under_test
-from pytest_infer.session.judges import Parity, Reference
 from pytest_infer.session.session import InferSession
 from pytest_infer.storage.cache import Cache, digest_of_file, read_entry
 from pytest_infer.storage.eviction import MANIFEST

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer import Case, TensorSpec, model
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
-from pytest_infer.models import model
-from pytest_infer.models.spec import Case, TensorSpec
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:

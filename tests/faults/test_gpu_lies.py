@@ -28,8 +28,7 @@ register(FakeEngine("liar", inner={inner!r}, {lie}))
 """
 
 CENTRED = """
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 
 @model(

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pytest_infer import Case, InferError
 from pytest_infer.baselines.floor import judge_floor
 from pytest_infer.baselines.search import destination, match_device, resolve
-from pytest_infer.errors import InferError
-from pytest_infer.models.spec import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

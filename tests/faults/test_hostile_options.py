@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from pytest_infer import InferError, ModelSpec, TensorSpec
 from pytest_infer.baselines.search import resolve
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
-from pytest_infer.errors import InferError
 from pytest_infer.fuzzing.recipe import recipe_from_text
 from pytest_infer.judges.budget import budget_from_keywords
 from pytest_infer.judges.tolerance import tolerance_from_keywords
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.spec import Source
 from pytest_infer.plugin.marks import narrowing_of
 from pytest_infer.plugin.options import OPTIONS, read_config
 

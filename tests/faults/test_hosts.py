@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 import pytest_infer
-from pytest_infer.errors import HostError, ModelError
+from pytest_infer import HostError, ModelError
 from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.models.spec import Source
 from pytest_infer.storage.cache import Cache
 
 TOY = """
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 
 @model(

@@ -95,8 +95,7 @@ import os
 
 import torch
 
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 ROW = {"inputs": {"x": TensorSpec(("batch", 8))}, "outputs": {"y": TensorSpec(("batch", 8))}}
 

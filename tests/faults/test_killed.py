@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.store import update
-from pytest_infer.models.spec import Case
+from pytest_infer import Case
 
 folder, writer, done = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for number in range(done + 1, 13):
@@ -67,8 +67,7 @@ import resource, sys
 from pathlib import Path
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.store import update
-from pytest_infer.errors import BaselineError
-from pytest_infer.models.spec import Case
+from pytest_infer import BaselineError, Case
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 for number in range(1, 100):

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 DEEP = """
 import numpy as np
 
-from pytest_infer.engines import register
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model, register
 from pytest_infer.testing import FakeEngine, faults
 from pytest_infer.testing import graph_faults as plant
 
@@ -75,7 +73,7 @@ for name, fault in FAULTS.items():
 class Deaf(FakeEngine):
     # An engine that refuses graphs with more outputs than the model's.
     def build(self, graph, request, folder):
-        from pytest_infer.errors import BuildError
+        from pytest_infer import BuildError
 
         if len(graph.spec.outputs) > 1:
             raise BuildError("cannot build", why="one output only", mend="none")
@@ -84,7 +82,7 @@ class Deaf(FakeEngine):
 
 def where_it_is(model):
     # A graph that was cut before the fault's node has no such node.
-    from pytest_infer.errors import ModelError
+    from pytest_infer import ModelError
 
     try:
         return FAULTS["weights"](model)

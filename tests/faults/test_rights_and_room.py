@@ -51,7 +51,7 @@ SEARCH = """
 import sys
 from pathlib import Path
 from pytest_infer.baselines.search import match_device, resolve
-from pytest_infer.errors import BaselineError
+from pytest_infer import BaselineError
 
 folder = Path(sys.argv[1])
 for find in (
@@ -158,7 +158,7 @@ def test_a_home_that_is_none(
 
 HOMELESS = """
 import os
-from pytest_infer.errors import CacheError
+from pytest_infer import CacheError
 from pytest_infer.storage.lock_folder import lock_folder
 from pytest_infer.storage.user_cache import user_cache
 
@@ -198,7 +198,7 @@ def test_a_cache_on_a_full_disk(pytester: pytest.Pytester, bare_run: Run, size: 
 
 
 JUDGED = """
-from pytest_infer.verdict import Verdict
+from pytest_infer import Verdict
 
 def test_it(case, enforce):
     enforce(Verdict("parity", "fail", "code", "first: 图\\n  why:  second", {"p50_ms": 1.0}))

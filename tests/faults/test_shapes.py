@@ -59,7 +59,7 @@ from dataclasses import dataclass
 
 class Static(FakeEngine):
     def profile_options(self, options):
-        from pytest_infer.engines.protocol import Missing
+        from pytest_infer import Missing
 
         return Missing("it has one shape", "none")
 
@@ -80,7 +80,7 @@ def test_known_finding(shapes_run: Callable[..., Run], most: float, status: str)
         *("-m", "fuzz", "--engine=alike", "-k", "every_shape"),
         "--infer-fuzz-replay=batch=1,values=ones,layout=contiguous,seed=0",
         conftest=f"""
-from pytest_infer.judges.known_failures import KnownFinding, expect
+from pytest_infer import KnownFinding, expect
 from pytest_infer.testing.faults import where
 
 expect(KnownFinding("alike", "toy", ("ones",), "diverged", {most}, "it never could (0.1)"))

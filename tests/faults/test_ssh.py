@@ -19,7 +19,7 @@ from tempfile import mkdtemp
 import pytest
 
 import pytest_infer
-from pytest_infer.errors import HostError, RunError
+from pytest_infer import HostError, RunError
 from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.models.spec import Source
@@ -51,8 +51,7 @@ exec {sshd} -D -e -f {folder}/sshd_config
 """Gives sshd a name of its own, and an empty folder where this run has its files."""
 
 MODEL = """
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 
 @model(

@@ -118,8 +118,7 @@ class Best(nn.Module):
 CONFTEST = """
 import nets
 
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 ROW, MAP = TensorSpec(("batch", 8)), TensorSpec(("batch", 3, 16, 16))
 SEVEN = TensorSpec(("batch", 3, 7, 7))

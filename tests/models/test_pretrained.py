@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchvision.models import get_model_weights
 
-from pytest_infer.errors import ModelError
+from pytest_infer import ModelError
 from pytest_infer.models.registry import find
 from pytest_infer.models.weights import load_module
 
@@ -59,7 +59,7 @@ HUB = """
 import sys
 from pathlib import Path
 import torch
-from pytest_infer.errors import ModelError
+from pytest_infer import ModelError
 from pytest_infer.models.registry import find
 from pytest_infer.models.weights import load_module
 detr = find("detr_resnet50")

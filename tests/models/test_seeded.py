@@ -17,8 +17,8 @@ import torch
 from torch import nn
 from torchvision import models as torchvision_models
 
+from pytest_infer import module_from_graph
 from pytest_infer.config import InferConfig
-from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.models.photographs import batch, pictures
 from pytest_infer.models.registry import find
 from pytest_infer.session.session import InferSession

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEAD = """
 import pytest
 from pathlib import Path
-from pytest_infer.verdict import Verdict
+from pytest_infer import Verdict
 
 TIMED = ("latency", "pass", "measured", "")
 """
@@ -119,7 +119,7 @@ JUDGED = """
 @pytest.mark.parametrize("way", ["a", "b"])
 @pytest.mark.latency_budget(p50_over_baseline=2)
 def test_it(case, engine, feeds, latency, baseline, enforce, way):
-    from pytest_infer.timing.samples import Samples
+    from pytest_infer import Samples
 
     samples = Samples([2_000_000] * 9, batch=1, clock="monotonic", machine="", warmup_calls=2)
     enforce(latency(samples))

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     Write = Callable[[dict[str, str]], None]
 
 MODEL = """
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 @model(inputs={"x": TensorSpec(("batch", 4))}, outputs={"y": TensorSpec(("batch", 2))})
 def mine():

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer import Case
 from pytest_infer.baselines.chosen import identity_of
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.store import update
 from pytest_infer.devices.fingerprint import device_fingerprint
-from pytest_infer.models.spec import Case
 from pytest_infer.plugin.complete_run import CompleteRun
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SUITE = """
 import pytest
-from pytest_infer.verdict import Verdict
+from pytest_infer import Verdict
 
 def test_it(case, enforce):
     enforce(Verdict("parity", "pass", "match", ""))

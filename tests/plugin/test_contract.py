@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 CONFTEST = """
 import os
 
-from pytest_infer.engines import register
+from pytest_infer import register
 from pytest_infer.testing import FakeEngine
 
 

@@ -18,7 +18,7 @@ LACK = missing_gpu()
 OWN = """
 import pytest
 
-from pytest_infer.errors import TimingError
+from pytest_infer import TimingError
 
 
 def test_own(engine, feeds, gpu_timer):

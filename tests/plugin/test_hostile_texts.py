@@ -31,7 +31,7 @@ def test_errors_without_a_case(pytester: pytest.Pytester) -> None:
         f"""
         import warnings
         import pytest
-        from pytest_infer.errors import RunError
+        from pytest_infer import RunError
 
         def error():
             return RunError("what {HOSTILE}", why="why {HOSTILE}", mend="mend {HOSTILE}")

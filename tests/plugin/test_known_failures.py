@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
 
 CONFTEST = """
-from pytest_infer.judges.known_failures import KnownFailure, expect
+from pytest_infer import KnownFailure, expect
 
 
 def break_down():

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 JUDGED = """
 import pytest
-from pytest_infer.errors import RunError
-from pytest_infer.verdict import Verdict
+from pytest_infer import RunError, Verdict
 
 
 def verdict(status, figures=None):
@@ -380,7 +379,7 @@ def test_records_of_a_case_of_ones_own(run: Run, pytester: pytest.Pytester) -> N
     own = _write(
         pytester,
         """
-from pytest_infer.models.spec import Case
+from pytest_infer import Case
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def test_collector_of_others(pytester: pytest.Pytester) -> None:
 
 
 EVERY = """
-from pytest_infer.verdict import Verdict
+from pytest_infer import Verdict
 
 def test_it(infer_case, infer_feeds, infer_engine, infer_enforce, infer_model, engine, case, feeds):
     assert (infer_case, infer_feeds, infer_engine) == (case, feeds, engine)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pytest_infer.models import model
-from pytest_infer.models.spec import Dim, TensorSpec
+from pytest_infer import Dim, TensorSpec, model
 
 PAIR = {
     "mask": TensorSpec(("batch", 12), "int64", low=0, high=1),
@@ -180,8 +179,7 @@ def test_batches_of_a_model_without_one(strangers) -> None:
 def test_a_dimension_without_bounds(strangers) -> None:
     """It is told where the model is declared, in the words of an error of ours."""
     wrong = """
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model
 
 @model(inputs={"x": TensorSpec(("batch", "time"))}, outputs={"y": TensorSpec(("batch",))})
 def timed():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TESTS = """
 import pytest
-from pytest_infer.verdict import Verdict
+from pytest_infer import Verdict
 
 @pytest.mark.parametrize("status", ["pass", "new", "inconclusive", "known"])
 def test_it(case, enforce, status):

@@ -273,3 +273,17 @@ def test_nothing_is_imported(place):
     folder = place({"root.py": "import zz_bomb", "zz_bomb.py": "raise SystemExit"})
     assert names(folder / "root.py") == ["root.py", "zz_bomb.py"]
     assert "zz_bomb" not in sys.modules
+
+
+def test_public_names_lead_to_their_modules(tmp_path):
+    """What is imported from the public face is followed to where it is written."""
+    deep, public = tmp_path / "a", tmp_path / "b"
+    for folder, line in [
+        (deep, "from pytest_infer.judges.known_failures import expect\n"),
+        (public, "from pytest_infer import expect\n"),
+    ]:
+        folder.mkdir()
+        (folder / "own.py").write_text(line)
+    found = [{name for name, _ in reached_code([each / "own.py"]).files} for each in (deep, public)]
+    assert "pytest_infer/judges/known_failures.py" in found[1]
+    assert found[0] == found[1]
