@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.devices.device import Device
     from pytest_infer.engines.protocol import (
         BuildRequest,
         BuiltEngine,
@@ -70,6 +71,7 @@ __all__ = [
     "Case",
     "CaseError",
     "Consistency",
+    "Device",
     "Dim",
     "Enforce",
     "Engine",
@@ -115,6 +117,7 @@ __all__ = [
 
 _HOMES = {
     "arrays": "Array Arrays",
+    "devices.device": "Device",
     "engines.protocol": "BuildRequest BuiltEngine Engine Evidence Missing Runner",
     "engines.registry": "register",
     "engines.setting": "EngineOption",

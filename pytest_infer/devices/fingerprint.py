@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import getnode
 
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.nvml import nvml_handle, visible_gpus
 
 Fingerprint = dict[str, Any]
@@ -18,7 +19,7 @@ Fingerprint = dict[str, Any]
 
 def device_fingerprint(device: str) -> Fingerprint:
     """Return what identifies ``device`` (``cpu``, ``cuda:0``): kind, name, size, driver."""
-    return _gpu(device) if device.startswith("cuda") else _cpu()
+    return _gpu(device) if Device.named(device).is_gpu else _cpu()
 
 
 def runtime_fingerprint(libraries: tuple[str, ...]) -> Fingerprint:
@@ -59,7 +60,7 @@ def _cpu() -> Fingerprint:
 def _gpu(device: str) -> Fingerprint:
     import pynvml
 
-    handle = nvml_handle(visible_gpus()[int(device.partition(":")[2] or 0)])
+    handle = nvml_handle(visible_gpus()[Device.named(device).index])
     return {
         "kind": "cuda",
         "name": pynvml.nvmlDeviceGetName(handle),

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.bounds import number_from_text
+from pytest_infer.devices.device import Device
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +40,7 @@ def gpu_handle(device: str) -> GpuHandle | None:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return None
-    index = int(device.partition(":")[2] or 0)
+    index = Device.named(device).index
     found = next(filter(None, map(nvml_handle, _names(index))), None)
     return None if found is None else GpuHandle(_board(found), found)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.bounds import Bounds
+from pytest_infer.devices.device import Device
 from pytest_infer.errors import BuildError, OptionError, unknown
 from pytest_infer.models.spec import OptionValue
 from pytest_infer.plain_text import shown
@@ -86,7 +87,7 @@ def refuse_gpu_settings(
     options: Mapping[str, EngineOption], engine: str, request: BuildRequest
 ) -> None:
     """Raise `BuildError` if ``request`` asks for a CPU and for what only a GPU does."""
-    if request.device.startswith("cuda"):
+    if Device.named(request.device).is_gpu:
         return
     for name, option in options.items():
         value = request.options.get(name, option.default)

@@ -7,6 +7,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence, Missing
@@ -30,7 +31,7 @@ def missing_torch(device: str) -> Missing | None:
     """Return why torch cannot run on ``device`` here, without importing it."""
     if find_spec("torch") is None:
         return Missing("torch is not installed", "pip install 'pytest-infer[cpu]'")
-    return missing_gpu() if device.startswith("cuda") else None
+    return missing_gpu() if Device.named(device).is_gpu else None
 
 
 def missing_gpu() -> Missing | None:

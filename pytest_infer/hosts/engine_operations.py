@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import Arrays
 from pytest_infer.devices import fingerprint
+from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.feed_check import check_feeds
 from pytest_infer.engines.protocol import (
@@ -189,7 +190,7 @@ class EngineOperations:
         """
         opened = self._opened[runner]
         parts = self.time(runner, calls)
-        if not opened.built.request.device.startswith("cuda"):
+        if not Device.named(opened.built.request.device).is_gpu:
             return parts
         del parts["monotonic"]
         infer = partial(opened.runner.infer, feeds)

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.nvml import gpu_handle
 from pytest_infer.storage.eviction import MANIFEST
 
@@ -54,7 +55,7 @@ def device_bytes(device: str) -> int | None:
     None on a CPU, and where the driver does not know this process by its number: in a container
     with process numbers of its own.
     """
-    if not device.startswith("cuda"):
+    if not Device.named(device).is_gpu:
         return None
     import pynvml
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pytest_infer.devices.device import Device
 from pytest_infer.errors import (
     BuildError,
     ExportError,
@@ -138,7 +139,7 @@ class KnownFinding:
 
 def _is_among(case: Case, precisions: tuple[str, ...], devices: tuple[str, ...]) -> bool:
     """Return whether an entry with these, empty for every one, is about ``case``."""
-    kind = case.device.partition(":")[0]
+    kind = Device.named(case.device).kind
     return case.precision in (precisions or (case.precision,)) and kind in (devices or (kind,))
 
 

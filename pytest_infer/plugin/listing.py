@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.plain_text import encodable, plain_text
 
@@ -52,7 +53,7 @@ def engines_table(session: InferSession) -> Table:
 
 def _able(session: InferSession, engine: Engine) -> Iterable[str]:
     """Return the precisions, those that are missing here, and the settings with their defaults."""
-    kind = session.device_of(engine.name).partition(":")[0]
+    kind = Device.named(session.device_of(engine.name)).kind
     precisions = engine.precisions.get(kind, ())
     lacks = {each: session.lack(engine.name, each) for each in precisions}
     yield ", ".join(each for each in precisions if not lacks[each])

@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import with_threads
 from pytest_infer.errors import LoadError, TimingError
@@ -65,7 +66,7 @@ class Measurer:
 
     def setting(self, case: Case) -> Setting:
         """Return how ``case`` is measured on its device."""
-        if case.device.startswith("cuda"):
+        if Device.named(case.device).is_gpu:
             return Setting("cuda-event", threads=0, cores=0, rounds=self._rounds)
         cores = int(self._artefacts.device(case.engine, case.device)["cores"])
         threads = 1 if cores <= FEW_CORES else 0
@@ -116,7 +117,7 @@ class Measurer:
 
 def reference_case(case: Case) -> Case:
     """Return the frozen net as ``case`` runs its own."""
-    kind = case.device.partition(":")[0]
+    kind = Device.named(case.device).kind
     return replace(case, model=REFERENCE_NET, batch=REFERENCE_BATCH[kind])
 
 

@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.config import ALL, AUTO
+from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import read_options
@@ -141,7 +142,7 @@ def _named(config: InferConfig) -> tuple[str, ...]:
 
 
 def _lacking_precision(engine: str, precision: str, device: str) -> Missing | None:
-    kind = device.partition(":")[0]
+    kind = Device.named(device).kind
     able = engines.find(engine).precisions.get(kind, ())
     if precision in able:
         return None

@@ -14,6 +14,7 @@ from pytest_infer.baselines.chosen import ChosenBaselines, identity_of, store_by
 from pytest_infer.baselines.stored_median import stored_median
 from pytest_infer.border import border
 from pytest_infer.config import AUTO, OFF
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.devices.lock import DeviceLock
 from pytest_infer.devices.nvml import gpu_in_turn, visible_gpus
@@ -89,11 +90,11 @@ class InferSession:
         return user_cache() if self.config.cache == OFF else self.cache.root
 
     def _lock_name(self, place: Place) -> str:
-        device = self._device_at(place)
-        kind, _, index = device.partition(":")
-        if kind == "cuda" and int(index) < len(place.gpus):
-            device = place.gpus[int(index)]  # CUDA counts from 0 whatever it is shown
-        return device if place.machine == self.hosts.here.machine else f"{place.machine}-{device}"
+        name = self._device_at(place)
+        device = Device.named(name)
+        if device.is_gpu and device.index < len(place.gpus):
+            name = place.gpus[device.index]  # CUDA counts from 0 whatever it is shown
+        return name if place.machine == self.hosts.here.machine else f"{place.machine}-{name}"
 
     @cached_property
     def _own_gpu(self) -> str:
@@ -209,7 +210,7 @@ class InferSession:
         """Raise an error for anything in the options that cannot work here."""
         for engine in self.config.hosts:
             engines.find(engine)
-        if self.config.device.startswith("cuda") and not self.config.hosts:
+        if Device.named(self.config.device).is_gpu and not self.config.hosts:
             self._check_gpu(self.config.device)
         for engine, device in {(case.engine, case.device) for case in self.matrix.cases}:
             self.baselines(engine, device).check()
@@ -218,7 +219,7 @@ class InferSession:
         lack, present = missing_gpu(), len(visible_gpus())
         if lack:
             raise OptionError(f"cannot use device {device}", why=lack.why, mend=lack.mend)
-        if int(device.partition(":")[2]) >= present:
+        if Device.named(device).index >= present:
             raise OptionError(
                 f"cannot use device {device}",
                 why=f"the driver shows {present} GPU{'s' * (present > 1)}, counted from 0",

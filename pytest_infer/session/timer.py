@@ -8,6 +8,7 @@ from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.timing.look import look_from_outputs
 from pytest_infer.timing.samples import NS_PER_S, Samples
@@ -190,7 +191,7 @@ def _calls_for(duration_ns: int) -> int:
 def _check_l2(engines: Sequence[EngineUnderTest]) -> None:
     """Raise `TimingError` unless every engine is on a GPU, the one device whose L2 is emptied."""
     for engine in engines:
-        if not engine.case.device.startswith("cuda"):
+        if not Device.named(engine.case.device).is_gpu:
             raise TimingError(
                 f"cannot time {engine.case.id} with a cold L2",
                 why=f"it runs on {engine.case.device}, and only a GPU's L2 can be emptied",

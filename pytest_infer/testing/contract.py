@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from pytest_infer.config import InferConfig
+from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.errors import RunError
 from pytest_infer.models.spec import PRECISIONS, Case
@@ -71,7 +72,7 @@ class EngineContract:
         lack = run.missing(engine.name)
         if lack:
             pytest.skip(f"{engine.name}: {lack.why}; {lack.mend}")
-        precisions = engine.precisions[cls.device.partition(":")[0]]
+        precisions = engine.precisions[Device.named(cls.device).kind]
         lacks = {name: run.lack(engine.name, name) for name in precisions}
         able = tuple(name for name, lack in lacks.items() if lack is None)
         if not able:

@@ -7,6 +7,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.stream import stream_on
 from pytest_infer.errors import TimingError
 from pytest_infer.timing.samples import NS_PER_MS
@@ -40,7 +41,7 @@ def clock_for(
     device: str, *, cold_l2: bool = False
 ) -> Callable[[Callable[[], object], int], Durations]:
     """Return the function that times calls on ``device``; only a GPU's L2 can be made cold."""
-    if not device.startswith("cuda"):
+    if not Device.named(device).is_gpu:
         return time_on_cpu
     return partial(time_on_gpu, device, cold_l2=cold_l2)
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_infer.devices.cpu_watch import CpuWatch
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.gpu_watch import GpuWatch
 from pytest_infer.timing.clock import clock_probe, time_on_cpu, time_on_gpu
 from pytest_infer.timing.fixed_kernel import matrix_product
@@ -34,7 +35,7 @@ def measure(
     A call of the arms is synchronous on a CPU and may be asynchronous on a GPU. ``rounds`` are
     taken as they come, without a warm-up; 0: the plan of the device.
     """
-    is_gpu = device.startswith("cuda")
+    is_gpu = Device.named(device).is_gpu
     plan = GPU_PLAN if is_gpu else CPU_PLAN
     if STORED in calls and not is_gpu:
         plan = replace(plan, clean_s=CPU_DUET_S)

@@ -26,6 +26,7 @@ PUBLIC = [
     "Case",
     "CaseError",
     "Consistency",
+    "Device",
     "Dim",
     "Enforce",
     "Engine",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.fingerprint import runtime_fingerprint
 from pytest_infer.engines.adapters.trt.versions import DISTRIBUTIONS
 from pytest_infer.engines.protocol import Evidence, Missing
@@ -79,7 +80,7 @@ class TorchTensorRt:
         """Return why Torch-TensorRT cannot run here; without a GPU, nothing else matters."""
         if lack := missing_gpu():
             return lack
-        if not device.startswith("cuda"):
+        if not Device.named(device).is_gpu:
             return Missing(
                 f"Torch-TensorRT needs an NVIDIA GPU, and the device is {device}",
                 "--infer-device=cuda",

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.compile import package, program
 from pytest_infer.engines.adapters.compile.runner import (
     ARTEFACTS,
@@ -133,7 +134,7 @@ def _file(built: BuiltEngine) -> Path:
 
 def _missing_tools(device: str, artefact: str) -> Missing | None:
     """Return what is absent for compiling: C++ for a CPU, Triton for a GPU, both for a package."""
-    if not device.startswith("cuda"):
+    if not Device.named(device).is_gpu:
         return missing_cxx()
     if artefact == "package":
         return missing_triton() or missing_cxx() or missing_cuda_headers()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines.cuda_graph import tensors_of
 from pytest_infer.engines.exported_program import DYNAMIC_BATCH, batch_axes, batch_bounds, batch_of
 from pytest_infer.engines.feed_check import check_feed
@@ -52,7 +53,7 @@ def artefact_of(request: BuildRequest) -> str:
 
 def default_artefact(device: str) -> str:
     """Return what ``auto`` means: a package on a CPU, a program on a GPU."""
-    return "program" if device.startswith("cuda") else "package"
+    return "program" if Device.named(device).is_gpu else "package"
 
 
 def mode_options(request: BuildRequest) -> dict[str, Any]:

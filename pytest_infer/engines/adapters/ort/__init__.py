@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.devices.device import Device
 from pytest_infer.devices.stream import stream_on
 from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
 from pytest_infer.engines.adapters.ort.session import (
@@ -99,9 +100,9 @@ class OnnxRuntime:
     def missing(self, device: str) -> Missing | None:
         """Return why ONNX Runtime cannot run here."""
         if find_spec("onnxruntime") is None:
-            extra = "gpu" if device.startswith("cuda") else "cpu"
+            extra = "gpu" if Device.named(device).is_gpu else "cpu"
             return Missing("onnxruntime is not installed", f"pip install 'pytest-infer[{extra}]'")
-        return missing_gpu() or _missing_cuda() if device.startswith("cuda") else None
+        return missing_gpu() or _missing_cuda() if Device.named(device).is_gpu else None
 
     def profile_options(
         self, options: Mapping[str, OptionValue]
@@ -273,11 +274,11 @@ def _refuse_split_capture(session: Any, request: BuildRequest) -> None:
 
 def _stream(device: str) -> Any:
     """Return the CUDA stream for a session to compute on; None on the CPU."""
-    if not device.startswith("cuda"):
+    if not Device.named(device).is_gpu:
         return None
     import torch
 
-    index = int(device.partition(":")[2] or 0)
+    index = Device.named(device).index
     torch.cuda.set_device(index)
     return stream_on(index)
 

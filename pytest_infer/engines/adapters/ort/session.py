@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.errors import LoadError
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def providers_for(
 
     ``stream`` is the CUDA stream that a session shall compute on.
     """
-    if not request.device.startswith("cuda"):
+    if not Device.named(request.device).is_gpu:
         return [(CPU, {})]
-    index = request.device.partition(":")[2] or "0"
+    index = str(Device.named(request.device).index)
     on_stream = {"user_compute_stream": str(stream)} if stream else {}
     cuda = {
         "device_id": index,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.trt.runner import TensorRtRunner
 from pytest_infer.engines.adapters.trt.timing_cache import (
     store_timing_cache,
@@ -100,7 +101,7 @@ class TensorRt:
         """Return why TensorRT cannot run here; without a GPU, nothing else matters."""
         if lack := missing_gpu():
             return lack
-        if not device.startswith("cuda"):
+        if not Device.named(device).is_gpu:
             return Missing(
                 f"TensorRT needs an NVIDIA GPU, and the device is {device}", "--infer-device=cuda"
             )
@@ -142,7 +143,7 @@ class TensorRt:
             import tensorrt
             import torch
 
-            torch.cuda.set_device(_gpu_index(request.device))
+            torch.cuda.set_device(Device.named(request.device).index)
             _refuse_opset(graph, request, tensorrt.__version__)
             load_plugins()
             builder = tensorrt.Builder(logger())
@@ -178,7 +179,7 @@ class TensorRt:
             import tensorrt
             import torch
 
-            torch.cuda.set_device(_gpu_index(built.request.device))
+            torch.cuda.set_device(Device.named(built.request.device).index)
             load_plugins()
             runtime = tensorrt.Runtime(logger())
             engine = given(
@@ -190,10 +191,6 @@ class TensorRt:
             yield runner
         finally:
             runner.close()
-
-
-def _gpu_index(device: str) -> int:
-    return int(device.partition(":")[2] or 0)  # torch takes no bare "cuda" here
 
 
 def _refuse_opset(graph: Graph, request: BuildRequest, version: str) -> None:

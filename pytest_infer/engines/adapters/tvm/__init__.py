@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.tvm.program import ROUTES, export_program, reason
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence, Missing
@@ -54,7 +55,7 @@ class Tvm:
 
     def missing(self, device: str) -> Missing | None:
         """Return why TVM cannot run here; torch times it on a GPU."""
-        is_gpu = device.startswith("cuda")
+        is_gpu = Device.named(device).is_gpu
         if is_gpu and (lack := missing_gpu()):
             return lack
         needed = {"tvm": "apache-tvm", "onnx": "onnx"} | ({"torch": "torch"} if is_gpu else {})
@@ -95,7 +96,7 @@ class Tvm:
             import tvm_ffi
 
             device = tvm.device(built.request.device)
-            if built.request.device.startswith("cuda"):
+            if Device.named(built.request.device).is_gpu:
                 import torch
 
                 torch.cuda.set_device(device.index)
@@ -127,7 +128,7 @@ class TvmRunner:
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         """Return a call on feeds on the device; on a GPU it enqueues on torch's current stream."""
         inputs = self._resident(feeds)
-        if not self._built.request.device.startswith("cuda"):
+        if not Device.named(self._built.request.device).is_gpu:
             return partial(self._call, inputs)
         import tvm_ffi
 
@@ -140,7 +141,7 @@ class TvmRunner:
     def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
         """Return the named outputs of a bound call."""
         returned = call()
-        if self._built.request.device.startswith("cuda"):
+        if Device.named(self._built.request.device).is_gpu:
             import torch
 
             torch.cuda.synchronize()
@@ -241,8 +242,7 @@ def _precision(kernel: list[Any]) -> str:
 
 def _device(value: Any) -> str:
     """Return a tensor's device in torch's words."""
-    kind, _, index = str(value.device).partition(":")
-    return kind if kind == "cpu" else f"{kind}:{index}"
+    return str(Device.named(str(value.device)))
 
 
 def _most(counts: Counter[str]) -> str:
