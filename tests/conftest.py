@@ -31,9 +31,7 @@ OWN = {SUITES / "test_metamorphic.py", SUITES / "test_shapes.py"}
 """Slow suites, which the tests of their names in tests/faults run on their own."""
 
 TOY = """
-from pytest_infer.engines import register
-from pytest_infer.models import model
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer import TensorSpec, model, register
 from pytest_infer.testing import FakeEngine, add, fill_nan, hang, leave, scale, segfault, swap
 
 LAYERS = 0  # a test that appends another number has a slower net of the same name

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import Case, EngineUnderTest, TimingError
 from pytest_infer.config import InferConfig
-from pytest_infer.engines import find
+from pytest_infer.engines.registry import find
 from pytest_infer.engines.setting import read_options
 from pytest_infer.models.source import import_source
 from pytest_infer.models.spec import Source

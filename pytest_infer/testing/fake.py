@@ -30,7 +30,7 @@ Stage: TypeAlias = Literal["build", "open", "infer"]
 
 @dataclass(frozen=True)
 class FakeEngine:
-    """An engine like ``inner``, with faults; register it with `pytest_infer.engines.register`."""
+    """An engine like ``inner``, with faults; register it with `pytest_infer.register`."""
 
     name: str
     inner: str = "eager"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from pytest_infer import model
 from pytest_infer.errors import ModelError
-from pytest_infer.models import model
 from pytest_infer.models import registry as models
 from pytest_infer.models.spec import Dim, Profile, TensorSpec
 
