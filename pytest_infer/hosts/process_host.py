@@ -25,18 +25,19 @@ LOST_GPU = (
     "CUDA_LAUNCH_BLOCKING=1 shows the call that did it; the process has lost its GPU by it, and "
     "the next case gets a new one"
 )
-_SERVE = """
+_SERVE = f"""
 try:
     import pytest_infer
-    from pytest_infer.hosts.server import serve
+    if pytest_infer.__version__ == {__version__!r}:
+        from pytest_infer.hosts.server import serve
 except ImportError as error:
-    channel.send({"lack": str(error), "version": ""})
+    channel.send({{"lack": str(error), "version": ""}})
 else:
-    channel.send({"lack": "", "version": pytest_infer.__version__})
+    channel.send({{"lack": "", "version": pytest_infer.__version__}})
     channel.receive()
     serve(channel)
 """
-"""What the process runs; it learns nothing more from a caller of another version."""
+"""What the process runs. Of another version it imports nothing: its modules may lie elsewhere."""
 
 
 class ProcessHost:
