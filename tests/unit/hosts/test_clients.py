@@ -1,9 +1,12 @@
 """What callers can ask of a host is what a host can do, by the same names and types."""
 
+import re
 from inspect import Parameter, getmembers, isfunction, signature
+from pathlib import Path
 
 import pytest
 
+import pytest_infer
 from pytest_infer.errors import CacheError, InferError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.file_client import FileClient
@@ -114,3 +117,16 @@ def test_a_model_is_asked_of_the_host_that_lives():
         with pytest.raises(AskedError):
             client.runtime(doing="ask")
     assert [len(host.asked) for host in hosts] == [1, 1]
+
+
+def test_nothing_but_clients_names_an_operation():
+    """Elsewhere in the package no string is the name of an operation."""
+    names = "|".join(f"{group}[.]{name}" for group, name in OPERATIONS)
+    quoted = re.compile(f"[\"'](?:{names})[\"']|[\"'](?:{'|'.join(GROUPS)})[.]{{")
+    folder = Path(pytest_infer.__file__).parent
+    found = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.py")
+        if quoted.search(path.read_text())
+    }
+    assert found == {f"hosts/{name}_client.py" for name in ("engine", "file", "host", "model")}
