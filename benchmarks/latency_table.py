@@ -18,10 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import Case, InferError, LoadError, TimingError
+from pytest_infer import Case, InferError
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
@@ -66,19 +67,15 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 def timed(session: InferSession, case: Case) -> float:
     """Return the median duration of a call in ms."""
-    host = session.hosts.shared(case.engine)
+    client = EngineClient(session.hosts.shared(case.engine))
     doing = f"time {case.id}"
-    runner = host.call(
-        "engine.open", error=LoadError, doing=doing, built=session.artefacts.built(case)
-    )
+    runner = client.open(built=session.artefacts.built(case), doing=doing)
     try:
         feeds = session.artefacts.feeds(case.model, case.batch)
-        host.call("engine.bind", error=TimingError, doing=doing, runner=runner, feeds=feeds)
+        client.bind(runner=runner, feeds=feeds, doing=doing)
 
         def durations(calls: int) -> list[int]:
-            found: dict[str, list[int]] = host.call(
-                "engine.time", error=TimingError, doing=doing, runner=runner, calls=calls
-            )
+            found = client.time(runner=runner, calls=calls, doing=doing)
             return next(iter(found.values()))
 
         spent = 0
@@ -86,8 +83,8 @@ def timed(session: InferSession, case: Case) -> float:
             spent += sum(durations(10))
         return median(durations(CALLS)) / 1e6
     finally:
-        if host.is_alive:
-            host.call("engine.close", error=LoadError, doing=doing, runner=runner)
+        if client.host.is_alive:
+            client.close(runner=runner, doing=doing)
 
 
 def figure(session: InferSession, case: Case) -> float | str:

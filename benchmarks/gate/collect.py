@@ -24,10 +24,11 @@ from statistics import fmean, median
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer import Case, EngineUnderTest, TimingError
+from pytest_infer import Case, EngineUnderTest
 from pytest_infer.config import InferConfig
 from pytest_infer.engines.registry import find
 from pytest_infer.engines.setting import read_options
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.models.source import import_source
 from pytest_infer.models.spec import Source
 from pytest_infer.session.gate_timer import open_bound, reference_case
@@ -136,12 +137,11 @@ class Collector:
         setting = session.measurer.setting(case)
         fresh = session.hosts.fresh(case.engine, threads=setting.threads)
         with session.exclusive([case.engine]), fresh as host:
-            runner = open_bound(host, case, engine.built, feeds, setting)
+            client = EngineClient(host)
+            runner = open_bound(client, case, engine.built, feeds, setting)
 
             def durations(calls: int) -> list[int]:
-                found: dict[str, list[int]] = host.call(
-                    "engine.time", error=TimingError, doing="time", runner=runner, calls=calls
-                )
+                found = client.time(runner=runner, calls=calls, doing="time")
                 return next(iter(found.values()))
 
             durations(2)

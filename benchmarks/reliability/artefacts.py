@@ -24,12 +24,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from toy_engines import FAMILIES, PRISTINE, copied
 
-from pytest_infer import BuildError, BuiltEngine, Case, LoadError, RunError
+from pytest_infer import BuiltEngine, Case
 from pytest_infer.config import InferConfig
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pytest_infer.hosts.results import BuildResult
 
 MOST_FLIPS = 8
 BIGGEST_TAIL_BYTES = 64
@@ -82,25 +85,23 @@ def tried(session: InferSession, family: str, damages: int, random: Random) -> C
     graph, request = artefacts.graph(case), artefacts.request(case)
     feeds = artefacts.feeds(case.model, case.batch)
 
-    def served() -> tuple[dict[str, Any], dict[str, Any]]:
-        host = session.hosts.shared(case.engine)
-        entry = host.call(
-            "engine.build",
-            error=BuildError,
-            doing="build",
+    def served() -> tuple[BuildResult, dict[str, Any]]:
+        client = EngineClient(session.hosts.shared(case.engine))
+        entry = client.build(
             engine=case.engine,
             graph=graph,
             request=request,
             cache=str(session.cache.root),
+            doing="build",
         )
-        built = BuiltEngine(case.engine, graph, request, entry["folder"])
-        runner = host.call("engine.open", error=LoadError, doing="open", built=built)
-        outputs = host.call("engine.infer", error=RunError, doing="run", runner=runner, feeds=feeds)
-        host.call("engine.close", error=RunError, doing="close", runner=runner)
+        built = BuiltEngine(case.engine, graph, request, entry.folder)
+        runner = client.open(built=built, doing="open")
+        outputs = client.infer(runner=runner, feeds=feeds, doing="run")
+        client.close(runner=runner, doing="close")
         return entry, outputs
 
     entry, truth = served()
-    folder = Path(entry["folder"])
+    folder = Path(entry.folder)
     for _ in range(damages):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         path, damage = random.choice(files), random.choice(DAMAGES)
@@ -114,9 +115,9 @@ def tried(session: InferSession, family: str, damages: int, random: Random) -> C
             counts["crashed"] += 1
             print(f"{family}: {damage.__name__} of {path.name}: {error}", file=sys.stderr)
             continue
-        counts["rebuilt"] += entry["is_new"]
-        counts["undamaged after all"] += is_harmless and not entry["is_new"]
-        counts["served as it was"] += not entry["is_new"] and not is_harmless
+        counts["rebuilt"] += entry.is_new
+        counts["undamaged after all"] += is_harmless and not entry.is_new
+        counts["served as it was"] += not entry.is_new and not is_harmless
         counts["wrong"] += not all(np.array_equal(outputs[name], truth[name]) for name in truth)
     return counts
 

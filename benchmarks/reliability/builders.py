@@ -151,7 +151,7 @@ def build_s(process: subprocess.Popen[str]) -> float:
 def outputs(asked: dict[str, Any], feeds: Any, cache: Path) -> dict[str, Any]:
     """Return what the engine in ``cache`` puts out."""
     operations = EngineOperations()
-    folder = operations.build("ort", cache=str(cache), **unpacked(asked))["folder"]
+    folder = operations.build("ort", cache=str(cache), **unpacked(asked)).folder
     runner = operations.open({"engine": "ort", "folder": folder, **unpacked(asked)})
     found = operations.infer(runner, feeds)
     operations.close(runner)

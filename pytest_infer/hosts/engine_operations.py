@@ -28,6 +28,7 @@ from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import BUILD_S, resources_of
+from pytest_infer.hosts.results import BuildResult, LookResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import run_burst
 from pytest_infer.models.reached_code import reached_code
@@ -106,7 +107,7 @@ class EngineOperations:
 
     def build(
         self, engine: str, graph: dict[str, Any], request: dict[str, Any], cache: str
-    ) -> dict[str, Any]:
+    ) -> BuildResult:
         """Build, unless the folder ``cache`` has it; return the folder, and how it came there."""
         adapter = engines.find(engine)
         origin, wanted = as_type(graph, Graph), as_type(request, BuildRequest)
@@ -132,7 +133,7 @@ class EngineOperations:
             return {**facts, BUILD_S: perf_counter() - began}
 
         entry = Cache(Path(cache)).entry(KIND, key, make)
-        return {"folder": str(entry.folder), "is_new": entry.is_new, "notice": entry.notice}
+        return BuildResult(str(entry.folder), entry.is_new, entry.notice)
 
     def open(self, built: dict[str, Any]) -> int:
         """Open a built engine; return the number by which it is called from now on.
@@ -168,7 +169,7 @@ class EngineOperations:
         opened = self._checked(runner, feeds)
         opened.call, opened.feeds = opened.runner.bind(feeds), feeds
 
-    def look(self, runner: int) -> dict[str, Mapping[str, Array] | None]:
+    def look(self, runner: int) -> LookResult:
         """Return what a bound call puts out, None if that cannot be shown, and what `infer` does.
 
         Nothing may be timed afterwards: a runner may have one set of buffers.
@@ -176,7 +177,7 @@ class EngineOperations:
         opened = self._opened[runner]
         shows = opened.runner if isinstance(opened.runner, ShowsBound) else None
         timed = shows.bound_outputs(opened.bound()) if shows else None
-        return {"timed": timed, "after": opened.runner.infer(opened.feeds)}
+        return LookResult(timed, opened.runner.infer(opened.feeds))
 
     def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_infer.errors import HostError, InferError
-from pytest_infer.hosts.place import Place, place_here
+from pytest_infer.errors import InferError
+from pytest_infer.hosts.host_client import HostClient
+from pytest_infer.hosts.place import place_here
 from pytest_infer.hosts.sent_files import SendingHost
-from pytest_infer.hosts.wire import as_type, packed, unpacked
+from pytest_infer.hosts.wire import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_infer.hosts.place import Place
     from pytest_infer.hosts.sent_files import SentFiles
     from pytest_infer.models.spec import Source
     from pytest_infer.storage.cache import Cache
@@ -66,12 +68,7 @@ def start_host(
     """
     host = InlineHost(cache) if spec == INLINE else _started(spec, timeout_s, cache, sent)
     try:
-        host.call(
-            "host.import_sources",
-            error=HostError,
-            doing=f"start the engine host {spec}",
-            sources=list(sources),
-        )
+        HostClient(host).import_sources(sources=sources, doing=f"start the engine host {spec}")
     except InferError:
         host.close()
         raise
@@ -85,18 +82,15 @@ def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host
     host = ProcessHost(spec, timeout_s, aftermath=_aftermath(cache))
     try:
         with cache.token() as (path, content):
-            place = host.call(
-                "host.place",
-                error=HostError,
-                doing=f"start the engine host {spec}",
+            host.place = HostClient(host).place(
                 cache=str(cache.root),
                 token=str(path),
                 content=content,
+                doing=f"start the engine host {spec}",
             )
     except InferError:
         host.close()
         raise
-    host.place = as_type(place, Place)
     return host if host.place.sees_files else SendingHost(host, sent)
 
 

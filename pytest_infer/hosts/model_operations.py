@@ -17,6 +17,7 @@ from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.hosts import probe
+from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
 from pytest_infer.models.feeds import make_feeds, row_names
@@ -27,8 +28,6 @@ from pytest_infer.models.weights import created, load_module, save_weights
 from pytest_infer.storage.cache import digest_of, digest_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from torch import nn
 
     from pytest_infer.arrays import Array, Arrays
@@ -60,7 +59,7 @@ class ModelOperations:
             "runtime": fingerprint.runtime_fingerprint(IMAGE_LIBRARIES),
         }
 
-    def probe(self, graph: dict[str, Any], structure: str) -> dict[str, Any]:
+    def probe(self, graph: dict[str, Any], structure: str) -> ProbeResult:
         """Return what a module as it is now answers to one row of feeds, in eager fp32 on the CPU.
 
         ``structure`` is that of its weights. If the module has another one by now, and so cannot
@@ -69,12 +68,12 @@ class ModelOperations:
         module = as_type(graph, Graph)
         began = perf_counter()
         try:
-            return {"answer": probe.answer(module), "seconds": perf_counter() - began}
+            return ProbeResult(probe.answer(module), perf_counter() - began)
         except ModelError:
             found = _structure_of(created(models.find(module.spec.name)))
             if found == structure:
                 raise
-            return {"structure": found}
+            return ProbeResult(structure=found)
 
     def weights_digest(self, model: str, weights: str) -> str:
         """Load weights that nothing but their content identifies; return its digest."""
@@ -155,7 +154,7 @@ class ModelOperations:
         )
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
 
-    def postprocess(self, model: str, outputs: Arrays) -> list[Mapping[str, Any]]:
+    def postprocess(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
         found = models.find(model)
         if found.postprocess is None:
@@ -167,7 +166,7 @@ class ModelOperations:
         with own_code(f"postprocess {model}'s outputs", "postprocess"):
             return [dict(row) for row in found.postprocess(outputs)]
 
-    def labels(self, model: str) -> Sequence[str]:
+    def labels(self, model: str) -> list[str]:
         """Return the names of the classes; empty if the model has none."""
         labels = models.find(model).labels
         with own_code(f"read {model}'s labels", "labels"):

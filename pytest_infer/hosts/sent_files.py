@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.protocol import BuiltEngine
-from pytest_infer.errors import HostError
 from pytest_infer.graphs.graph import Graph
+from pytest_infer.hosts.file_client import FileClient
 from pytest_infer.models.spec import Source
 from pytest_infer.storage.cache import digest_of_file
 from pytest_infer.storage.lock_wait import Wanted, acquire
@@ -55,21 +55,22 @@ class SentFiles:
         machine, cache = host.place.machine, host.place.cache
         doing, digest = f"send {file.name} to {machine}", digest_of_file(file)
         self.bytes.setdefault(machine, 0)
-        known = {"cache": cache, "digest": digest, "name": file.name}
         lock = self._cache / f".sending-{digest[:32]}.lock"
         wanted = Wanted(f"{file.name} on its way to {machine}", lock)
         with acquire(wanted, FileLock(lock).acquire):  # other workers wait and find
-            path: str = host.call("files.find", error=HostError, doing=doing, **known)
+            files = FileClient(host)
+            path = files.find(cache=cache, digest=digest, name=file.name, doing=doing)
             if not path:
                 self._send(file, host, doing)
-                path = host.call("files.finish", error=HostError, doing=doing, **known)
+                path = files.finish(cache=cache, digest=digest, name=file.name, doing=doing)
         return path
 
     def _send(self, file: Path, host: Host, doing: str) -> None:
-        host.call("files.begin", error=HostError, doing=doing)
+        files = FileClient(host)
+        files.begin(doing=doing)
         with file.open("rb") as content:
             while chunk := content.read(CHUNK_BYTES):
-                host.call("files.add", error=HostError, doing=doing, chunk=chunk)
+                files.add(chunk=chunk, doing=doing)
                 self.bytes[host.place.machine] += len(chunk)
 
 

@@ -11,11 +11,11 @@ from uuid import uuid4
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
 from pytest_infer.engines.setting import refuse_gpu_settings
-from pytest_infer.errors import BuildError, ExportError, HostError, ModelError, RunError
-from pytest_infer.graphs.facts import GraphFacts
-from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.errors import RunError
+from pytest_infer.hosts.engine_client import EngineClient
+from pytest_infer.hosts.host_client import HostClient
+from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.pool import EAGER
-from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.session.module_graphs import ModuleGraphs, with_range
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.config import InferConfig
-    from pytest_infer.errors import InferError
+    from pytest_infer.graphs.facts import GraphFacts
+    from pytest_infer.graphs.graph import Graph, GraphRequest
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case, ModelSpec, Precision
     from pytest_infer.storage.cache import Cache
@@ -58,8 +59,9 @@ class Artefacts:
         self._config = config
         self._cache = cache
         self._hosts = hosts
-        self.modules = ModuleGraphs(config, cache, self._model_call)
-        self._graphs = Graphs(config, cache, self._model_call)
+        self.models = ModelClient(hosts.models)
+        self.modules = ModuleGraphs(config, cache, self.models)
+        self._graphs = Graphs(config, cache, self.models)
         self._kept: dict[Any, Any] = {}
         self._folders: list[TemporaryDirectory[str]] = []
         self._eager = OpenedEager(hosts)
@@ -70,8 +72,8 @@ class Artefacts:
         """Return the fingerprint of a device of the machine on which an engine's host runs."""
         return self._once(
             ("device", engine, device),
-            lambda: self._hosts.shared(engine).call(
-                "host.device", error=HostError, doing=f"identify {device}", device=device
+            lambda: HostClient(self._hosts.shared(engine)).device(
+                device=device, doing=f"identify {device}"
             ),
         )
 
@@ -79,41 +81,36 @@ class Artefacts:
         """Return the versions of an engine's libraries in its host."""
         return self._once(
             ("runtime", engine),
-            lambda: self._hosts.shared(engine).call(
-                "engine.runtime", error=HostError, doing=f"identify {engine}", engine=engine
-            ),
+            lambda: self._client(engine).runtime(engine=engine, doing=f"identify {engine}"),
         )
 
-    def _adapter(self, engine: str) -> Any:
+    def _adapter(self, engine: str) -> list[list[str]]:
         """Return the code of an engine's adapter in its host."""
         return self._once(
             ("adapter", engine),
-            lambda: self._hosts.shared(engine).call(
-                "engine.adapter", error=HostError, doing=f"identify {engine}", engine=engine
-            ),
+            lambda: self._client(engine).adapter(engine=engine, doing=f"identify {engine}"),
         )
 
     def labels(self, model: str) -> tuple[str, ...]:
         """Return the names of a model's classes; empty if it has none."""
         return self._once(
             ("labels", model),
-            lambda: tuple(self._model_call("model.labels", f"read {model}'s labels", model=model)),
+            lambda: tuple(self.models.labels(model=model, doing=f"read {model}'s labels")),
         )
 
     def meaning(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what a model's own postprocessing makes of its outputs, per row."""
-        meaning: list[Arrays] = self._model_call(
-            "model.postprocess", f"postprocess {model}'s outputs", model=model, outputs=outputs
+        return self.models.postprocess(
+            model=model, outputs=outputs, doing=f"postprocess {model}'s outputs"
         )
-        return meaning
 
     def row_names(self, model: str) -> list[str]:
         """Return what a model's different rows are called: photographs, or drawn rows."""
         images = str(self._config.images or "")
         return self._once(
             ("row_names", model),
-            lambda: self._model_call(
-                "model.row_names", f"list {model}'s photographs", model=model, images=images
+            lambda: self.models.row_names(
+                model=model, images=images, doing=f"list {model}'s photographs"
             ),
         )
 
@@ -124,15 +121,13 @@ class Artefacts:
         """
 
         def make() -> Arrays:
-            feeds: Arrays = self._model_call(
-                "model.feeds",
-                f"prepare {model}'s inputs",
+            return self.models.feeds(
                 model=model,
                 batch=batch,
                 images=str(self._config.images or ""),
                 start=start,
+                doing=f"prepare {model}'s inputs",
             )
-            return feeds
 
         if not start:
             return self._once(("feeds", model, batch), make)
@@ -149,10 +144,7 @@ class Artefacts:
 
     def graph_facts(self, graph: Graph) -> GraphFacts:
         """Return what an exported file really is, read from it."""
-        found = self._model_call(
-            "model.graph_facts", f"read {graph.file}", error=ExportError, graph=graph
-        )
-        return as_type(found, GraphFacts)
+        return self.models.graph_facts(graph=graph, doing=f"read {graph.file}")
 
     def graph_request(self, case: Case) -> GraphRequest:
         """Return what graph the engine of ``case`` wants."""
@@ -165,12 +157,6 @@ class Artefacts:
     def built(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine, and kept there."""
         return self._once(("built", case), lambda: self._build(case))
-
-    def asked(self, operation: str, file: str, **arguments: Any) -> Any:
-        """Return what the models' host says of an exported file."""
-        return self._model_call(
-            operation, f"look into {file}", error=ExportError, file=file, **arguments
-        )
 
     def profiled(self, case: Case) -> BuiltEngine | Missing:
         """Return one engine for every shape of the model's profile, or why there is none."""
@@ -260,13 +246,7 @@ class Artefacts:
         )
 
     def _lacks(self, engine: str, device: str) -> bool:
-        lack = self._hosts.shared(engine).call(
-            "engine.missing",
-            error=HostError,
-            doing=f"ask for {device}",
-            engine=engine,
-            device=device,
-        )
+        lack = self._client(engine).missing(engine=engine, device=device, doing=f"ask for {device}")
         return lack is not None
 
     def repeats(self, case: Case) -> Sequence[Arrays]:
@@ -320,14 +300,11 @@ class Artefacts:
         return self._cache.entry("references", key, make).folder
 
     def _wanted(self, case: Case, request: BuildRequest) -> GraphRequest:
-        found: dict[str, Any] = self._hosts.shared(case.engine).call(
-            "engine.graph_request",
-            error=HostError,
-            doing=f"ask {case.engine} what it is built from",
+        return self._client(case.engine).graph_request(
             engine=case.engine,
             request=request,
+            doing=f"ask {case.engine} what it is built from",
         )
-        return GraphRequest(**found)
 
     def _graph(self, case: Case, wanted: GraphRequest) -> Graph:
         module = self.module(case.model, is_pruned=wanted.is_pruned)
@@ -362,29 +339,21 @@ class Artefacts:
         graph = graph or self.graph(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
-        host = self._hosts.shared(case.engine)
-        entry = host.call(
-            "engine.build",
-            error=BuildError,
-            doing=f"build {case.id}",
+        client = self._client(case.engine)
+        found = client.build(
             engine=case.engine,
             graph=graph,
             request=request,
-            cache=cache or host.place.cache,
+            cache=cache or client.host.place.cache,
+            doing=f"build {case.id}",
         )
-        self.engines.count(is_new=entry["is_new"], notice=entry["notice"])
-        self.hold(case, entry["folder"])
-        return BuiltEngine(case.engine, graph, request, entry["folder"])
+        self.engines.count(is_new=found.is_new, notice=found.notice)
+        self.hold(case, found.folder)
+        return BuiltEngine(case.engine, graph, request, found.folder)
 
-    def _model_call(
-        self,
-        operation: str,
-        doing: str,
-        *,
-        error: type[InferError] = ModelError,
-        **arguments: Any,
-    ) -> Any:
-        return self._hosts.models().call(operation, error=error, doing=doing, **arguments)
+    def _client(self, engine: str) -> EngineClient:
+        """Return what asks an engine's host, a new one if it died."""
+        return EngineClient(self._hosts.shared(engine))
 
     def _once(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self._kept:

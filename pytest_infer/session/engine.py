@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from warnings import warn
 
-from pytest_infer.engines.protocol import Evidence
-from pytest_infer.errors import InferError, LoadError, RunError
+from pytest_infer.errors import InferError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.memory_layout import CONTIGUOUS
-from pytest_infer.hosts.wire import as_type
-from pytest_infer.judges.burst import Burst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_infer.arrays import Array, Arrays
-    from pytest_infer.engines.protocol import BuiltEngine
+    from pytest_infer.engines.protocol import BuiltEngine, Evidence
     from pytest_infer.hosts.host import Host
+    from pytest_infer.judges.burst import Burst
     from pytest_infer.models.spec import Case
 
 
@@ -36,7 +35,7 @@ class EngineUnderTest:
         self.case = case
         self.built = built
         self._hosts = hosts
-        self._open: tuple[Host, int] | None = None
+        self._open: tuple[EngineClient, int] | None = None
 
     def __call__(self, feeds: Arrays, *, layout: str = CONTIGUOUS) -> dict[str, Array]:
         """Return the named outputs of host arrays; raise `RunError` if the host dies or hangs.
@@ -44,13 +43,13 @@ class EngineUnderTest:
         The next call opens the engine again, in a new host. ``layout`` is how the arrays lie in
         memory when the engine gets them, one of `pytest_infer.hosts.memory_layout.LAYOUTS`.
         """
-        outputs: dict[str, Array] = self._ask("engine.infer", "run", feeds=feeds, layout=layout)
-        return outputs
+        client, runner = self._opened()
+        return client.infer(runner=runner, feeds=feeds, layout=layout, doing=f"run {self.case.id}")
 
     def burst(self, feeds: Sequence[Arrays], first: Sequence[Arrays]) -> Burst:
         """Return what many calls in a row give, beside the ``first`` answers to the same feeds."""
-        found = self._ask("engine.burst", "run", feeds=list(feeds), first=list(first))
-        return as_type(found, Burst)
+        client, runner = self._opened()
+        return client.burst(runner=runner, feeds=feeds, first=first, doing=f"run {self.case.id}")
 
     def open(self) -> None:
         """Open the engine now, not at its first call."""
@@ -58,31 +57,21 @@ class EngineUnderTest:
 
     def evidence(self) -> Evidence:
         """Return which precision and placement really ran."""
-        return Evidence(**self._ask("engine.evidence", "question"))
+        client, runner = self._opened()
+        return client.evidence(runner=runner, doing=f"question {self.case.id}")
 
     def close(self) -> None:
         """Free the engine's memory, unless its host has gone and freed it already."""
-        if self._open and self._open[0].is_alive:
-            self._ask("engine.close", "close")
+        if self._open and self._open[0].host.is_alive:
+            client, runner = self._open
+            client.close(runner=runner, doing=f"close {self.case.id}")
         self._open = None
 
-    def _ask(self, operation: str, verb: str, **arguments: Any) -> Any:
-        host, runner = self._opened()
-        return host.call(
-            operation,
-            error=RunError,
-            doing=f"{verb} {self.case.id}",
-            runner=runner,
-            **arguments,
-        )
-
-    def _opened(self) -> tuple[Host, int]:
-        if self._open is None or not self._open[0].is_alive:
-            host = self._hosts.shared(self.case.engine)
-            runner = host.call(
-                "engine.open", error=LoadError, doing=f"open {self.case.id}", built=self.built
-            )
-            self._open = host, runner
+    def _opened(self) -> tuple[EngineClient, int]:
+        if self._open is None or not self._open[0].host.is_alive:
+            client = EngineClient(self._hosts.shared(self.case.engine))
+            runner = client.open(built=self.built, doing=f"open {self.case.id}")
+            self._open = client, runner
         return self._open
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import with_threads
-from pytest_infer.errors import LoadError, TimingError
-from pytest_infer.hosts.wire import as_type
+from pytest_infer.errors import TimingError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
-from pytest_infer.timing.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED, Measurement
+from pytest_infer.timing.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.engines.protocol import BuiltEngine
-    from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.timer import Protocol
+    from pytest_infer.timing.measurement import Measurement
 
 REFERENCE_NET = "reference_net"
 REFERENCE_BATCH = {"cpu": 1, "cuda": 16}
@@ -92,23 +91,24 @@ class Measurer:
             arms[STORED] = (replace(engine.built, folder=stored_folder), feeds)
         order = Random().sample(list(arms), len(arms))  # noqa: S311 - an order, not a secret
         fresh = self._hosts.fresh(case.engine, threads=setting.threads)
+        doing = f"measure {case.id}"
         with self._exclusive([case.engine]), fresh as host:
-            opened = {name: open_bound(host, case, *arms[name], setting) for name in order}
-            call = partial(host.call, error=TimingError, doing=f"measure {case.id}")
-            first = call("engine.infer", runner=opened[ENGINE], feeds=feeds)
-            found = call("engine.measure", arms=opened, rounds=setting.rounds)
-            look = look_from_outputs(first, **call("engine.look", runner=opened[ENGINE]))
-        return replace(as_type(found, Measurement), look=look)
+            client = EngineClient(host)
+            opened = {name: open_bound(client, case, *arms[name], setting) for name in order}
+            runner = opened[ENGINE]
+            first = client.infer(runner=runner, feeds=feeds, doing=doing, error=TimingError)
+            found = client.measure(arms=opened, rounds=setting.rounds, doing=doing)
+            seen = client.look(runner=runner, doing=doing)
+            look = look_from_outputs(first, seen.timed, seen.after)
+        return replace(found, look=look)
 
     def kept_folder(self, case: Case, artefact: str) -> str:
         """Return the folder of a built engine by its name; empty if the cache has it no more."""
-        host = self._hosts.shared(case.engine)
-        found: str = host.call(
-            "engine.kept",
-            error=LoadError,
-            doing=f"look for the stored artefact of {case.id}",
-            cache=host.place.cache,
+        client = EngineClient(self._hosts.shared(case.engine))
+        found = client.kept(
+            cache=client.host.place.cache,
             artefact=artefact,
+            doing=f"look for the stored artefact of {case.id}",
         )
         if found:
             self._artefacts.hold(case, found)
@@ -121,12 +121,14 @@ def reference_case(case: Case) -> Case:
     return replace(case, model=REFERENCE_NET, batch=REFERENCE_BATCH[kind])
 
 
-def open_bound(host: Host, case: Case, built: BuiltEngine, feeds: Arrays, setting: Setting) -> int:
+def open_bound(
+    client: EngineClient, case: Case, built: BuiltEngine, feeds: Arrays, setting: Setting
+) -> int:
     """Open and bind one arm; return its number in the host."""
     doing = f"measure {case.id}"
     options: Mapping[str, Any] = engines.find(case.engine).options
     if setting.threads:
         built = replace(built, request=with_threads(built.request, options, setting.threads))
-    runner: int = host.call("engine.open", error=LoadError, doing=doing, built=built)
-    host.call("engine.bind", error=TimingError, doing=doing, runner=runner, feeds=feeds)
+    runner = client.open(built=built, doing=doing)
+    client.bind(runner=runner, feeds=feeds, doing=doing)
     return runner

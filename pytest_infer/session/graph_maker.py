@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.errors import ExportError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.storage.cache import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.config import InferConfig
     from pytest_infer.graphs.graph import GraphRequest
-    from pytest_infer.session.model_call import ModelCall
+    from pytest_infer.hosts.model_client import ModelClient
     from pytest_infer.storage.cache import Cache
     from pytest_infer.storage.written_files import Make
 
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 class Graphs:
     """Makes each graph in the host that has the models, unless the cache has it."""
 
-    def __init__(self, config: InferConfig, cache: Cache, call: ModelCall) -> None:
+    def __init__(self, config: InferConfig, cache: Cache, client: ModelClient) -> None:
         self._config = config
         self._cache = cache
-        self._call = call
+        self._client = client
 
     def exported(
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
@@ -40,14 +39,12 @@ class Graphs:
         sizes = dict(shapes) if request.is_static else {}
 
         def make(folder: Path) -> dict[str, Any]:
-            self._call(
-                "model.export",
-                f"export {module.spec.name} to ONNX",
-                error=ExportError,
+            self._client.export(
                 graph=module,
                 request=request,
                 shapes=sizes,
                 folder=str(folder),
+                doing=f"export {module.spec.name} to ONNX",
             )
             return asdict(request)
 
@@ -61,18 +58,16 @@ class Graphs:
         exact = self.exported(module, plain, shapes)
         doing = f"quantize {module.spec.name} to int8"
         name, images = module.spec.name, str(self._config.images or "")
-        calibration = self._call("model.calibration_digest", doing, model=name, images=images)
+        calibration = self._client.calibration_digest(model=name, images=images, doing=doing)
 
         def make(folder: Path) -> dict[str, Any]:
-            self._call(
-                "model.quantize",
-                doing,
-                error=ExportError,
+            self._client.quantize(
                 graph=exact,
                 request=request,
                 shapes=dict(shapes),
                 images=images,
                 folder=str(folder),
+                doing=doing,
             )
             return asdict(request)
 
@@ -88,7 +83,7 @@ class Graphs:
         key = {
             "origin": origin.digest,
             "request": asdict(request),
-            "runtime": self._call("model.runtime", "identify the exporter"),
+            "runtime": self._client.runtime(doing="identify the exporter"),
             **more,
         }
         entry = self._cache.entry("graphs", key, checked(make, GRAPH_SUFFIX))

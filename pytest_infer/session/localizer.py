@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.errors import BuildError, InferError, LoadError, RunError
-from pytest_infer.graphs.layer import Layer
-from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.divergence import LayerError, first_divergence, layer_errors, told
 from pytest_infer.judges.metrics import relative_l2
 from pytest_infer.models.spec import TensorSpec
@@ -21,8 +19,8 @@ from pytest_infer.session.engine import under_test
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_infer.arrays import Arrays
     from pytest_infer.graphs.graph import Graph
+    from pytest_infer.graphs.layer import Layer
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
@@ -68,8 +66,8 @@ class Localizer:
         return f"{_named(worst)}\n{told(found, worst)}"
 
     def _layers(self, case: Case) -> list[Layer]:
-        found = self._artefacts.asked("model.layers", self._graph(case).file)
-        return [as_type(each, Layer) for each in found]
+        file = self._graph(case).file
+        return self._artefacts.models.layers(file=file, doing=f"look into {file}")
 
     def _graph(self, case: Case) -> Graph:
         return self._artefacts.graph(case)
@@ -107,7 +105,10 @@ class Localizer:
     def _error_of_cut(self, case: Case, tensor: str) -> dict[str, float]:
         with TemporaryDirectory() as folder:
             file = str(Path(folder, "graph.onnx"))
-            self._artefacts.asked("model.cut", self._graph(case).file, tensor=tensor, target=file)
+            source = self._graph(case).file
+            self._artefacts.models.cut(
+                file=source, tensor=tensor, target=file, doing=f"look into {source}"
+            )
             return self._compared(case, file, [tensor], [tensor])
 
     def _errors(self, case: Case, tensors: Sequence[str]) -> dict[str, float]:
@@ -117,7 +118,9 @@ class Localizer:
             with TemporaryDirectory() as folder:
                 file = str(Path(folder, "graph.onnx"))
                 source = self._graph(case).file
-                self._artefacts.asked("model.mark", source, tensors=part, target=file)
+                self._artefacts.models.mark(
+                    file=source, tensors=part, target=file, doing=f"look into {source}"
+                )
                 outputs = [*self._graph(case).spec.outputs]
                 errors |= self._compared(case, file, part, [*outputs, *part])
         return errors
@@ -134,8 +137,8 @@ class Localizer:
             built = self._artefacts.built_from(case, altered, cache)
             with under_test(case, built, self._hosts) as engine:
                 actual = engine(feeds)
-            expected: Arrays = self._artefacts.asked(
-                "model.computed", file, feeds=feeds, tensors=list(tensors)
+            expected = self._artefacts.models.computed(
+                file=file, feeds=feeds, tensors=tensors, doing=f"look into {file}"
             )
         return {name: _error(actual[name], expected[name]) for name in tensors}
 

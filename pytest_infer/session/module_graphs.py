@@ -16,10 +16,12 @@ from pytest_infer.storage.written_files import checked, content_digest, only
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_infer.arrays import Arrays
     from pytest_infer.config import InferConfig
+    from pytest_infer.hosts.model_client import ModelClient
+    from pytest_infer.hosts.results import ProbeResult
     from pytest_infer.models.registry import Model
     from pytest_infer.models.spec import ModelSpec
-    from pytest_infer.session.model_call import ModelCall
     from pytest_infer.storage.cache import Cache
 
 NOT_REPEATABLE = "not-repeatable"
@@ -55,10 +57,10 @@ class ModuleGraphs:
     answer. So is every key of what is made of it.
     """
 
-    def __init__(self, config: InferConfig, cache: Cache, call: ModelCall) -> None:
+    def __init__(self, config: InferConfig, cache: Cache, client: ModelClient) -> None:
         self._config = config
         self._cache = cache
-        self._call = call
+        self._client = client
         self._found: dict[str, Graph] = {}
         self.probe_s: dict[str, float] = {}
         """How long each model took to be created and to answer."""
@@ -76,38 +78,34 @@ class ModuleGraphs:
 
     def _probed(self, model: str) -> Graph:
         spec = models.find(model).spec
-        identity = self._call("model.identity", f"identify {model}", model=model)
+        identity = self._client.identity(model=model, doing=f"identify {model}")
         kept = self._kept(spec, identity)
         found = self._asked(kept)
-        if "structure" in found:  # what its code makes now has other weights than those kept for it
-            kept = self._kept(spec, identity | {"structure": found["structure"]})
+        if found.structure:  # what its code makes now has other weights than those kept for it
+            kept = self._kept(spec, identity | {"structure": found.structure})
             self.notices += (OTHER_WEIGHTS.format(model),) if kept.is_new else ()
             found = _fitting(model, self._asked(kept))
-        self.probe_s[model] = found["seconds"]
-        key = {"module": kept.graph.digest, "answer": self._answer(model, kept, found["answer"])}
+        self.probe_s[model] = found.seconds
+        key = {"module": kept.graph.digest, "answer": self._answer(model, kept, found.answer)}
         return replace(kept.graph, digest=digest_of(key))
 
-    def _asked(self, kept: _Kept) -> dict[str, Any]:
+    def _asked(self, kept: _Kept) -> ProbeResult:
         name = kept.graph.spec.name
         try:
-            found: dict[str, Any] = self._call(
-                "model.probe",
-                f"ask {name} for an answer",
-                graph=kept.graph,
-                structure=kept.structure,
+            return self._client.probe(
+                graph=kept.graph, structure=kept.structure, doing=f"ask {name} for an answer"
             )
         except RunError as error:
             raise with_range(error, models.find(name)) from error
-        return found
 
-    def _answer(self, model: str, kept: _Kept, arrays: dict[str, Any]) -> str:
+    def _answer(self, model: str, kept: _Kept, arrays: Arrays) -> str:
         """Return the digest of a module's answer; notice one that was another before."""
         answer = digest_of_arrays(arrays)
         key = {"module": kept.graph.digest, "device": device_fingerprint("cpu")}
         first = self._cache.entry("answers", key, lambda _: {"answer": answer})
         if first.facts["answer"] == answer:
             return answer
-        if digest_of_arrays(self._asked(kept)["answer"]) != answer:
+        if digest_of_arrays(self._asked(kept).answer) != answer:
             answer = NOT_REPEATABLE
         other = self._cache.entry("answers", key | {"answer": answer}, lambda _: {"answer": answer})
         text = CHANGES_ALWAYS if answer == NOT_REPEATABLE else OTHER_ANSWER
@@ -119,17 +117,13 @@ class ModuleGraphs:
         choice = "own" if spec.brings_weights else self._config.weights
         key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
         if choice != "seeded":
-            key["content"] = self._call(
-                "model.weights_digest", f"load {spec.name}", model=spec.name, weights=choice
+            key["content"] = self._client.weights_digest(
+                model=spec.name, weights=choice, doing=f"load {spec.name}"
             )
 
         def make(folder: Path) -> dict[str, Any]:
-            structure = self._call(
-                "model.write_weights",
-                f"load {spec.name}",
-                model=spec.name,
-                weights=choice,
-                folder=str(folder),
+            structure = self._client.write_weights(
+                model=spec.name, weights=choice, folder=str(folder), doing=f"load {spec.name}"
             )
             return {"weights": choice, "structure": structure}
 
@@ -140,9 +134,9 @@ class ModuleGraphs:
         return _Kept(graph, entry.facts["structure"], entry.is_new)
 
 
-def _fitting(model: str, found: dict[str, Any]) -> dict[str, Any]:
+def _fitting(model: str, found: ProbeResult) -> ProbeResult:
     """Return an answer; raise `ModelError` if weights that were just made do not fit again."""
-    if "structure" not in found:
+    if not found.structure:
         return found
     raise ModelError(
         f"{model} has other weights each time that it is created",

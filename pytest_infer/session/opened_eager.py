@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_infer.errors import LoadError, RunError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.pool import EAGER
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.engines.protocol import BuiltEngine
-    from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
 
 
@@ -22,7 +21,7 @@ class OpenedEager:
 
     def __init__(self, hosts: HostPool) -> None:
         self._hosts = hosts
-        self._open: list[tuple[BuiltEngine, Host, int]] = []
+        self._open: list[tuple[BuiltEngine, EngineClient, int]] = []
         self._is_kept = False
 
     @contextmanager
@@ -37,27 +36,24 @@ class OpenedEager:
 
     def outputs(self, built: BuiltEngine, feeds: Arrays, doing: str) -> dict[str, Array]:
         """Return the outputs of ``built``."""
-        host, runner = self._opened(built, doing)
+        client, runner = self._opened(built, doing)
         try:
-            outputs: dict[str, Array] = host.call(
-                "engine.infer", error=RunError, doing=doing, runner=runner, feeds=feeds
-            )
+            return client.infer(runner=runner, feeds=feeds, doing=doing)
         finally:
             if not self._is_kept:
                 self._close()
-        return outputs
 
-    def _opened(self, built: BuiltEngine, doing: str) -> tuple[Host, int]:
-        for other, host, runner in self._open:
-            if other == built and host.is_alive:
-                return host, runner
-        host = self._hosts.shared(EAGER)
-        runner = host.call("engine.open", error=LoadError, doing=doing, built=built)
-        self._open.append((built, host, runner))
-        return host, runner
+    def _opened(self, built: BuiltEngine, doing: str) -> tuple[EngineClient, int]:
+        for other, client, runner in self._open:
+            if other == built and client.host.is_alive:
+                return client, runner
+        client = EngineClient(self._hosts.shared(EAGER))
+        runner = client.open(built=built, doing=doing)
+        self._open.append((built, client, runner))
+        return client, runner
 
     def _close(self) -> None:
         opened, self._open = self._open, []
-        for _, host, runner in opened:
-            if host.is_alive:
-                host.call("engine.close", error=RunError, doing="close eager", runner=runner)
+        for _, client, runner in opened:
+            if client.host.is_alive:
+                client.close(runner=runner, doing="close eager")

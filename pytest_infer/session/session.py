@@ -19,9 +19,9 @@ from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.devices.lock import DeviceLock
 from pytest_infer.devices.nvml import gpu_in_turn, visible_gpus
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.torch_runner import missing_gpu
-from pytest_infer.errors import HostError, InferError, OptionError
+from pytest_infer.errors import InferError, OptionError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_infer.config import InferConfig
+    from pytest_infer.engines.protocol import Missing
     from pytest_infer.hosts.place import Place
     from pytest_infer.judges.budget import StoredMedian
     from pytest_infer.models.spec import Case, Precision, Source
@@ -228,24 +229,25 @@ class InferSession:
 
     def missing(self, engine: str) -> Missing | None:
         """Return why ``engine`` cannot run in its host; the default host is like this process."""
-        return self._asked("missing", engine, device=self.device_of(engine))
+        device = self.device_of(engine)
+        if self._is_like_here(engine):
+            return EngineOperations().missing(engine, device)
+        client = EngineClient(self.hosts.shared(engine))
+        return client.missing(engine=engine, device=device, doing=f"ask for {engine}")
 
     def lack(self, engine: str, precision: Precision) -> Missing | None:
         """Return why the engine in its host cannot run ``precision``, one of those it knows."""
-        return self._asked("lack", engine, precision=precision, device=self.device_of(engine))
-
-    def _asked(self, operation: str, engine: str, **arguments: Any) -> Missing | None:
-        if self.config.hosts.get(engine, DEFAULT) in (DEFAULT, INLINE):
-            found: Missing | None = getattr(EngineOperations(), operation)(engine, **arguments)
-            return found
-        lack = self.hosts.shared(engine).call(
-            f"engine.{operation}",
-            error=HostError,
-            doing=f"ask for {engine}",
-            engine=engine,
-            **arguments,
+        device = self.device_of(engine)
+        if self._is_like_here(engine):
+            return EngineOperations().lack(engine, precision, device)
+        client = EngineClient(self.hosts.shared(engine))
+        return client.lack(
+            engine=engine, precision=precision, device=device, doing=f"ask for {engine}"
         )
-        return Missing(**lack) if lack else None
+
+    def _is_like_here(self, engine: str) -> bool:
+        """Return whether an engine's host has what this process has, and need not be asked."""
+        return self.config.hosts.get(engine, DEFAULT) in (DEFAULT, INLINE)
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and how many engines were built."""

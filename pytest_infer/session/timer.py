@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_infer.devices.device import Device
-from pytest_infer.errors import LoadError, TimingError
+from pytest_infer.errors import TimingError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
 from pytest_infer.timing.samples import NS_PER_S, Samples
 from pytest_infer.timing.split import Split, split_from_durations
@@ -107,13 +108,15 @@ class _Arm:
     def __init__(
         self, host: Host, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False
     ) -> None:
-        self._host = host
-        self._name = engine.case.id
+        self._client = EngineClient(host)
+        self._doing = f"time {engine.case.id}"
         self._batch = engine.case.batch
         self._cold_l2 = cold_l2
-        self._runner = self._call("engine.open", LoadError, built=engine.built)
-        self._first: Arrays = self._call("engine.infer", runner=self._runner, feeds=feeds)
-        self._call("engine.bind", runner=self._runner, feeds=feeds)
+        self._runner = self._client.open(built=engine.built, doing=self._doing)
+        self._first = self._client.infer(
+            runner=self._runner, feeds=feeds, doing=self._doing, error=TimingError
+        )
+        self._client.bind(runner=self._runner, feeds=feeds, doing=self._doing)
         self._durations: dict[str, list[int]] = {}
         self._warmup_calls = 0
         self._calls: list[int] = []
@@ -145,23 +148,25 @@ class _Arm:
     def samples(self) -> Samples:
         """Return what was measured, by the clock nearest to the device, and what was put out."""
         clock, durations = next(iter(self._durations.items()))
+        resources = self._client.resources(runner=self._runner, doing=self._doing)
+        seen = self._client.look(runner=self._runner, doing=self._doing)
         return Samples(
             durations_ns=tuple(durations),
             clock=clock,
             batch=self._batch,
             warmup_calls=self._warmup_calls,
             wall_ns=tuple(self._durations["monotonic"]),
-            machine=self._host.place.machine,
+            machine=self._client.host.place.machine,
             enqueue_ns=tuple(self._durations.get("enqueue", ())),
             is_l2_cold=self._cold_l2,
-            resources=self._call("engine.resources", runner=self._runner),
-            look=look_from_outputs(self._first, **self._call("engine.look", runner=self._runner)),
+            resources=resources,
+            look=look_from_outputs(self._first, seen.timed, seen.after),
         )
 
     def split(self, feeds: Arrays) -> Split:
         """Return the medians of the parts of as many calls as a measurement has."""
-        durations = self._call(
-            "engine.split", runner=self._runner, feeds=feeds, calls=sum(self._calls)
+        durations = self._client.split(
+            runner=self._runner, feeds=feeds, calls=sum(self._calls), doing=self._doing
         )
         return split_from_durations(durations)
 
@@ -171,16 +176,12 @@ class _Arm:
         return self._warmup_calls >= WARMUP_CALLS and elapsed_s >= WARMUP_S
 
     def _times(self, calls: int) -> dict[str, list[int]]:
-        times: dict[str, list[int]] = self._call(
-            "engine.time", runner=self._runner, calls=calls, cold_l2=self._cold_l2
+        return self._client.time(
+            runner=self._runner, calls=calls, cold_l2=self._cold_l2, doing=self._doing
         )
-        return times
 
     def _time(self, calls: int) -> list[int]:
         return self._times(calls)["monotonic"]
-
-    def _call(self, operation: str, error: Any = TimingError, **arguments: Any) -> Any:
-        return self._host.call(operation, error=error, doing=f"time {self._name}", **arguments)
 
 
 def _calls_for(duration_ns: int) -> int:

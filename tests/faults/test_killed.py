@@ -176,13 +176,13 @@ def test_damaged_engine(tmp_path: Path, engine: str) -> None:
     feeds = {"x": np.ones((1, 4), np.float32)}
     for number in range(25):
         entry = operations.build(engine, made_of, request, str(tmp_path / "cache"))
-        assert entry["is_new"]
-        assert bool(entry["notice"]) == (number > 0)
-        built = {"engine": engine, "graph": made_of, "request": request, "folder": entry["folder"]}
+        assert entry.is_new
+        assert bool(entry.notice) == (number > 0)
+        built = {"engine": engine, "graph": made_of, "request": request, "folder": entry.folder}
         runner = operations.open(built)
         assert operations.infer(runner, feeds)["y"].tolist() == [[1.0, 2.0, 3.0, 4.0]]
         operations.close(runner)
-        path = random.choice(sorted(Path(entry["folder"]).glob("*.*")))
+        path = random.choice(sorted(Path(entry.folder).glob("*.*")))
         content = bytearray(path.read_bytes())
         at = random.randrange(len(content))
         if number % 2:

@@ -53,9 +53,11 @@ def build(monkeypatch, tmp_path):
 
     def call(graph=GRAPH, **options):
         request = BuildRequest("fp32", "cpu", {}, options)
-        folder = EngineOperations().build(
-            "counted", asdict(graph), asdict(request), cache=str(tmp_path / "cache")
-        )["folder"]
+        folder = (
+            EngineOperations()
+            .build("counted", asdict(graph), asdict(request), cache=str(tmp_path / "cache"))
+            .folder
+        )
         return folder, engine.built
 
     return call

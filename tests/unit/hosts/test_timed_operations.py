@@ -93,7 +93,7 @@ def test_look_without_bound_outputs(opened):
     """An engine that cannot show them is asked once more."""
     operations, runner = opened("cpu")
     found = operations.look(1)
-    assert (found["timed"], found["after"]["y"].tolist()) == (None, [1, 1, 1])
+    assert (found.timed, found.after["y"].tolist()) == (None, [1, 1, 1])
     assert runner.asked == ["infer"]
 
 
@@ -107,5 +107,5 @@ def test_look(opened, monkeypatch):
     monkeypatch.setattr(Runner, "bound_outputs", bound_outputs, raising=False)
     operations, runner = opened("cuda:0")
     found = operations.look(1)
-    assert found["timed"]["y"].tolist() == [0, 0, 0]
+    assert found.timed["y"].tolist() == [0, 0, 0]
     assert runner.asked == ["call", "infer"]

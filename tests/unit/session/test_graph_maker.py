@@ -7,6 +7,7 @@ import pytest
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import CacheError
 from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.storage.cache import Cache
@@ -31,15 +32,18 @@ class Host:
     def __init__(self, *names):
         self.names = names
 
-    def __call__(self, operation, _doing, *, folder="", **_arguments):
+    def call(self, operation, /, *, error, doing, folder="", **_arguments):
         """Answer nothing."""
+        assert error
+        assert doing
         for name in self.names if folder else ():
             (Path(folder) / name).write_text(operation)
 
 
 def exported(cache, host):
     """Return the graph of the toy."""
-    return Graphs(InferConfig(), cache, host).exported(MODULE, GraphRequest("onnx"), {})
+    graphs = Graphs(InferConfig(), cache, ModelClient(lambda: host))
+    return graphs.exported(MODULE, GraphRequest("onnx"), {})
 
 
 @pytest.fixture

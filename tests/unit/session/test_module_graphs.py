@@ -8,6 +8,7 @@ import pytest
 
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import ModelError
+from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.models import registry as models
 from pytest_infer.models.spec import Dim, ModelSpec, Profile, Source, TensorSpec
@@ -34,8 +35,10 @@ class Host:
         self.structures = list(structures)
         self.asked = []
 
-    def __call__(self, operation, _doing, *, folder="", structure="", **_):
+    def call(self, operation, /, *, error, doing, folder="", structure="", **_):
         """Answer one operation."""
+        assert error is ModelError
+        assert doing
         self.asked.append(operation)
         if operation == "model.identity":
             return {"spec": self.spec.as_key(), "code": self.code}
@@ -56,7 +59,7 @@ def found(tmp_path, monkeypatch):
     def call(host, *, folder="cache"):
         model = replace(models.find("resnet50"), spec=host.spec)
         monkeypatch.setattr(models, "find", lambda _: model)
-        graphs = ModuleGraphs(InferConfig(), Cache(tmp_path / folder), host)
+        graphs = ModuleGraphs(InferConfig(), Cache(tmp_path / folder), ModelClient(lambda: host))
         monkeypatch.setattr(host, "graphs", graphs, raising=False)
         digest = graphs.module(host.spec.name, is_pruned=False).digest
         monkeypatch.undo()
@@ -162,7 +165,7 @@ def test_weights_that_never_fit(found):
 def test_pruned_is_another_graph(tmp_path):
     """Pruned weights are told from the others, by the same answer."""
     host = Host()
-    graphs = ModuleGraphs(InferConfig(), Cache(tmp_path), host)
+    graphs = ModuleGraphs(InferConfig(), Cache(tmp_path), ModelClient(lambda: host))
     whole, pruned = (graphs.module("resnet50", is_pruned=each) for each in (False, True))
     assert whole.digest != pruned.digest
     assert (whole.request.is_pruned, pruned.request.is_pruned) == (False, True)

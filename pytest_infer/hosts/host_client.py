@@ -1,0 +1,43 @@
+"""The caller's side of `HostOperations`: what concerns the host itself, with types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import HostError
+from pytest_infer.hosts.place import Place
+from pytest_infer.hosts.wire import as_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_infer.hosts.host import Host
+    from pytest_infer.models.spec import Source
+
+
+class HostClient:
+    """Asks one host; each method is the operation of its name.
+
+    ``doing`` completes "cannot ..." in the error that is raised if the host dies or hangs.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def place(self, *, cache: str, token: str, content: str, doing: str) -> Place:
+        """Return where the host runs; it sees the caller's files if the ``token`` is the same."""
+        found = self._host.call(
+            "host.place", error=HostError, doing=doing, cache=cache, token=token, content=content
+        )
+        return as_type(found, Place)
+
+    def import_sources(self, *, sources: Sequence[Source], doing: str) -> None:
+        """Import the caller's own models and engines."""
+        self._host.call("host.import_sources", error=HostError, doing=doing, sources=list(sources))
+
+    def device(self, *, device: str, doing: str) -> dict[str, Any]:
+        """Return the fingerprint of a device of the host's machine."""
+        found: dict[str, Any] = self._host.call(
+            "host.device", error=HostError, doing=doing, device=device
+        )
+        return found

@@ -1,0 +1,191 @@
+"""The caller's side of `ModelOperations`: what a host can be asked about models, with types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.errors import ExportError, ModelError
+from pytest_infer.graphs.facts import GraphFacts
+from pytest_infer.graphs.layer import Layer
+from pytest_infer.hosts.results import ProbeResult
+from pytest_infer.hosts.wire import as_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.graphs.graph import Graph, GraphRequest
+    from pytest_infer.hosts.host import Host
+
+
+class ModelClient:
+    """Asks the host that has the models' code and libraries; each method is an operation.
+
+    ``doing`` completes "cannot ..." in the error that is raised if the host dies or hangs.
+    """
+
+    def __init__(self, host: Callable[[], Host]) -> None:
+        """Ask what ``host`` returns each time: a new one if the last has died."""
+        self._host = host
+
+    def identity(self, *, model: str, doing: str) -> dict[str, Any]:
+        """Return what decides what a model computes, but its weights: its spec and its code."""
+        found: dict[str, Any] = self._host().call(
+            "model.identity", error=ModelError, doing=doing, model=model
+        )
+        return found
+
+    def probe(self, *, graph: Graph, structure: str, doing: str) -> ProbeResult:
+        """Return what a module answers to one row of feeds, in eager fp32 on the CPU."""
+        found = self._host().call(
+            "model.probe", error=ModelError, doing=doing, graph=graph, structure=structure
+        )
+        return ProbeResult(**found)
+
+    def weights_digest(self, *, model: str, weights: str, doing: str) -> str:
+        """Load weights that nothing but their content identifies; return its digest."""
+        digest: str = self._host().call(
+            "model.weights_digest", error=ModelError, doing=doing, model=model, weights=weights
+        )
+        return digest
+
+    def write_weights(self, *, model: str, weights: str, folder: str, doing: str) -> str:
+        """Save the module with the weights of ``--infer-weights``; return their structure."""
+        structure: str = self._host().call(
+            "model.write_weights",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            weights=weights,
+            folder=folder,
+        )
+        return structure
+
+    def feeds(self, *, model: str, batch: int, images: str, start: int = 0, doing: str) -> Arrays:
+        """Return the named inputs made from ``batch`` photographs from ``start`` on, in a cycle."""
+        feeds: Arrays = self._host().call(
+            "model.feeds",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            batch=batch,
+            images=images,
+            start=start,
+        )
+        return feeds
+
+    def row_names(self, *, model: str, images: str, doing: str) -> list[str]:
+        """Return what the photographs, or else the drawn rows, are called."""
+        names: list[str] = self._host().call(
+            "model.row_names", error=ModelError, doing=doing, model=model, images=images
+        )
+        return names
+
+    def runtime(self, *, doing: str) -> dict[str, Any]:
+        """Return the versions and the code on which an exported or quantized file depends."""
+        found: dict[str, Any] = self._host().call("model.runtime", error=ModelError, doing=doing)
+        return found
+
+    def export(
+        self,
+        *,
+        graph: Graph,
+        request: GraphRequest,
+        shapes: dict[str, tuple[int, ...]],
+        folder: str,
+        doing: str,
+    ) -> None:
+        """Export a module with its weights to the ONNX file that ``request`` describes."""
+        self._host().call(
+            "model.export",
+            error=ExportError,
+            doing=doing,
+            graph=graph,
+            request=request,
+            shapes=shapes,
+            folder=folder,
+        )
+
+    def graph_facts(self, *, graph: Graph, doing: str) -> GraphFacts:
+        """Return what an exported file really is."""
+        found = self._host().call("model.graph_facts", error=ExportError, doing=doing, graph=graph)
+        return as_type(found, GraphFacts)
+
+    def layers(self, *, file: str, doing: str) -> list[Layer]:
+        """Return the nodes of an exported file that compute floating tensors."""
+        found = self._host().call("model.layers", error=ExportError, doing=doing, file=file)
+        return [as_type(each, Layer) for each in found]
+
+    def mark(self, *, file: str, tensors: Sequence[str], target: str, doing: str) -> None:
+        """Write an exported file that puts out ``tensors``, too."""
+        self._host().call(
+            "model.mark",
+            error=ExportError,
+            doing=doing,
+            file=file,
+            tensors=list(tensors),
+            target=target,
+        )
+
+    def cut(self, *, file: str, tensor: str, target: str, doing: str) -> None:
+        """Write the part of an exported file that computes ``tensor``."""
+        self._host().call(
+            "model.cut", error=ExportError, doing=doing, file=file, tensor=tensor, target=target
+        )
+
+    def computed(
+        self, *, file: str, feeds: Arrays, tensors: Sequence[str], doing: str
+    ) -> dict[str, Array]:
+        """Return tensors of an exported file, computed node by node."""
+        found: dict[str, Array] = self._host().call(
+            "model.computed",
+            error=ExportError,
+            doing=doing,
+            file=file,
+            feeds=feeds,
+            tensors=list(tensors),
+        )
+        return found
+
+    def calibration_digest(self, *, model: str, images: str, doing: str) -> str:
+        """Return the digest of what `quantize` calibrates on."""
+        digest: str = self._host().call(
+            "model.calibration_digest", error=ModelError, doing=doing, model=model, images=images
+        )
+        return digest
+
+    def quantize(
+        self,
+        *,
+        graph: Graph,
+        request: GraphRequest,
+        shapes: dict[str, tuple[int, ...]],
+        images: str,
+        folder: str,
+        doing: str,
+    ) -> None:
+        """Write an exported fp32 graph in int8, calibrated on every photograph."""
+        self._host().call(
+            "model.quantize",
+            error=ExportError,
+            doing=doing,
+            graph=graph,
+            request=request,
+            shapes=shapes,
+            images=images,
+            folder=folder,
+        )
+
+    def postprocess(self, *, model: str, outputs: Arrays, doing: str) -> list[Arrays]:
+        """Return what the model's own postprocessing makes of its outputs, per row."""
+        rows: list[Arrays] = self._host().call(
+            "model.postprocess", error=ModelError, doing=doing, model=model, outputs=outputs
+        )
+        return rows
+
+    def labels(self, *, model: str, doing: str) -> list[str]:
+        """Return the names of the classes; empty if the model has none."""
+        names: list[str] = self._host().call(
+            "model.labels", error=ModelError, doing=doing, model=model
+        )
+        return names

@@ -1,0 +1,39 @@
+"""What operations return that no other package has a type for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """Where a built engine is, and how it came there."""
+
+    folder: str
+    is_new: bool
+    """It was built now, not found in the cache."""
+    notice: str
+    """What was odd about the cache's entry; empty if nothing was."""
+
+
+@dataclass(frozen=True)
+class LookResult:
+    """What a bound call and a later one put out."""
+
+    timed: Mapping[str, Any] | None
+    """None if the engine cannot show it."""
+    after: Mapping[str, Any]
+    """What `infer` gives for the same feeds."""
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a module answers, unless its weights have another structure by now."""
+
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    """How long it took to be created and to answer."""
+    structure: str = ""
+    """The structure of its weights, which is not the expected one; empty if it has answered."""
