@@ -26,7 +26,7 @@ import numpy as np
 
 from pytest_infer import Answers, Case, InferError, Parity, Precision, Reference, register
 from pytest_infer.config import InferConfig
-from pytest_infer.hosts.host import INLINE
+from pytest_infer.hosts.start import INLINE
 from pytest_infer.judges.metrics import cosine, mae
 from pytest_infer.models import registry as models
 from pytest_infer.session.engine import under_test

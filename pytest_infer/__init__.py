@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case, Precision
     from pytest_infer.devices.device import Device
     from pytest_infer.engines.protocol import (
         BuildRequest,
@@ -44,14 +45,18 @@ if TYPE_CHECKING:
     from pytest_infer.judges.metrics import metric
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.registry import model
-    from pytest_infer.models.spec import Case, Dim, ModelSpec, Precision, Profile, TensorSpec
+    from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
     from pytest_infer.plugin.enforce import Enforce
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
+    from pytest_infer.session.consistency import Consistency
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.judges import Consistency, Latency, Parity, Reference, Truth
+    from pytest_infer.session.latency import Latency
     from pytest_infer.session.model import LoadedModel
+    from pytest_infer.session.parity import Parity
+    from pytest_infer.session.reference import Reference
     from pytest_infer.session.timer import GpuTimer
+    from pytest_infer.session.truth import Truth
     from pytest_infer.session.variants import Variants
     from pytest_infer.timing.samples import Samples
     from pytest_infer.verdict import Verdict
@@ -117,12 +122,13 @@ __all__ = [
 
 _HOMES = {
     "arrays": "Array Arrays",
+    "case": "Case Precision",
     "devices.device": "Device",
     "engines.protocol": "BuildRequest BuiltEngine Engine Evidence Missing Runner",
     "engines.registry": "register",
     "engines.setting": "EngineOption",
-    "errors": "BaselineError BuildError CacheError CaseError ExportError HostError InferError "
-    "LoadError ModelError NoCaseError OptionError RunError TimingError",
+    "errors": "BaselineError BuildError CacheError CaseError ExportError HostError "
+    "InferError LoadError ModelError NoCaseError OptionError RunError TimingError",
     "fuzzing.fuzz": "Fuzz",
     "graphs.graph": "Graph GraphRequest",
     "graphs.module": "module_from_graph",
@@ -130,14 +136,18 @@ _HOMES = {
     "judges.metrics": "metric",
     "judges.tolerance": "Tolerance",
     "models.registry": "model",
-    "models.spec": "Case Dim ModelSpec Precision Profile TensorSpec",
+    "models.spec": "Dim ModelSpec Profile TensorSpec",
     "plugin.enforce": "Enforce",
     "session.answers": "Answers",
     "session.baseline_judge": "BaselineJudge",
+    "session.consistency": "Consistency",
     "session.engine": "EngineUnderTest",
-    "session.judges": "Consistency Latency Parity Reference Truth",
+    "session.latency": "Latency",
     "session.model": "LoadedModel",
+    "session.parity": "Parity",
+    "session.reference": "Reference",
     "session.timer": "GpuTimer",
+    "session.truth": "Truth",
     "session.variants": "Variants",
     "timing.samples": "Samples",
     "verdict": "Verdict",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pytest_infer.models.spec import Precision
+from pytest_infer.case import Precision
 
 AUTO = "auto"
 ALL = "all"

@@ -29,8 +29,7 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engines.registry import find
 from pytest_infer.engines.setting import read_options
 from pytest_infer.hosts.engine_client import EngineClient
-from pytest_infer.models.source import import_source
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source, import_source
 from pytest_infer.session.gate_timer import open_bound, reference_case
 from pytest_infer.session.session import InferSession
 

@@ -29,8 +29,7 @@ from pytest_infer import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import packed, unpacked
-from pytest_infer.models.source import import_source
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source, import_source
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ import torch
 from pytest_infer import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.models import source
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source
 from pytest_infer.session.engine import under_test
 from pytest_infer.session.session import InferSession
 

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_infer.baselines.change import change_table
+from pytest_infer.baselines.difference import change_table
 from pytest_infer.baselines.entry import Entry, Gate, Measured
 from pytest_infer.baselines.floor import judge_floor, storing_command
 from pytest_infer.baselines.folder import DEVICE_FILE, Baselines, is_same_device, model_file
 from pytest_infer.baselines.listing import is_there
 from pytest_infer.baselines.search import destination, match_device, resolve
 from pytest_infer.baselines.store import check_owner, update
+from pytest_infer.case import case_from_dict
 from pytest_infer.config import AUTO
 from pytest_infer.devices.fingerprint import device_slug
-from pytest_infer.models.spec import case_from_dict
-from pytest_infer.reports.terminal import rendered
+from pytest_infer.reports.table import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
-    from pytest_infer.models.spec import Case
     from pytest_infer.verdict import Verdict
 
 IDENTITY = ("kind", "name", "cores")

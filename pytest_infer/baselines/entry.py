@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from pytest_infer.bounds import CALLS, LONGEST_S, told
+from pytest_infer.case import PRECISIONS
 from pytest_infer.errors import BaselineError
-from pytest_infer.models.spec import PRECISIONS
 from pytest_infer.plain_text import shown
 from pytest_infer.timing.measurement import kernel_ms
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.baselines.entry import Published
 from pytest_infer.baselines.folder import Baselines, Found
+from pytest_infer.case import Case
 from pytest_infer.errors import TimingError
-from pytest_infer.models.spec import Case
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:

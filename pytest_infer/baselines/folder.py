@@ -12,15 +12,15 @@ import msgspec
 from pytest_infer.baselines.entry import Kind, checked_entry, converted, invalid
 from pytest_infer.baselines.json_file import read_json
 from pytest_infer.baselines.listing import files_in, is_there
+from pytest_infer.case import PRECISIONS
 from pytest_infer.errors import BaselineError
-from pytest_infer.models.spec import PRECISIONS
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.baselines.entry import Entry
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
 
 SCHEMA: Literal[2] = 2
 """What is written. Schema 1, which is read too, had no measurements for the gate."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_infer.baselines.chosen import ChosenBaselines, identity_of
 from pytest_infer.baselines.entry import Measured, key_parts
+from pytest_infer.case import settings_text
 from pytest_infer.engines import registry as engines
-from pytest_infer.models.spec import settings_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.baselines.entry import Entry
     from pytest_infer.baselines.folder import Fingerprint
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
 
 LOCK_TIMEOUT_S = 60.0
 """A writer holds the lock for milliseconds; one that waits this long waits for a dead disk."""

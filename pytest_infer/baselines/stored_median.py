@@ -10,7 +10,7 @@ from pytest_infer.judges.budget import StoredMedian
 
 if TYPE_CHECKING:
     from pytest_infer.baselines.folder import Baselines, Fingerprint
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
 
 FIGURE = "p50_ms"
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 
-from pytest_infer.baselines.change import change_table
 from pytest_infer.baselines.chosen import shipped_folder
-from pytest_infer.baselines.diff import difference_table, differences
+from pytest_infer.baselines.difference import change_table, difference_table, differences
 from pytest_infer.baselines.merge import Take, merge_baselines
 from pytest_infer.baselines.search import destination, resolve
 from pytest_infer.config import InferConfig
 from pytest_infer.plain_text import encodable, plain_text
-from pytest_infer.reports.terminal import rendered
+from pytest_infer.reports.table import rendered
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction

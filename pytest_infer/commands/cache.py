@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pytest_infer.errors import CacheError
 from pytest_infer.plain_text import encodable, plain_text
-from pytest_infer.reports.terminal import filled_table, rendered
+from pytest_infer.reports.table import filled_table, rendered
 from pytest_infer.storage.cache import Cache, key_of, read_entry
 from pytest_infer.storage.eviction import BYTES_PER_GB, evict, limit_bytes, remove, stored_folders
 from pytest_infer.storage.user_cache import user_cache

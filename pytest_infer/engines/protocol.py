@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pytest_infer.case import OptionValue, Precision
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.models.spec import OptionValue, Precision
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

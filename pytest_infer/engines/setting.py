@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_infer.bounds import Bounds
-from pytest_infer.devices.device import Device
-from pytest_infer.errors import BuildError, OptionError, unknown
-from pytest_infer.models.spec import OptionValue
+from pytest_infer.case import OptionValue
+from pytest_infer.errors import OptionError, unknown
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.engines.protocol import BuildRequest
 
 _FLAGS = {"true": True, "false": False}
 _TEXT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -81,31 +79,3 @@ def read_options(
         if value != options[name].default:
             changed[name] = value
     return dict(sorted(changed.items()))
-
-
-def refuse_gpu_settings(
-    options: Mapping[str, EngineOption], engine: str, request: BuildRequest
-) -> None:
-    """Raise `BuildError` if ``request`` asks for a CPU and for what only a GPU does."""
-    if Device.named(request.device).is_gpu:
-        return
-    for name, option in options.items():
-        value = request.options.get(name, option.default)
-        if option.gpu_only and value != option.default:
-            text = str(value).lower()
-            raise BuildError(
-                f"cannot build for {engine} with {name}={text}",
-                why=f"the device is {request.device}, and {name} is for a GPU",
-                mend=f"--infer-device=cuda, or leave out --infer-option={engine}.{name}={text}",
-            )
-
-
-def with_threads(
-    request: BuildRequest, options: Mapping[str, EngineOption], threads: int
-) -> BuildRequest:
-    """Return ``request`` for ``threads`` threads per inference, where ``options`` can say so.
-
-    An engine without such a setting takes its threads from the environment, or has none.
-    """
-    counts = {name: threads for name, option in options.items() if option.counts_threads}
-    return replace(request, options={**request.options, **counts})

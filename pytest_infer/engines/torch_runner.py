@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.devices.device import Device
 from pytest_infer.engines.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engines.feed_check import check_feed
-from pytest_infer.engines.protocol import Evidence, Missing
+from pytest_infer.engines.protocol import Evidence
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
 from pytest_infer.graphs.torch_dtypes import DTYPES, input_dtype, torch_dtype
@@ -22,28 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import OptionValue, Precision
-
-
-def missing_torch(device: str) -> Missing | None:
-    """Return why torch cannot run on ``device`` here, without importing it."""
-    if find_spec("torch") is None:
-        return Missing("torch is not installed", "pip install 'pytest-infer[cpu]'")
-    return missing_gpu() if Device.named(device).is_gpu else None
-
-
-def missing_gpu() -> Missing | None:
-    """Return why there is no NVIDIA GPU here, if there is none."""
-    from pytest_infer.devices.nvml import visible_gpus
-
-    if visible_gpus():
-        return None
-    return Missing(
-        "no NVIDIA GPU: the driver (libnvidia-ml) is absent or shows no device",
-        "run on a machine with an NVIDIA GPU and its driver, or name one by --infer-host",
-    )
 
 
 def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:

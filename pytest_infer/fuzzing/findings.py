@@ -13,11 +13,11 @@ from pytest_infer.verdict import failed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.errors import InferError
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.judges.known_failures import KnownFinding
-    from pytest_infer.models.spec import Case
     from pytest_infer.verdict import Verdict
 
 

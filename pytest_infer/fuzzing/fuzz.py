@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
+    from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.fuzzing.oracle import Oracle
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.fuzzing.strategies import WrongFeeds
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.models.spec import Case, ModelSpec
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.artefacts import Artefacts
 
 STATIC_SHAPES = 4

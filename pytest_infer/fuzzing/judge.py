@@ -13,13 +13,14 @@ from pytest_infer.judges.metamorphic import REPEATED, judge_relation
 
 if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case
     from pytest_infer.fuzzing.findings import Findings
     from pytest_infer.fuzzing.oracle import Oracle
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.fuzzing.tally import ShapeTally
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.models.spec import Case, ModelSpec
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.verdict import Verdict
 

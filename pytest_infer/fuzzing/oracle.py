@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case, Precision
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.scales import Part
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.models.spec import Case, ModelSpec, Precision
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.artefacts import Artefacts
 
 Worth: TypeAlias = Literal["judged", "vacuous", "undefined", "known"]

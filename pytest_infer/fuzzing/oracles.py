@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pytest_infer.fuzzing.oracle import Oracle
 
 if TYPE_CHECKING:
+    from pytest_infer.case import Case
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_infer.arrays import Array, Arrays
-    from pytest_infer.models.spec import ModelSpec, Precision, TensorSpec
+    from pytest_infer.case import Precision
+    from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 BATCH = "batch"
 

@@ -10,9 +10,9 @@ from pytest_infer.session.engine import under_test
 
 if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case
     from pytest_infer.fuzzing.recipe import Recipe
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from hypothesis.database import ExampleDatabase
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-    from pytest_infer.models.spec import ModelSpec, Precision
+    from pytest_infer.case import Precision
+    from pytest_infer.models.spec import ModelSpec
 
 MAX_ELEMENTS = 3 * 224 * 224
 """Elements that all inputs have together, unless another bound is given: one photograph."""

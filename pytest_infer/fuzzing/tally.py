@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
+    from pytest_infer.case import Case
     from pytest_infer.fuzzing.oracle import Opinion
     from pytest_infer.fuzzing.recipe import Recipe
-    from pytest_infer.models.spec import Case
 
 WORST = ("relative_l2", "worst_ratio")
 """Figures of which the worst is kept."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pytest_infer.models.spec import ModelSpec, Precision
+from pytest_infer.case import Precision
+from pytest_infer.models.spec import ModelSpec
 
 GraphFormat: TypeAlias = Literal["module", "onnx"]
 

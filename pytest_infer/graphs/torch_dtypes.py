@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_infer.models.spec import Precision, TensorSpec
+    from pytest_infer.case import Precision
+    from pytest_infer.models.spec import TensorSpec
 
 DTYPES: Mapping[Precision, str] = {
     "fp64": "float64",

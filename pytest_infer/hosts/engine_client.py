@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
     from pytest_infer.errors import InferError
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.hosts.host import Host
-    from pytest_infer.models.spec import Precision
 
 
 class EngineClient:

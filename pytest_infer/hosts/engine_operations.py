@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.arrays import Array
+    from pytest_infer.case import Precision
     from pytest_infer.engines.protocol import Evidence, Missing
     from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.judges.burst import Burst
-    from pytest_infer.models.spec import Precision
     from pytest_infer.timing.measurement import Measurement
 
 

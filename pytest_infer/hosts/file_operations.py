@@ -7,7 +7,8 @@ from shutil import move
 from tempfile import TemporaryDirectory
 
 from pytest_infer.errors import CacheError
-from pytest_infer.storage.cache import Cache, digest_of_file
+from pytest_infer.storage.cache import Cache
+from pytest_infer.storage.digest import digest_of_file
 
 KIND = "files"
 """What received files are in the cache: entries of one file each."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_infer.hosts.host import Host
-    from pytest_infer.models.spec import Source
+    from pytest_infer.models.source import Source
 
 
 class HostClient:

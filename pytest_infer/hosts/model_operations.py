@@ -25,7 +25,7 @@ from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
 from pytest_infer.models.source import file_of
 from pytest_infer.models.weights import created, load_module, save_weights
-from pytest_infer.storage.cache import digest_of, digest_of_file
+from pytest_infer.storage.digest import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,8 +11,7 @@ from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
-from pytest_infer.models.source import import_source
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source, import_source
 from pytest_infer.storage.user_cache import user_cache
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.hosts.host import DEFAULT, INLINE, start_host
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
+from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.host import Host
-    from pytest_infer.models.spec import Source
+    from pytest_infer.models.source import Source
     from pytest_infer.storage.cache import Cache
 
     Guard = Callable[[Place], AbstractContextManager[object]]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.file_client import FileClient
-from pytest_infer.models.spec import Source
-from pytest_infer.storage.cache import digest_of_file
+from pytest_infer.models.source import Source
+from pytest_infer.storage.digest import digest_of_file
 from pytest_infer.storage.lock_wait import Wanted, acquire
 
 if TYPE_CHECKING:

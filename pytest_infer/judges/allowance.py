@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.arrays import Array
+from pytest_infer.case import Precision
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.scales import Part, carriers, parts_of
 from pytest_infer.judges.tolerance import (
@@ -21,7 +22,6 @@ from pytest_infer.judges.tolerance import (
     luck_of,
     part_floor,
 )
-from pytest_infer.models.spec import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.arrays import Array
-    from pytest_infer.models.spec import ModelSpec, Precision, TensorSpec
+    from pytest_infer.case import Precision
+    from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 
 STORED: Mapping[Precision, tuple[str, ...]] = {

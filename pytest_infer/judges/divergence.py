@@ -11,7 +11,7 @@ from pytest_infer.judges.tolerance import FLOOR_ROUNDOFFS, UNIT_ROUNDOFF
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
 
 JUMP = 20.0
 """A layer that multiplies the error by less only passes on, or rounds, what it was given."""

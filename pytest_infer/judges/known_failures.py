@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pytest_infer.case import OptionValue
 from pytest_infer.devices.device import Device
 from pytest_infer.errors import (
     BuildError,
@@ -21,12 +22,11 @@ from pytest_infer.errors import (
     RunError,
     explanation,
 )
-from pytest_infer.models.spec import OptionValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
     from pytest_infer.verdict import Verdict
 
 Stage: TypeAlias = Literal["export", "build", "load", "run"]

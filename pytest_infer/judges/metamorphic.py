@@ -18,10 +18,10 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_infer.case import Precision
     from pytest_infer.judges.allowance import Allowance
     from pytest_infer.judges.burst import Burst
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.models.spec import Precision
     from pytest_infer.timing.look import Look
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_infer.arrays import Array
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
 
 
 TIMES_EAGER = 6

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_infer.case import Precision
 from pytest_infer.judges.allowance import DERIVED, Allowance, allowances
 from pytest_infer.judges.metrics import Metric, metrics
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
 from pytest_infer.judges.scales import Part, told_place, worst_element
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds, rounded_bound
-from pytest_infer.models.spec import Precision
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.arrays import Array, Arrays
+from pytest_infer.case import Case
 from pytest_infer.judges.allowance import MOST_ROWS
 from pytest_infer.judges.declared import misdeclared, sizes_of, undeclared
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
 from pytest_infer.judges.parity import BOUNDS, judge_outputs
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds
-from pytest_infer.models.spec import Case, ModelSpec
+from pytest_infer.models.spec import ModelSpec
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pytest_infer.case import Precision
     from pytest_infer.judges.answer import Compared
-    from pytest_infer.models.spec import Precision
 
 
 BATCH = "batch"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_infer.arrays import Array
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
 
 
 SPREAD = 8.0

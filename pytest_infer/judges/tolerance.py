@@ -13,7 +13,7 @@ from pytest_infer.errors import OptionError, unknown
 from pytest_infer.judges.metrics import Better, metrics
 
 if TYPE_CHECKING:
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
 
 UNIT_ROUNDOFF: Mapping[Precision, float] = {
     "fp64": 2.0**-53,

@@ -10,10 +10,11 @@ from pytest_infer.verdict import Verdict, failed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import Evidence
     from pytest_infer.graphs.facts import GraphFacts
     from pytest_infer.graphs.graph import GraphRequest
-    from pytest_infer.models.spec import ModelSpec, OptionValue, Precision
+    from pytest_infer.models.spec import ModelSpec
 
 NO_FRACTIONS_CODE = "no-fractions"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.spec import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,3 +83,17 @@ def _import_file(path: Path) -> None:
     module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where Python code lives: an importable module, or a file for a user's own code.
+
+    It is all that a host needs in order to have the same models and engines as its caller.
+    """
+
+    module: str = ""
+    file: str = ""
+
+    def __str__(self) -> str:
+        return self.file or self.module

@@ -9,18 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from pytest_infer.errors import ModelError
-
-Precision: TypeAlias = Literal["fp64", "fp32", "tf32", "bf16", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp64", "fp32", "tf32", "bf16", "fp16", "int8")
+from pytest_infer.models.source import Source
 
 Task: TypeAlias = Literal["classification", "detection", "tensor"]
 TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
 WEIGHTS = ("seeded", "pretrained")
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
-
-OptionValue: TypeAlias = bool | int | str
-"""What a setting of an engine may be."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +85,6 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where Python code lives: an importable module, or a file for a user's own code.
-
-    It is all that a host needs in order to have the same models and engines as its caller.
-    """
-
-    module: str = ""
-    file: str = ""
-
-    def __str__(self) -> str:
-        return self.file or self.module
-
-
-@dataclass(frozen=True)
 class ModelSpec:
     """A model's identity and signature, without the model."""
 
@@ -168,63 +149,9 @@ class ModelSpec:
         }
 
 
-@dataclass(frozen=True)
-class Case:
-    """One test's model, engine, precision, batch size, device, and settings of the engine."""
-
-    model: str
-    engine: str
-    precision: Precision
-    batch: int
-    device: str
-    options: tuple[tuple[str, OptionValue], ...] = ()
-    """The engine's settings that differ from their defaults, sorted by name."""
-    variant: str = ""
-    """What the id of a test says of parameters of its own, where it is judged; else empty."""
-
-    @property
-    def id(self) -> str:
-        """Return the test id, which is the baseline's key too."""
-        settings = settings_text(dict(self.options))
-        name = f"{self.model}-{self.engine}-{self.precision}-b{self.batch}{settings}"
-        return name + variant_text(self.variant)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able values."""
-        return {
-            "model": self.model,
-            "engine": self.engine,
-            "precision": self.precision,
-            "batch": self.batch,
-            "device": self.device,
-            "options": dict(self.options),
-            **({"variant": self.variant} if self.variant else {}),
-        }
-
-
-def case_from_dict(fields: Mapping[str, Any]) -> Case:
-    """Return the case of which `Case.as_dict` made ``fields``."""
-    options = tuple(sorted(fields.get("options", {}).items()))
-    return Case(**{**fields, "options": options})
-
-
 def is_name(text: str) -> bool:
     """Return whether ``text`` may be a part of test ids and of files' names."""
     return bool(_NAME.fullmatch(text))
-
-
-def settings_text(settings: Mapping[str, OptionValue]) -> str:
-    """Return settings as ids and tables show them: ``+cuda_graph+threads=2``."""
-    return "".join(f"+{_setting(name, value)}" for name, value in settings.items())
-
-
-def variant_text(variant: str) -> str:
-    """Return a test's own parameters as ids and tables show them: ``[224-True]``."""
-    return f"[{variant}]" if variant else ""
-
-
-def _setting(name: str, value: OptionValue) -> str:
-    return name if value is True else f"{name}={str(value).lower()}"
 
 
 def _check_range(tensor: TensorSpec) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.models.spec import Case
+from pytest_infer.case import Case
 from pytest_infer.timing.samples import NS_PER_S, Samples
 
 if TYPE_CHECKING:

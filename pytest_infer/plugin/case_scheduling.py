@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScheduling
 
-from pytest_infer.models.spec import PRECISIONS
+from pytest_infer.case import PRECISIONS
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController

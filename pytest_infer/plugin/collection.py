@@ -14,7 +14,7 @@ from pytest_infer.plugin.state import FIXTURE
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
     from pytest_infer.plugin.marks import Narrowing
     from pytest_infer.plugin.state import State
 

@@ -13,7 +13,7 @@ from pytest_infer.reports.record import Record, record_from_verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
     from pytest_infer.verdict import Verdict
 
 RENEWABLE = "improved"

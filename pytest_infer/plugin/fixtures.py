@@ -15,24 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.fuzzing.oracles import Oracles
-    from pytest_infer.models.spec import Case
     from pytest_infer.plugin.enforce import Enforce
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
+    from pytest_infer.session.consistency import Consistency
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.judges import (
-        Consistency,
-        Latency,
-        Parity,
-        Reference,
-        TimedCalls,
-        Truth,
-    )
+    from pytest_infer.session.latency import Latency, TimedCalls
     from pytest_infer.session.model import LoadedModel
+    from pytest_infer.session.parity import Parity
+    from pytest_infer.session.reference import Reference
     from pytest_infer.session.session import InferSession
     from pytest_infer.session.timer import GpuTimer
+    from pytest_infer.session.truth import Truth
     from pytest_infer.session.variants import Variants
 
 
@@ -82,7 +79,7 @@ def infer_feeds(infer_case: Case, infer: InferSession) -> Arrays:
 @aliased("session")
 def infer_reference(infer_case: Case, infer: InferSession) -> Reference:
     """Eager mode's outputs for ``feeds``: ``.fp64``, ``.fp32``, ``.eager`` (the case's own)."""
-    from pytest_infer.session.judges import Reference
+    from pytest_infer.session.reference import Reference
 
     return Reference(infer_case, infer.artefacts)
 
@@ -136,7 +133,7 @@ def infer_parity(
     from pytest_infer.judges.tolerance import tolerance_from_keywords
     from pytest_infer.plugin.collection import judged_case
     from pytest_infer.plugin.marks import mark_of
-    from pytest_infer.session.judges import Parity
+    from pytest_infer.session.parity import Parity
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
@@ -185,7 +182,8 @@ def infer_consistency(
     """The judge of outputs that must agree with each other, made by `variants`."""
     from pytest_infer.judges.tolerance import tolerance_from_keywords
     from pytest_infer.plugin.marks import mark_of
-    from pytest_infer.session.judges import Consistency, Reference
+    from pytest_infer.session.consistency import Consistency
+    from pytest_infer.session.reference import Reference
     from pytest_infer.session.variants import with_rows
 
     reference = Reference(with_rows(infer_case), infer.artefacts)
@@ -196,7 +194,7 @@ def infer_consistency(
 @aliased()
 def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
     """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
-    from pytest_infer.session.judges import Truth
+    from pytest_infer.session.truth import Truth
 
     return Truth(infer_case, infer.artefacts)
 
@@ -208,7 +206,7 @@ def infer_timed(
     """The judge of what timed calls put out, which `latency` and `baseline` share."""
     from pytest_infer.judges.tolerance import tolerance_from_keywords
     from pytest_infer.plugin.marks import mark_of
-    from pytest_infer.session.judges import TimedCalls
+    from pytest_infer.session.latency import TimedCalls
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     return TimedCalls(infer_case, infer_reference, tolerance)
@@ -222,7 +220,7 @@ def infer_latency(
     from pytest_infer.judges.budget import budget_from_keywords
     from pytest_infer.plugin.collection import judged_case
     from pytest_infer.plugin.marks import mark_of
-    from pytest_infer.session.judges import Latency
+    from pytest_infer.session.latency import Latency
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
     judged = judged_case(request.node, infer_case)

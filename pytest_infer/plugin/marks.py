@@ -6,16 +6,18 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer.bounds import BATCH, told
+from pytest_infer.case import PRECISIONS
 from pytest_infer.engines import registry as engines
+from pytest_infer.engines.requests import graph_format
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.graphs.graph import GRAPH_FORMATS
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import PRECISIONS, TASKS
+from pytest_infer.models.spec import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ class Narrowing:
                 (self.precisions, case.precision),
                 (self.batches, case.batch),
                 (self.tasks, models.find(case.model).spec.task),
-                (self.formats, engines.graph_format(case) if self.formats else ""),
+                (self.formats, graph_format(case) if self.formats else ""),
                 (self.batched, models.find(case.model).spec.has_batch),
             )
         )

@@ -14,8 +14,8 @@ from pytest_infer.plugin.option_paths import folder_from_text, path_from_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_infer.case import Precision
     from pytest_infer.config import Update
-    from pytest_infer.models.spec import Precision
 
 REPORTS = ("html", "json", "md")
 
@@ -39,7 +39,7 @@ def read_one(_: str, parts: list[str]) -> str:
 
 def read_precisions(_: str, parts: list[str]) -> tuple[Precision, ...]:
     """Return precisions, each once."""
-    from pytest_infer.models.spec import PRECISIONS
+    from pytest_infer.case import PRECISIONS
 
     for part in parts:
         if part not in PRECISIONS:

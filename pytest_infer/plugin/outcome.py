@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.border import from_fixture
-from pytest_infer.engines import registry as engines
+from pytest_infer.engines.requests import build_request
 from pytest_infer.errors import InferError
 from pytest_infer.judges.known_failures import known_failure
 from pytest_infer.plain_text import encodable, plain_text
@@ -16,8 +16,8 @@ from pytest_infer.reports.record import record_from_error, record_from_news
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_infer.case import Case
     from pytest_infer.judges.known_failures import KnownFailure
-    from pytest_infer.models.spec import Case
 
 FIXTURES = str(Path(__file__).with_name("fixtures.py"))
 
@@ -33,9 +33,7 @@ def settle_report(
     A known failure that changed, or that is gone after the test's engine was used, fails.
     """
     error = from_fixture(error, FIXTURES)
-    known = known_failure(
-        case, lambda: engines.build_request(case).options, lambda: _versions(item, case)
-    )
+    known = known_failure(case, lambda: build_request(case).options, lambda: _versions(item, case))
     if isinstance(error, InferError):
         _settle_error(report, item, case, error, known)
     elif known and report.when == "call" and report.passed and USES_ENGINE in _fixtures(item):

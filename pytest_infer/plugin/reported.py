@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
 
 REPORTED = "infer_records"
 """The attribute of a report that holds its test's records."""

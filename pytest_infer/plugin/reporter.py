@@ -98,7 +98,8 @@ class Reporter:
         if not (self._state.records or coverage.checks):
             return
         from pytest_infer.plain_text import encodable, plain_text
-        from pytest_infer.reports.terminal import coverage_lines, rendered, tables_of
+        from pytest_infer.reports.table import rendered
+        from pytest_infer.reports.terminal import coverage_lines, tables_of
 
         terminalreporter.section("inference engines")
         is_verbose = self._config.get_verbosity() > 0

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_infer.case import Case
     from pytest_infer.errors import InferError
     from pytest_infer.judges.known_failures import KnownFailure
-    from pytest_infer.models.spec import Case
     from pytest_infer.verdict import Verdict
 
 

@@ -16,7 +16,8 @@ from pytest_infer.reports.summary import (
     resource_rows,
     rows_from_records,
 )
-from pytest_infer.reports.terminal import WIDE, coverage_lines, tables_of
+from pytest_infer.reports.table import WIDE
+from pytest_infer.reports.terminal import coverage_lines, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.models.spec import PRECISIONS, settings_text, variant_text
+from pytest_infer.case import PRECISIONS, settings_text, variant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

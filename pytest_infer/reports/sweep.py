@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.models.spec import settings_text, variant_text
+from pytest_infer.case import settings_text, variant_text
 from pytest_infer.reports.summary import rows_from_records
 
 if TYPE_CHECKING:

@@ -14,23 +14,15 @@ from pytest_infer.reports.summary import (
     resource_rows,
     rows_from_records,
 )
+from pytest_infer.reports.table import COLORS, _empty, filled_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
     from pytest_infer.reports.counts import Coverage
 
-COLORS = {
-    "fail": "red",
-    "inconclusive": "yellow",
-    "known": "yellow",
-    "new": "cyan",
-    "pass": "green",
-}
-TEXTS = ("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of")
-WIDE = 500
 MOST_SHOWN = 5
 
 
@@ -64,41 +56,6 @@ def resource_table(records: Sequence[dict[str, Any]]) -> Table | None:
     """Return the table of sizes, build and load times and memory; None if nothing is known."""
     rows = resource_rows(records)
     return filled_table(RESOURCE_HEADINGS, [rows]) if rows else None
-
-
-def filled_table(headings: Sequence[str], sections: Iterable[Sequence[Sequence[str]]]) -> Table:
-    """Return a table of texts, a line after each section."""
-    from rich.text import Text
-
-    table = _empty(headings)
-    for rows in sections:
-        for cells in rows:
-            table.add_row(*map(Text, map(plain_text, cells)))
-        table.add_section()
-    return table
-
-
-def _empty(headings: Sequence[str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        numeric = heading not in TEXTS
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
-    return table
-
-
-def rendered(table: Table, *, color: bool = False) -> str:
-    """Return a table as text, as wide as it needs to be."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    console = Console(file=StringIO(), width=WIDE, force_terminal=color, highlight=False)
-    console.print(table)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,12 @@ from uuid import uuid4
 
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
-from pytest_infer.engines.setting import refuse_gpu_settings
+from pytest_infer.engines.requests import (
+    build_request,
+    profile_request,
+    refuse_gpu_settings,
+    shape_request,
+)
 from pytest_infer.errors import RunError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.host_client import HostClient
@@ -20,18 +25,19 @@ from pytest_infer.models import registry as models
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.session.module_graphs import ModuleGraphs, with_range
 from pytest_infer.session.opened_eager import OpenedEager
-from pytest_infer.storage.cache import digest_of, digest_of_file
+from pytest_infer.storage.digest import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case, Precision
     from pytest_infer.config import InferConfig
     from pytest_infer.graphs.facts import GraphFacts
     from pytest_infer.graphs.graph import Graph, GraphRequest
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case, ModelSpec, Precision
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.storage.cache import Cache
 
 T = TypeVar("T")
@@ -152,7 +158,7 @@ class Artefacts:
 
     def request(self, case: Case) -> BuildRequest:
         """Return what the built engine of ``case`` must be able to do."""
-        return engines.build_request(case)
+        return build_request(case)
 
     def built(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine, and kept there."""
@@ -160,7 +166,7 @@ class Artefacts:
 
     def profiled(self, case: Case) -> BuiltEngine | Missing:
         """Return one engine for every shape of the model's profile, or why there is none."""
-        request = engines.profile_request(case)
+        request = profile_request(case)
         if isinstance(request, Missing):
             return request
         return self._once(("profiled", case), lambda: self._built_wide(case, request))
@@ -176,7 +182,7 @@ class Artefacts:
     def shaped(self, case: Case, sizes: Mapping[str, int]) -> BuiltEngine:
         """Return the engine of one shape of the model's profile."""
         key = ("shaped", case, tuple(sizes.items()))
-        request = engines.shape_request(case, sizes)
+        request = shape_request(case, sizes)
         return self._once(key, lambda: self._built_wide(case, request))
 
     def built_from(self, case: Case, graph: Graph, cache: str) -> BuiltEngine:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Arrays
     from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.baselines.entry import Entry, Measured
-    from pytest_infer.models.spec import Case
+    from pytest_infer.case import Case
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.gate_timer import Measurer, Setting
     from pytest_infer.timing.look import Look

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_infer.arrays import Arrays, write_arrays
+from pytest_infer.case import Case
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.wire import packed
 from pytest_infer.judges.tolerance import Tolerance
-from pytest_infer.models.spec import Case, Source
+from pytest_infer.models.source import Source
 from pytest_infer.verdict import Verdict
 
 FACTS, SOURCES, FEEDS = "bundle.json", "sources", "feeds"

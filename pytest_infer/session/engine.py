@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case
     from pytest_infer.engines.protocol import BuiltEngine, Evidence
     from pytest_infer.hosts.host import Host
     from pytest_infer.judges.burst import Burst
-    from pytest_infer.models.spec import Case
 
 
 class SharedHosts(Protocol):

@@ -14,9 +14,9 @@ from pytest_infer.session.localizer import Localizer, attempted
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_infer.case import Case, Precision
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.models.spec import Case, Precision
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.verdict import Verdict
 

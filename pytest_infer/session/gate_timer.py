@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.setting import with_threads
+from pytest_infer.engines.requests import with_threads
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case
     from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.timer import Protocol

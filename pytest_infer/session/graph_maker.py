@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.graphs.graph import Graph
-from pytest_infer.storage.cache import digest_of
+from pytest_infer.storage.digest import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only
 
 GRAPH_SUFFIX = ".onnx"

@@ -19,10 +19,10 @@ from pytest_infer.session.engine import under_test
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_infer.case import Case
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.graphs.layer import Layer
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
 
 AT_ONCE = 24

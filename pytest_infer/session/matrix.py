@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_infer.case import Case
 from pytest_infer.config import ALL, AUTO
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
@@ -14,13 +15,12 @@ from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.config import InferConfig
-    from pytest_infer.models.spec import OptionValue, Precision
 
 
 @dataclass(frozen=True)

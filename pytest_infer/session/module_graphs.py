@@ -10,7 +10,7 @@ from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.errors import ModelError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
-from pytest_infer.storage.cache import digest_of
+from pytest_infer.storage.digest import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only
 
 if TYPE_CHECKING:

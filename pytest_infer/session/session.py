@@ -19,12 +19,12 @@ from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.devices.lock import DeviceLock
 from pytest_infer.devices.nvml import gpu_in_turn, visible_gpus
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.torch_runner import missing_gpu
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.errors import InferError, OptionError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.engine_operations import EngineOperations
-from pytest_infer.hosts.host import DEFAULT, INLINE
 from pytest_infer.hosts.pool import HostPool
+from pytest_infer.hosts.start import DEFAULT, INLINE
 from pytest_infer.judges.drift import with_drift
 from pytest_infer.models import registry as models
 from pytest_infer.reports.report_file import write_report
@@ -40,11 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from pytest_infer.case import Case, Precision
     from pytest_infer.config import InferConfig
     from pytest_infer.engines.protocol import Missing
     from pytest_infer.hosts.place import Place
     from pytest_infer.judges.budget import StoredMedian
-    from pytest_infer.models.spec import Case, Precision, Source
+    from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.session.explainer import Explainer
     from pytest_infer.session.matrix import Matrix, Origin

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.engine import EngineUnderTest
 
 ROUNDS = 5

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Case
     from pytest_infer.hosts.host import Host
-    from pytest_infer.models.spec import Case
     from pytest_infer.session.artefacts import Artefacts
 
 LEAST_ROWS = 2

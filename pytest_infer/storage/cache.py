@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
 from stat import S_ISREG, filemode
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_infer.plain_text import shown
+from pytest_infer.storage.digest import digest_of, digest_of_file
 from pytest_infer.storage.eviction import MANIFEST, evict, limit_bytes, lock_of
 from pytest_infer.storage.lease import hold
 from pytest_infer.storage.lock_wait import Wanted, acquire
@@ -202,20 +202,6 @@ def key_of(folder: Path) -> Mapping[str, Any]:
         return _manifest(folder / MANIFEST).key
     except (OSError, ValueError):
         return {}
-
-
-def digest_of(value: Any) -> str:
-    """Return the SHA-256 of JSON-able values, independent of the order of mappings."""
-    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    digest = sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _written(draft: Path, key: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import CacheError
-from pytest_infer.storage.cache import digest_of
+from pytest_infer.storage.digest import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

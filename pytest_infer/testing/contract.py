@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
+from pytest_infer.case import PRECISIONS, Case
 from pytest_infer.config import InferConfig
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.errors import RunError
-from pytest_infer.models.spec import PRECISIONS, Case
 from pytest_infer.plugin.options import read_config
 from pytest_infer.session.engine import EngineUnderTest
-from pytest_infer.session.judges import Parity, Reference, TimedCalls
+from pytest_infer.session.latency import TimedCalls
+from pytest_infer.session.parity import Parity
+from pytest_infer.session.reference import Reference
 from pytest_infer.session.session import InferSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pytest_infer.arrays import Array
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import Engine
-    from pytest_infer.models.spec import OptionValue, Precision
 
 MODEL = "contract_cnn"
 

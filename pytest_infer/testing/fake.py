@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from time import sleep
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from pytest_infer.case import OptionValue, Precision
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import LimitsPrecisions, Missing, ShowsBound, TakesShapes
-from pytest_infer.models.spec import OptionValue, Precision
 from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 from pytest_infer.testing.process_faults import ProcessFault

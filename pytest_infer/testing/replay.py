@@ -8,21 +8,24 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import Arrays, read_arrays
+from pytest_infer.case import Case, case_from_dict
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuiltEngine
+from pytest_infer.engines.requests import build_request
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.tolerance import tolerance_from_keywords
 from pytest_infer.models import registry as models
-from pytest_infer.models.source import import_source
-from pytest_infer.models.spec import Case, ModelSpec, Source, case_from_dict
+from pytest_infer.models.source import Source, import_source
+from pytest_infer.models.spec import ModelSpec
 from pytest_infer.session.bundle import FACTS, FEEDS, SOURCES
-from pytest_infer.session.judges import Parity, Reference
+from pytest_infer.session.parity import Parity
+from pytest_infer.session.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
     from pytest_infer.verdict import Verdict
 
 
@@ -75,7 +78,7 @@ def replay(folder: Path) -> list[Verdict]:
 
 
 def _outputs(case: Case, graph: Graph, feeds: Arrays) -> Arrays:
-    engine, request = engines.find(case.engine), engines.build_request(case)
+    engine, request = engines.find(case.engine), build_request(case)
     with TemporaryDirectory() as place:
         if engine.builds_files:
             engine.build(graph, request, Path(place))

@@ -17,7 +17,8 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engines.adapters.compile import ENGINE
 from pytest_infer.session.engine import under_test
 from pytest_infer.session.session import InferSession
-from pytest_infer.storage.cache import Cache, digest_of_file, read_entry
+from pytest_infer.storage.cache import Cache, read_entry
+from pytest_infer.storage.digest import digest_of_file
 from pytest_infer.storage.eviction import MANIFEST
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 from pytest_infer.testing.contract import MODEL

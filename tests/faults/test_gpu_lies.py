@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.engines.torch_runner import missing_gpu
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.plugin.options import read_config
 
 if TYPE_CHECKING:

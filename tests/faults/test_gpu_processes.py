@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.engines.torch_runner import missing_gpu
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.hosts.process_host import LOST_GPU
 
 if TYPE_CHECKING:

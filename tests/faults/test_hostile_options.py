@@ -16,7 +16,7 @@ from pytest_infer.engines.setting import read_options
 from pytest_infer.fuzzing.recipe import recipe_from_text
 from pytest_infer.judges.budget import budget_from_keywords
 from pytest_infer.judges.tolerance import tolerance_from_keywords
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source
 from pytest_infer.plugin.marks import narrowing_of
 from pytest_infer.plugin.options import OPTIONS, read_config
 

@@ -12,9 +12,9 @@ import pytest
 
 import pytest_infer
 from pytest_infer import HostError, ModelError
-from pytest_infer.hosts.host import start_host
 from pytest_infer.hosts.sent_files import SentFiles
-from pytest_infer.models.spec import Source
+from pytest_infer.hosts.start import start_host
+from pytest_infer.models.source import Source
 from pytest_infer.storage.cache import Cache
 
 TOY = """

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.fake_quantization import fake_quantize
-from pytest_infer.engines.torch_runner import TorchRunner, missing_torch
+from pytest_infer.engines.missing import missing_torch
+from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing
     from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import OptionValue, Precision
 
 
 class Eager:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.devices.device import Device
 from pytest_infer.devices.fingerprint import runtime_fingerprint
 from pytest_infer.engines.adapters.trt.versions import DISTRIBUTIONS
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import TorchRunner, examples, missing_gpu, refuse_failing
+from pytest_infer.engines.torch_runner import TorchRunner, examples, refuse_failing
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from pytest_infer.case import Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import Precision
 
 FILE = "program.pt2"
 FACTS_FILE = "facts.json"

@@ -6,14 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
+from pytest_infer.engines.missing import missing_torch
 from pytest_infer.engines.protocol import Missing
-from pytest_infer.engines.torch_runner import (
-    TorchRunner,
-    arithmetic,
-    examples,
-    missing_torch,
-    refuse_failing,
-)
+from pytest_infer.engines.torch_runner import TorchRunner, arithmetic, examples, refuse_failing
 from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -23,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import OptionValue, Precision
 
 FILE = "module.pt"
 

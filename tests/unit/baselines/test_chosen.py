@@ -10,9 +10,9 @@ from pytest_infer.baselines.chosen import (
     shipped_folder,
     store_by_device,
 )
+from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import BaselineError, OptionError
-from pytest_infer.models.spec import Case
 from pytest_infer.reports.record import record_from_verdict
 from pytest_infer.verdict import Verdict
 

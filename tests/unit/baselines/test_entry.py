@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_infer.baselines.entry import key_parts
-from pytest_infer.models.spec import Case, case_from_dict
+from pytest_infer.case import Case, case_from_dict
 
 CASE = Case("toy", "ort", "int8", 4, "cpu", (("intra_op_threads", 2), ("static", True)))
 

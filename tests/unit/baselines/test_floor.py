@@ -9,8 +9,8 @@ from pytest_infer.baselines.floor import judge_floor
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.search import resolve
 from pytest_infer.baselines.store import update
+from pytest_infer.case import Case
 from pytest_infer.errors import TimingError
-from pytest_infer.models.spec import Case
 
 SHIPPED = Path(__file__).parents[3] / "baselines"
 GTX1070 = resolve("gtx1070", [SHIPPED])

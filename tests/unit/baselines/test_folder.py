@@ -12,8 +12,8 @@ from pytest_infer.baselines.entry import Entry, Measured, Published
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.search import available, destination, match_device, resolve
 from pytest_infer.baselines.store import Change, update
+from pytest_infer.case import Case
 from pytest_infer.errors import BaselineError, OptionError
-from pytest_infer.models.spec import Case
 
 SHIPPED = Path(__file__).parents[3] / "baselines"
 H200 = {"kind": "cuda", "name": "NVIDIA H200"}
@@ -87,7 +87,7 @@ import sys
 from pathlib import Path
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.store import update
-from pytest_infer.models.spec import Case
+from pytest_infer.case import Case
 folder, engine = Path(sys.argv[1]), sys.argv[2]
 for batch in range(1, 101):
     entry = Entry(figures={"p50_ms": batch}, provenance=Measured("d", "2026-01-02", "c"))

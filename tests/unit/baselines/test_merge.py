@@ -2,14 +2,14 @@
 
 import pytest
 
-from pytest_infer.baselines.diff import differences
+from pytest_infer.baselines.difference import differences
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.json_file import write_json
 from pytest_infer.baselines.merge import merge_baselines
 from pytest_infer.baselines.store import update
+from pytest_infer.case import Case
 from pytest_infer.errors import BaselineError
-from pytest_infer.models.spec import Case
 
 H200 = {"kind": "cuda", "name": "NVIDIA H200"}
 

@@ -6,8 +6,8 @@ from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasuremen
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.review import review_lines
 from pytest_infer.baselines.store import update
+from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
-from pytest_infer.models.spec import Case
 
 CPU = {"kind": "cpu", "name": "Laptop CPU", "cores": 2}
 IDENTITY = {"kind": "cpu", "name": "Laptop CPU", "cores": "2"}

@@ -7,8 +7,8 @@ from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.json_file import write_json
 from pytest_infer.baselines.store import update
 from pytest_infer.baselines.stored_median import stored_median
+from pytest_infer.case import Case
 from pytest_infer.judges.budget import StoredMedian
-from pytest_infer.models.spec import Case
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
 HERE = {"kind": "cpu", "name": "Laptop CPU"}

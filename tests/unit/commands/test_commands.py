@@ -10,7 +10,7 @@ import pytest
 from pytest_infer.__main__ import main
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.store import update
-from pytest_infer.models.spec import Case
+from pytest_infer.case import Case
 from pytest_infer.storage.cache import Cache
 
 CPU = {"kind": "cpu", "name": "Laptop CPU"}

@@ -13,7 +13,8 @@ from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import LoadError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     name="toy",

@@ -6,7 +6,8 @@ import pytest
 from pytest_infer.engines.feed_check import check_feeds
 from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import RunError
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     name="reader",

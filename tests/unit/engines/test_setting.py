@@ -4,7 +4,8 @@ import pytest
 
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuildRequest
-from pytest_infer.engines.setting import EngineOption, read_options, with_threads
+from pytest_infer.engines.requests import with_threads
+from pytest_infer.engines.setting import EngineOption, read_options
 from pytest_infer.errors import OptionError
 
 OPTIONS = {

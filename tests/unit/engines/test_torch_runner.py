@@ -13,7 +13,8 @@ from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
 from pytest_infer.graphs.torch_dtypes import torch_dtype
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.models.spec_module import SpecModule
 
 torch = pytest.importorskip("torch")

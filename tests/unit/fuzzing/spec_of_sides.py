@@ -1,6 +1,7 @@
 """A spec of a batch and two sides, one of which comes in multiples; the batch is not the first."""
 
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     name="net",

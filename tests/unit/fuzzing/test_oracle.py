@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.fuzzing.oracle import JITTERS, Oracle, _far
 from pytest_infer.fuzzing.recipe import Recipe
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     "net",

@@ -17,7 +17,8 @@ from pytest_infer.fuzzing.recipe import (
     possible_values,
     recipe_from_text,
 )
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     name="reader",

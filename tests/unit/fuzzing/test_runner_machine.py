@@ -8,7 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from pytest_infer.errors import OptionError
 from pytest_infer.fuzzing.recipe import Recipe
 from pytest_infer.fuzzing.runner_machine import Runners, machine_of, replay
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     "net",

@@ -12,7 +12,8 @@ from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import OptionError, RunError
 from pytest_infer.fuzzing import strategies
 from pytest_infer.fuzzing.recipe import POISON, Recipe, elements_of
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 from pytest_infer.plugin import HYPOTHESIS_PROFILES
 from tests.unit.fuzzing.spec_of_sides import SPEC
 

@@ -1,9 +1,9 @@
 """Every example of a search is counted, and none of them proves what it does not."""
 
+from pytest_infer.case import Case
 from pytest_infer.fuzzing.oracle import Opinion
 from pytest_infer.fuzzing.recipe import Recipe
 from pytest_infer.fuzzing.tally import ShapeTally
-from pytest_infer.models.spec import Case
 from pytest_infer.verdict import Verdict
 
 CASE = Case("net", "ort", "fp32", 1, "cpu")

@@ -10,7 +10,8 @@ import pytest
 from pytest_infer.errors import ExportError
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.graph import OPSET, GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.testing.contract_model import contract_cnn
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from pytest_infer.errors import ExportError
 from pytest_infer.graphs.dynamic_dims import TRACE_BATCH
 from pytest_infer.graphs.export import check_graph, export_onnx
 from pytest_infer.graphs.graph import OPSET, GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")

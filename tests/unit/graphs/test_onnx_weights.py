@@ -7,7 +7,8 @@ from pytest_infer.graphs.facts import graph_facts
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_weights import weights_of
 from pytest_infer.graphs.pruning import prune
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")

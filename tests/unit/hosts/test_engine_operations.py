@@ -15,7 +15,8 @@ from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.engine_operations import EngineOperations
-from pytest_infer.models.spec import Dim, ModelSpec, Source
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec
 from pytest_infer.testing import FakeEngine
 
 SPEC = ModelSpec("toy", "tensor", inputs={}, outputs={}, source=Source(module="toy"))

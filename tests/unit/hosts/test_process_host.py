@@ -10,7 +10,7 @@ import pytest
 
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.hosts.process_host import LOST_GPU, ProcessHost
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source
 from pytest_infer.storage.lock_wait import listen, stop_listening
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pytest_infer.hosts import sent_files
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.place import Place
 from pytest_infer.hosts.sent_files import SendingHost, SentFiles
-from pytest_infer.models.spec import ModelSpec, Source
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec
 
 
 class Elsewhere:

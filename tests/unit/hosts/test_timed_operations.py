@@ -7,7 +7,8 @@ from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts import engine_operations
 from pytest_infer.hosts.engine_operations import EngineOperations, _Opened
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 FEEDS = {"x": np.ones(3, np.float32)}
 SPEC = ModelSpec(

@@ -14,7 +14,8 @@ from hypothesis.extra import numpy as hnp
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type, packed, unpacked
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 DTYPES = ("<f2", "<f4", "<f8", "i1", "u1", "<i2", "<i4", "<i8", "<u8", "?", ">f4", "<c8", "<U3")
 

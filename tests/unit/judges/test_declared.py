@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pytest_infer.judges.declared import misdeclared, sizes_of, undeclared
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     "finder",

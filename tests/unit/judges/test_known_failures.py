@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.errors import BuildError, RunError
 from pytest_infer.judges.known_failures import (
     KnownFailure,
@@ -11,7 +12,6 @@ from pytest_infer.judges.known_failures import (
     known_failure,
     known_finding,
 )
-from pytest_infer.models.spec import Case
 from pytest_infer.verdict import Verdict
 
 CASE = Case("detr", "tvm", "fp16", 1, "cuda:0")

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.judges.answer import Answer, Compared
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.parity import judge_outputs
 from pytest_infer.judges.rows import BOUNDS, RowJudge
 from pytest_infer.judges.tolerance import Tolerance
-from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 DRAW = np.random.default_rng(0)
 ROWS, SIZE = 8, 100

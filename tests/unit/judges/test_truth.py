@@ -9,7 +9,8 @@ from pytest_infer.graphs.facts import GraphFacts, TensorFacts
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS, NodePrecisions
 from pytest_infer.judges.truth import judge_graph, judge_placement, judge_precision, judge_settings
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     name="toy",

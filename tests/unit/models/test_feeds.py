@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds, row_names
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 SPEC = ModelSpec(
     "reader",

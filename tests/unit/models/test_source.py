@@ -6,8 +6,7 @@ import pytest
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models import source
-from pytest_infer.models.source import import_source, source_of
-from pytest_infer.models.spec import Source
+from pytest_infer.models.source import Source, import_source, source_of
 
 
 @pytest.fixture(autouse=True)

@@ -5,17 +5,11 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from pytest_infer.case import Case, case_from_dict
 from pytest_infer.errors import ModelError
 from pytest_infer.hosts.wire import as_type, packed
-from pytest_infer.models.spec import (
-    Case,
-    Dim,
-    ModelSpec,
-    Profile,
-    Source,
-    TensorSpec,
-    case_from_dict,
-)
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
 
 DETECTOR = ModelSpec(
     name="detector",

@@ -12,7 +12,8 @@ from pytest_infer.errors import ModelError
 from pytest_infer.graphs.dynamic_dims import dynamic_shapes
 from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.models.spec_module import SpecModule, outputs_of
 
 SPEC = ModelSpec(

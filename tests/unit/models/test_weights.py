@@ -11,10 +11,11 @@ from torch import nn
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models.registry import Model
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.models.weights import load_module, save_weights
 from pytest_infer.models.weights_file import load_weights
-from pytest_infer.storage.cache import digest_of_file as digest
+from pytest_infer.storage.digest import digest_of_file as digest
 
 
 class Tied(nn.Module):

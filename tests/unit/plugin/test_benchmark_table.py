@@ -5,7 +5,7 @@ import json
 import pytest
 from pytest_benchmark.utils import safe_dumps
 
-from pytest_infer.models.spec import Case
+from pytest_infer.case import Case
 from pytest_infer.plugin.benchmark_table import Row, _is_only, _metadata, _test_of, chosen
 from pytest_infer.timing.samples import Samples
 

@@ -5,14 +5,15 @@ from html import unescape
 
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.errors import OptionError, RunError
-from pytest_infer.models.spec import Case
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.record import record_from_error, record_from_verdict
 from pytest_infer.reports.report_file import html_text, json_text, markdown_text, write_report
 from pytest_infer.reports.summary import HEADINGS, counts_of, resource_rows, rows_from_records
 from pytest_infer.reports.sweep import sweeps_from_records
-from pytest_infer.reports.terminal import coverage_lines, rendered, table_of, tables_of
+from pytest_infer.reports.table import rendered
+from pytest_infer.reports.terminal import coverage_lines, table_of, tables_of
 from pytest_infer.verdict import Verdict
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")

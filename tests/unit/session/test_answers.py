@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.hosts.memory_layout import CONTIGUOUS
 from pytest_infer.judges.burst import Burst
-from pytest_infer.models.spec import Case
 from pytest_infer.session.answers import Answers
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.adapters import trt
@@ -16,7 +17,6 @@ from pytest_infer.errors import BuildError
 from pytest_infer.graphs.graph import OPSET, GraphRequest
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import as_type, packed
-from pytest_infer.models.spec import Case
 from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.storage.cache import Cache
 

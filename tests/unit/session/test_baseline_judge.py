@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.case import Case
 from pytest_infer.judges.gate import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
-from pytest_infer.models.spec import Case
 from pytest_infer.session.baseline_judge import PROTOCOL, BaselineJudge, terms_of
 from pytest_infer.session.gate_timer import Setting
 from pytest_infer.timing.measurement import Measurement

@@ -8,7 +8,8 @@ from pytest_infer.config import InferConfig
 from pytest_infer.errors import CacheError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.model_client import ModelClient
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.storage.cache import Cache
 

@@ -4,13 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import OptionError
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.plugin import marks
 from pytest_infer.plugin.marks import Narrowing, mark_of, narrowing_of
 from pytest_infer.session.matrix import make_matrix

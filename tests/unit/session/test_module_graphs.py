@@ -11,7 +11,8 @@ from pytest_infer.errors import ModelError
 from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import Dim, ModelSpec, Profile, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
 from pytest_infer.session.module_graphs import ModuleGraphs
 from pytest_infer.storage.cache import Cache
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.errors import LoadError, TimingError
-from pytest_infer.models.spec import Case
 from pytest_infer.session import timer
 from pytest_infer.session.timer import GpuTimer, Protocol
 from pytest_infer.timing.split import Split

@@ -11,7 +11,8 @@ from stat import S_IFDIR, filemode
 import pytest
 
 from pytest_infer.errors import BuildError, CacheError
-from pytest_infer.storage.cache import Cache, digest_of, digest_of_file, read_entry
+from pytest_infer.storage.cache import Cache, read_entry
+from pytest_infer.storage.digest import digest_of, digest_of_file
 from pytest_infer.storage.eviction import MANIFEST
 from pytest_infer.storage.strict_json import SIZE_LIMIT_BYTES
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.case import OptionValue
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Evidence
-    from pytest_infer.models.spec import OptionValue
 
 MODES = {"default": "default", "max-autotune": "max-autotune-no-cudagraphs"}
 """Inductor's name of each mode.

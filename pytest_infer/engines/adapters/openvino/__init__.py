@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import OptionValue, Precision
 
 FILE = "model.xml"
 """The graph; its weights are beside it, in ``model.bin``."""

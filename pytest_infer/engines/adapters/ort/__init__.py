@@ -25,9 +25,9 @@ from pytest_infer.engines.adapters.ort.session import (
     providers_for,
     session_options,
 )
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Runner
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.graphs.node_precisions import NodePrecisions
-    from pytest_infer.models.spec import OptionValue, Precision
 
 FILE = "optimized.onnx"
 

@@ -30,9 +30,9 @@ from pytest_infer.engines.adapters.trt.versions import (
     wanted_flags,
 )
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import OPSET, GraphRequest
 
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import ModelSpec, OptionValue, Precision
+    from pytest_infer.models.spec import ModelSpec
 
 PLAN = "engine.plan"
 FLAGS_FILE = "flags.json"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import OptionValue
     from pytest_infer.engines.adapters.trt.layers import LayerPrecisions
     from pytest_infer.engines.protocol import BuildRequest
-    from pytest_infer.models.spec import OptionValue
 
     Shape = tuple[int, ...]
 

@@ -13,7 +13,7 @@ from pytest_infer.errors import BuildError, InferError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_infer.models.spec import Precision
+    from pytest_infer.case import Precision
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import numpy as np
 from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.tvm.program import ROUTES, export_program, reason
 from pytest_infer.engines.feed_check import check_feed
+from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import missing_gpu
 from pytest_infer.errors import BuildError, InferError, LoadError, RunError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.case import Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.models.spec import Precision
 
 FILE = "program.so"
 ENTRY = "main"

@@ -22,7 +22,8 @@ from pytest_infer.engines.adapters.compile.runner import (
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.models.spec import Dim, ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 OPTIONS = {name: option.default for name, option in ENGINE.options.items()}
 FACTS = {"graphs": 1, "graph_breaks": 0, "autotuned": 0, "allows_tf32": False}

@@ -12,7 +12,8 @@ from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
 torch = pytest.importorskip("torch")

@@ -20,7 +20,8 @@ from pytest_infer.engines.adapters.trt.layers import layer_precisions
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
 from pytest_infer.graphs.graph import OPSET, Graph, GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

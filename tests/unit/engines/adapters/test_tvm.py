@@ -13,7 +13,8 @@ from pytest_infer.engines.adapters import tvm as adapter
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.models.spec import ModelSpec, Source, TensorSpec
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,8 +1,8 @@
 """The table of what became of baselines."""
 
-from pytest_infer.baselines.change import change_table
+from pytest_infer.baselines.difference import change_table
 from pytest_infer.baselines.store import Change
-from pytest_infer.reports.terminal import rendered
+from pytest_infer.reports.table import rendered
 
 
 def test_before_and_after():

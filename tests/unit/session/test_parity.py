@@ -6,13 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from pytest_infer.case import Case
 from pytest_infer.judges.answer import Answer
 from pytest_infer.judges.budget import Budget
 from pytest_infer.judges.burst import Burst, Odd
 from pytest_infer.judges.tolerance import Tolerance
-from pytest_infer.models.spec import Case, ModelSpec, Source, TensorSpec
-from pytest_infer.session import judges
-from pytest_infer.session.judges import Latency, Parity, Reference, TimedCalls
+from pytest_infer.models.source import Source
+from pytest_infer.models.spec import ModelSpec, TensorSpec
+from pytest_infer.session import parity
+from pytest_infer.session.latency import Latency, TimedCalls
+from pytest_infer.session.parity import Parity
+from pytest_infer.session.reference import Reference
 from pytest_infer.timing.look import look_from_outputs
 from pytest_infer.timing.samples import Samples
 
@@ -63,7 +67,7 @@ def _model(monkeypatch):
         {"logits": TensorSpec(("batch", 10))},
         Source(module="toy"),
     )
-    monkeypatch.setattr(judges.models, "find", lambda _: SimpleNamespace(spec=spec))
+    monkeypatch.setattr(parity.models, "find", lambda _: SimpleNamespace(spec=spec))
 
 
 def parity_of(precision, tolerance=None):

@@ -1,0 +1,88 @@
+"""The fixture `consistency`: the judge of what must agree with itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_infer.judges import metamorphic
+from pytest_infer.models import registry as models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case
+    from pytest_infer.judges.metamorphic import Relation
+    from pytest_infer.judges.tolerance import Tolerance
+    from pytest_infer.session.reference import Reference
+    from pytest_infer.verdict import Verdict
+
+    Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
+
+
+class Consistency:
+    """Judges outputs of a case that must agree: what is to be judged, then what with."""
+
+    def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
+        """Take the ``reference`` of as many rows as the outputs have."""
+        self._case = case
+        self._reference = reference
+        self._tolerance = tolerance
+
+    def equal_rows(self, outputs: Arrays) -> Verdict:
+        """Judge a batch of equal rows: each must be the first."""
+        rows = self._with_rows(outputs)
+        first = {name: np.repeat(values[:1], len(values), axis=0) for name, values in rows.items()}
+        return self._judge(rows, first, metamorphic.EQUAL_ROWS)
+
+    def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
+        """Judge the outputs of a reversed batch."""
+        expected = {name: values[::-1] for name, values in self._with_rows(outputs).items()}
+        return self._judge(self._with_rows(reverse), expected, metamorphic.PERMUTED)
+
+    def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
+        """Judge a batch by its rows, one by one."""
+        return self._judge(self._with_rows(outputs), self._with_rows(singles), metamorphic.SPLIT)
+
+    def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a second call."""
+        return self._judge(again, outputs, metamorphic.REPEATED)
+
+    def reopened(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was loaded again."""
+        return self._judge(again, outputs, metamorphic.REOPENED)
+
+    def rebuilt(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge an engine that was built again."""
+        return self._judge(again, outputs, metamorphic.REBUILT)
+
+    def interleaved(self, again: Arrays, outputs: Arrays) -> Verdict:
+        """Judge a call after one of another shape."""
+        return self._judge(again, outputs, metamorphic.INTERLEAVED)
+
+    def concurrent(self, outputs: Arrays, alone: Arrays) -> Verdict:
+        """Judge a runner that ran beside another one."""
+        return self._judge(outputs, alone, metamorphic.CONCURRENT)
+
+    def _with_rows(self, outputs: Arrays) -> Arrays:
+        """Return the outputs of which the spec says that they have rows, and unknown ones."""
+        specs = models.find(self._case.model).spec.outputs
+        return {
+            name: values
+            for name, values in outputs.items()
+            if name not in specs or specs[name].has_rows
+        }
+
+    def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
+        verdict = metamorphic.judge_relation(
+            actual,
+            expected,
+            relation,
+            references=self._reference.both,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+        return self._reference.blamed(verdict)

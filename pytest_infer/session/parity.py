@@ -1,0 +1,197 @@
+"""The fixture `parity`: the judge of outputs, bound to its case, its reference and its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_infer.judges import metamorphic
+from pytest_infer.judges.answer import Answer, Compared
+from pytest_infer.judges.detections import detection_noise, judge_detections
+from pytest_infer.judges.matching import in_order
+from pytest_infer.judges.metamorphic import References
+from pytest_infer.judges.outputs import not_finite
+from pytest_infer.judges.parity import noise_floor
+from pytest_infer.judges.repeatability import CODE as NOT_DETERMINISTIC
+from pytest_infer.judges.rows import RowJudge, joined, labels, worst_figures, worst_of
+from pytest_infer.judges.top_k import judge_top_k
+from pytest_infer.models import registry as models
+from pytest_infer.session.reference import NOT_THE_ENGINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_infer.arrays import Arrays
+    from pytest_infer.case import Case
+    from pytest_infer.judges.tolerance import Tolerance
+    from pytest_infer.models.spec import ModelSpec
+    from pytest_infer.session.answers import Answers
+    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.reference import Reference
+    from pytest_infer.verdict import Verdict
+
+    Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
+
+Answered: TypeAlias = "Arrays | Iterable[Answer]"
+"""The outputs for ``feeds``, or answers that say what they are answers to."""
+
+
+class Parity:
+    """Judges outputs of a case against its reference."""
+
+    def __init__(
+        self,
+        case: Case,
+        reference: Reference,
+        artefacts: Artefacts,
+        tolerance: Tolerance | None,
+        *,
+        explain: Explain | None = None,
+        drift: Callable[[Verdict], Verdict] = lambda verdict: verdict,
+    ) -> None:
+        """Take ``explain``, which adds to a failure what it finds out about it.
+
+        It gets the number of the photograph in the first row of the batch that has failed.
+
+        ``drift`` compares the errors of what passes with those that are stored.
+        """
+        self._case = case
+        self._reference = reference
+        self._artefacts = artefacts
+        self._tolerance = tolerance
+        self._explain = explain
+        self._drift = drift
+
+    def __call__(self, outputs: Answered) -> Verdict:
+        """Judge every output by every metric; a detector's queries may come in any order.
+
+        ``outputs`` are those for ``feeds``, or answers to other photographs too: then all rows are
+        judged together, and each alone. Errors that pass and are far larger than the stored ones
+        are ``parity-drift``.
+        """
+        finding = self._rows(self._in_order(self._compared(outputs)))
+        return self._explained(self._drift(finding.verdict), finding.start)
+
+    def top_k(self, outputs: Answered, k: int = 5) -> Verdict:
+        """Judge a classifier's top-1 and top-k of its first output."""
+        return self._worst(outputs, partial(self._top_k, k=k))
+
+    def detections(self, outputs: Answered) -> Verdict:
+        """Judge what the model's own postprocessing detects, independent of query order."""
+        return self._worst(outputs, self._detections)
+
+    def burst(self, answers: Answers) -> Verdict:
+        """Judge many calls in a row: each must give the first answer to its feeds.
+
+        A difference within the noise floor passes: sums of a GPU may come in another order.
+        """
+        burst = answers.burst()
+        worst = burst.worst
+        first = next(islice(answers, worst.feeds - 1, None)) if worst else Answer({})
+        return metamorphic.judge_burst(
+            burst,
+            first.outputs,
+            references=References(*self._reference.at(first.start)) if worst else None,
+            precision=self._case.precision,
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    @property
+    def _spec(self) -> ModelSpec:
+        return models.find(self._case.model).spec
+
+    @property
+    def _rows(self) -> RowJudge:
+        return RowJudge(self._spec, self._case, self._tolerance)
+
+    def _compared(self, outputs: Answered) -> Iterator[Compared]:
+        """Yield each answer beside eager's outputs for the same feeds."""
+        for answer in [Answer(outputs)] if isinstance(outputs, Mapping) else outputs:
+            fp64, eager = self._reference.at(answer.start)
+            yield Compared(answer, fp64, eager)
+
+    def _in_order(self, compared: Iterable[Compared]) -> Iterable[Compared]:
+        if self._spec.task != "detection":
+            return compared
+        return (
+            replace(
+                each,
+                answer=replace(each.answer, outputs=in_order(each.answer.outputs, each.truth)),
+            )
+            for each in compared
+        )
+
+    def _worst(self, outputs: Answered, judge: Callable[[Sequence[Compared]], Verdict]) -> Verdict:
+        """Return the worst of what ``judge`` says of rows that are judged together."""
+        groups = list(self._rows.groups(self._compared(outputs)))
+        verdicts = [self._judged(group, judge) for group in groups]
+        worst = worst_of(verdicts)
+        starts = [
+            each.answer.start
+            for each in groups[verdicts.index(worst)]
+            if worst.status == "fail" and self._judged([each], judge).code == worst.code
+        ]
+        worst = replace(worst, figures=worst_figures(verdicts))
+        return self._explained(worst, next(iter(starts), 0))
+
+    def _judged(
+        self, group: Sequence[Compared], judge: Callable[[Sequence[Compared]], Verdict]
+    ) -> Verdict:
+        """Judge outputs of which classes or detections can be made."""
+        faults = (self._rows.fault(each) or self._not_finite(each) for each in group)
+        return next((fault for fault in faults if fault), None) or judge(group)
+
+    def _not_finite(self, each: Compared) -> Verdict | None:
+        subject = f"{self._case.id}, {each.answer.place}" if each.answer.place else self._case.id
+        return not_finite(each.answer.outputs, each.truth, subject, each.eager)
+
+    def _top_k(self, group: Sequence[Compared], k: int) -> Verdict:
+        outputs, truth, eager = joined(group)
+        name = next(iter(self._spec.outputs))
+        return judge_top_k(
+            outputs[name],
+            truth[name],
+            noise=noise_floor(eager or {}, truth)[name],
+            k=k,
+            labels=self._artefacts.labels(self._case.model),
+            rows=labels(group),
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    def _detections(self, group: Sequence[Compared]) -> Verdict:
+        actual, truth, eager = (
+            [image for each in group for image in self._detected(side(each))] for side in _SIDES
+        )
+        return judge_detections(
+            actual,
+            truth,
+            eager=eager,
+            noise=detection_noise(eager, truth),
+            labels=self._artefacts.labels(self._case.model),
+            images=labels(group),
+            tolerance=self._tolerance,
+            subject=self._case.id,
+        )
+
+    def _explained(self, verdict: Verdict, start: int) -> Verdict:
+        verdict = self._reference.blamed(verdict)
+        if verdict.code == NOT_DETERMINISTIC:
+            return verdict
+        if self._explain is None or verdict.status != "fail" or verdict.code in NOT_THE_ENGINE:
+            return verdict
+        return self._explain(verdict, self._case, self._tolerance, start)
+
+    def _detected(self, outputs: Arrays) -> list[Arrays]:
+        return self._artefacts.meaning(self._case.model, outputs)
+
+
+_SIDES: tuple[Callable[[Compared], Arrays], ...] = (
+    lambda each: each.answer.outputs,
+    lambda each: each.truth,
+    lambda each: each.eager or {},
+)
