@@ -1,7 +1,8 @@
 """What a model answers as it is now, so that what was made of it before can be told from it.
 
 No list of files and versions holds all that decides an answer: an environment variable, a file that
-the model's code reads, a compiled extension. One answer shows whether any of it has changed.
+the model's code reads, a compiled extension. Its answers show whether any of it has changed, if it
+matters to what is fed.
 """
 
 from __future__ import annotations
@@ -12,27 +13,41 @@ from typing import TYPE_CHECKING
 from pytest_infer.engines.adapters.eager import ENGINE
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.models import registry as models
-from pytest_infer.models.feeds import make_feeds
+from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.seeding import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.arrays import Array
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.graph import Graph
+    from pytest_infer.models.registry import Model
+
+MOST_ELEMENTS = 2**21
+"""Of all inputs: eight photographs of a classifier, one of a detector."""
 
 
 def answer(graph: Graph) -> dict[str, Array]:
-    """Return a module's outputs for its fewest rows of feeds, in eager fp32 on one thread of a CPU.
+    """Return a module's outputs for `DRAWN_ROWS` calls, in eager fp32 on one thread of a CPU.
 
-    On one CPU the same module gives the same bits, also if it draws from torch's generator.
+    They are fewer where inputs are large: `MOST_ELEMENTS`, but one call at least. On one CPU the
+    same module gives the same bits, also if it draws from torch's generator.
     """
-    model = models.find(graph.spec.name)
-    feeds = make_feeds(model, _least_rows(graph), images=None)
-    shapes = {name: feed.shape for name, feed in feeds.items()}
+    model, rows = models.find(graph.spec.name), _least_rows(graph)
+    first = make_feeds(model, rows, images=None)
+    shapes = {name: feed.shape for name, feed in first.items()}
     built = BuiltEngine(ENGINE.name, graph, BuildRequest("fp32", "cpu", shapes), folder="")
+    calls = max(1, min(DRAWN_ROWS, MOST_ELEMENTS // sum(feed.size for feed in first.values())))
     with _repeatable(), ENGINE.open(built) as runner:
-        return runner.infer(feeds)
+        return {
+            f"{name}, call {call + 1}": values
+            for call in range(calls)
+            for name, values in runner.infer(_feeds(model, rows, call) if call else first).items()
+        }
+
+
+def _feeds(model: Model, rows: int, call: int) -> Arrays:
+    return make_feeds(model, rows, images=None, start=call * rows)
 
 
 def _least_rows(graph: Graph) -> int:

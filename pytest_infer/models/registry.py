@@ -78,7 +78,7 @@ def model(
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
         spec = ModelSpec(
-            name=create.__name__,
+            name=_name_of(create),
             task=task,
             inputs=inputs,
             outputs=outputs,
@@ -92,6 +92,18 @@ def model(
         return create
 
     return register
+
+
+def _name_of(create: Callable[..., nn.Module]) -> str:
+    """Return the name of a function; raise `ModelError` for what has none, and for a class."""
+    name = getattr(create, "__name__", None)
+    if isinstance(name, str) and not isinstance(create, type):
+        return name
+    raise ModelError(
+        f"cannot register {create!r} as a model",
+        why="a class is no function that creates a module" if name else "it has no name",
+        mend="decorate a function that returns the module: def net(): return Net().eval()",
+    )
 
 
 def registered() -> dict[str, Model]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.errors import CaseError
 from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.plugin.state import records_of
 from pytest_infer.reports.record import Record, record_from_verdict
@@ -31,7 +32,11 @@ class Enforce:
         self._strict = strict
 
     def __call__(self, *verdicts: Verdict) -> None:
-        """Record every verdict; then fail if one fails, or is inconclusive and that is strict."""
+        """Record every verdict; then fail if one fails, or is inconclusive and that is strict.
+
+        Raise `CaseError` for anything else than verdicts, and for none.
+        """
+        _refuse_others(verdicts)
         records = [
             record_from_verdict(verdict, self._case, self._item.nodeid, **self._origin())
             for verdict in verdicts
@@ -45,3 +50,15 @@ class Enforce:
         if record.status == "fail":
             return True
         return self._strict and (record.status == "inconclusive" or record.code == RENEWABLE)
+
+
+def _refuse_others(verdicts: tuple[object, ...]) -> None:
+    from pytest_infer.verdict import Verdict
+
+    others = [type(each).__name__ for each in verdicts if not isinstance(each, Verdict)]
+    if others or not verdicts:
+        raise CaseError(
+            "enforce() has nothing to enforce" if not verdicts else "enforce() takes verdicts",
+            why=f"it got {', '.join(others) or 'no verdict'}",
+            mend="call it with what judges return: enforce(parity(engine(feeds)), truth(engine))",
+        )

@@ -90,7 +90,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> lis
 
 def _probes(seconds: Mapping[str, float]) -> str:
     models = f"{len(seconds)} model{'s' * (len(seconds) > 1)}"
-    return f"probes: {models} answered one input as they are now, in {sum(seconds.values()):.1f} s"
+    return f"probes: {models} answered as they are now, in {sum(seconds.values()):.1f} s"
 
 
 def _listed(names: Sequence[str]) -> str:

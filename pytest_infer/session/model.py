@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_infer.errors import ModelError
 from pytest_infer.models import registry as models
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Arrays
     from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.artefacts import Artefacts
+
+ROUNDING = 1e-3
+"""Of the largest magnitude: far above fp32's rounding on any two machines."""
 
 
 class LoadedModel:
@@ -29,10 +33,24 @@ class LoadedModel:
 
     @cached_property
     def module(self) -> nn.Module:
-        """Return the user's own module with its weights, in eval mode, in pytest's process."""
-        from pytest_infer.graphs.module import own_module
+        """Return the user's own module with its weights, in eval mode, in pytest's process.
 
-        return own_module(self._artefacts.module(self._name))
+        Raise `ModelError` if it answers in another way here than in the hosts of engines.
+        """
+        from pytest_infer.graphs.module import own_module
+        from pytest_infer.hosts.probe import answer
+
+        graph = self._artefacts.module(self._name)
+        expected = self._artefacts.modules.answers.get(self._name)
+        if expected is not None and not _is_alike(answer(graph), expected):
+            raise ModelError(
+                f"{self._name} is another model in this process than where engines are built",
+                why="its module answers the same inputs in another way here: a fixture, a hook or "
+                "another conftest.py has changed what it reads",
+                mend="change it where every process does: in the model's file or beside it, when "
+                "that is imported, or in the environment",
+            )
+        return own_module(graph)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -42,3 +60,23 @@ class LoadedModel:
     def postprocess(self, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
         return self._artefacts.meaning(self._name, outputs)
+
+
+def _is_alike(actual: Arrays, expected: Arrays) -> bool:
+    """Return whether fractions are equal but for what another CPU may round in another way."""
+    import numpy as np
+
+    if actual.keys() != expected.keys():
+        return False
+    fractions = [name for name, values in expected.items() if values.dtype.kind == "f"]
+    return all(
+        actual[name].shape == expected[name].shape
+        and np.allclose(
+            actual[name],
+            expected[name],
+            rtol=0,
+            atol=ROUNDING * float(np.nanmax(np.abs(expected[name]), initial=0.0)),
+            equal_nan=True,
+        )
+        for name in fractions
+    )

@@ -64,6 +64,8 @@ class ModuleGraphs:
         self._found: dict[str, Graph] = {}
         self.probe_s: dict[str, float] = {}
         """How long each model took to be created and to answer."""
+        self.answers: dict[str, Arrays] = {}
+        """What each model answers now, unless it answers in another way each time."""
         self.notices: tuple[str, ...] = ()
 
     def module(self, model: str, *, is_pruned: bool) -> Graph:
@@ -86,7 +88,10 @@ class ModuleGraphs:
             self.notices += (OTHER_WEIGHTS.format(model),) if kept.is_new else ()
             found = _fitting(model, self._asked(kept))
         self.probe_s[model] = found.seconds
-        key = {"module": kept.graph.digest, "answer": self._answer(model, kept, found.answer)}
+        answer = self._answer(model, kept, found.answer)
+        if answer != NOT_REPEATABLE:
+            self.answers[model] = found.answer
+        key = {"module": kept.graph.digest, "answer": answer}
         return replace(kept.graph, digest=digest_of(key))
 
     def _asked(self, kept: _Kept) -> ProbeResult:

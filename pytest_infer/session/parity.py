@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from pytest_infer.errors import CaseError
 from pytest_infer.judges import metamorphic
 from pytest_infer.judges.answer import Answer, Compared
 from pytest_infer.judges.detections import detection_noise, judge_detections
@@ -110,6 +111,12 @@ class Parity:
 
     def _compared(self, outputs: Answered) -> Iterator[Compared]:
         """Yield each answer beside eager's outputs for the same feeds."""
+        if not isinstance(outputs, Iterable):
+            raise CaseError(
+                f"cannot judge {self._case.id}",
+                why=f"parity got {type(outputs).__name__} instead of outputs by name",
+                mend="give it what the engine returns, parity(engine(feeds)), or answers",
+            )
         for answer in [Answer(outputs)] if isinstance(outputs, Mapping) else outputs:
             fp64, eager = self._reference.at(answer.start)
             yield Compared(answer, fp64, eager)

@@ -284,3 +284,75 @@ def same():
     assert project.built == 6  # those of `same` are as they were
     project.run(*options, ZZ_SLOPE="3")
     assert (project.built, project.notices) == (0, [])
+
+
+RARE = """
+class Rare(torch.nn.Module):
+    SCALE = 1.0
+
+    def forward(self, x):
+        return torch.where(x[:, :1] < float(os.environ["ZZ_SLOPE"]), 2 * x, x) * self.SCALE
+
+@model(**ROW)
+def rare():
+    return Rare()
+"""
+
+
+def test_what_only_some_rows_show(project: Project) -> None:
+    """A change that the first row does not show is noticed by those that are fed, too."""
+    project.write({"zz_models.py": HEAD + RARE, "test_all.py": ALL_ROWS})
+    options = ("test_all.py", "--infer-model=rare", "--engine=ort")
+    project.run(*options, ZZ_SLOPE="-100")
+    fed = project.answers("rare")["fed"]
+    assert fed.shape == (8, 8)
+    least, second, *_ = np.sort(fed[:, 0])
+    between = (least + second) / 2
+    assert fed[0, 0] > between  # only one row is below, and it is another than the first
+    project.run(*options, ZZ_SLOPE=str(between))
+    found = project.answers("rare")
+    wanted = np.where(fed[:, :1] < between, 2 * fed, fed)
+    assert close(found["out"], wanted)
+    assert close(found["reference"], wanted)
+    assert project.built == 1
+
+
+ALL_ROWS = """
+import numpy as np
+
+
+def test_all(engine, answers, infer, case):
+    found = [(infer.artefacts.feeds("rare", 1, each.start), each) for each in answers]
+    references = [infer.artefacts.reference(case, "fp64", each.start) for _, each in found]
+    np.savez(
+        "rare.npz",
+        fed=np.concatenate([feeds["x"] for feeds, _ in found]),
+        out=np.concatenate([each.outputs["y"] for _, each in found]),
+        reference=np.concatenate([each["y"] for each in references]),
+    )
+"""
+
+
+def test_another_model_in_the_process_of_pytest(project: Project) -> None:
+    """What a hook changes in one process only does not reach engines: ``model.module`` says so."""
+    project.write(
+        {
+            "zz_models.py": HEAD + RARE,
+            "conftest.py": CONFTEST
+            + "\ndef pytest_configure(config):\n    import zz_models\n"
+            + "    zz_models.Rare.SCALE = 3.0\n",
+            "test_module.py": MODULE,
+        }
+    )
+    project.run("test_module.py", "--infer-model=rare", "--engine=ort", ZZ_SLOPE="-100")
+
+
+MODULE = """
+import pytest
+from pytest_infer import ModelError
+
+
+def test_module(model, engine, feeds):
+    with pytest.raises(ModelError, match="rare is another model in this process"):
+        model.module
+"""
