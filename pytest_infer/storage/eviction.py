@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,9 +125,8 @@ def _size_and_use(folder: Path) -> tuple[int, float]:
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    for path in folder.rglob("*"):
-        try:
-            facts = path.lstat()
-        except OSError:  # it has gone meanwhile
-            continue
-        yield facts.st_size
+    """Yield the sizes of what is there; what others have moved or removed is passed over."""
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with suppress(OSError):
+                yield Path(place, name).lstat().st_size

@@ -215,3 +215,13 @@ def test_killed_while_it_removes(cache, monkeypatch):
     entry = cache.entry("engines", {"name": "1"}, make)
     assert entry.is_new
     assert entry.notice == ""
+
+
+def test_a_draft_that_goes_while_it_is_measured(tmp_path):
+    """Another process may finish its entry, which renames the draft, at any moment."""
+    (tmp_path / "draft/inside").mkdir(parents=True)
+    (tmp_path / "draft/inside/engine.bin").write_bytes(b"1")
+    sizes = eviction._sizes(tmp_path / "draft")
+    next(sizes)
+    (tmp_path / "draft").rename(tmp_path / "entry")
+    assert list(sizes) == []
