@@ -158,7 +158,7 @@ def test_detections_are_many_and_diverse(seeded: Seeding) -> None:
 def test_a_denormal_activation_is_caught(seeded: Seeding) -> None:
     """One batch norm that scales by 1e-39 is seen at its output."""
     module = copy.deepcopy(seeded("mobilenet_v2").module)
-    norm = module.get_submodule("features.18.1")
+    norm = module.get_submodule("module.features.18.1")
     with torch.no_grad():
         norm.weight.mul_(1e-39)
         norm.bias.mul_(1e-39)
