@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -10,6 +11,7 @@ CPUINFO = Path("/proc/cpuinfo")
 VNNI = {"avx_vnni", "avx512_vnni"}
 
 
+@cache
 def weight_bits(cpuinfo: Path = CPUINFO) -> int:
     """Return how many bits weights may have beside uint8 activations: 8, or 7 without VNNI.
 

@@ -66,7 +66,7 @@ def run_burst(
             break
         outputs = infer(feeds[number])
         calls += 1
-        distance = _distance(outputs, first[number])
+        distance = distance_of(outputs, first[number])
         odd += distance > 0
         if distance > farthest:
             farthest, worst = distance, Odd(calls, number + 1, outputs)
@@ -88,8 +88,8 @@ def _order(feeds: int) -> Iterator[int]:
         yield number
 
 
-def _distance(outputs: Arrays, first: Arrays) -> float:
-    """Return the largest difference over the largest magnitude; 0 only for equal bits."""
+def distance_of(outputs: Arrays, first: Arrays) -> float:
+    """Return the largest difference over the largest finite magnitude; 0 only for equal bits."""
     if outputs.keys() != first.keys():
         return float("inf")
     return max((_apart(outputs[name], first[name]) for name in first), default=0.0)
@@ -101,7 +101,10 @@ def _apart(actual: Array, expected: Array) -> float:
     if np.array_equal(actual, expected, equal_nan=actual.dtype.kind == "f"):
         return 0.0
     left, right = actual.astype(np.float64), expected.astype(np.float64)
-    if (np.isfinite(left) != np.isfinite(right)).any():
+    finite = np.isfinite(right)
+    are_alike = np.array_equal(np.isfinite(left), finite)
+    if not are_alike or not np.array_equal(left[~finite], right[~finite], equal_nan=True):
         return float("inf")
-    size = float(np.nanmax(np.abs(right))) or 1.0
-    return float(np.nanmax(np.abs(left - right))) / size or float(np.finfo(np.float64).tiny)
+    size = float(np.max(np.abs(right[finite]), initial=0.0)) or 1.0
+    largest = float(np.max(np.abs(left[finite] - right[finite]), initial=0.0))
+    return largest / size or float(np.finfo(np.float64).tiny)

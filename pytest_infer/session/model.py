@@ -39,10 +39,11 @@ class LoadedModel:
         """
         from pytest_infer.graphs.module import own_module
         from pytest_infer.hosts.probe import answer
+        from pytest_infer.judges.burst import distance_of
 
         graph = self._artefacts.module(self._name)
         expected = self._artefacts.modules.answers.get(self._name)
-        if expected is not None and not _is_alike(answer(graph), expected):
+        if expected is not None and distance_of(answer(graph), expected) > ROUNDING:
             raise ModelError(
                 f"{self._name} is another model in this process than where engines are built",
                 why="its module answers the same inputs in another way here: a fixture, a hook or "
@@ -60,23 +61,3 @@ class LoadedModel:
     def postprocess(self, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
         return self._artefacts.meaning(self._name, outputs)
-
-
-def _is_alike(actual: Arrays, expected: Arrays) -> bool:
-    """Return whether fractions are equal but for what another CPU may round in another way."""
-    import numpy as np
-
-    if actual.keys() != expected.keys():
-        return False
-    fractions = [name for name, values in expected.items() if values.dtype.kind == "f"]
-    return all(
-        actual[name].shape == expected[name].shape
-        and np.allclose(
-            actual[name],
-            expected[name],
-            rtol=0,
-            atol=ROUNDING * float(np.nanmax(np.abs(expected[name]), initial=0.0)),
-            equal_nan=True,
-        )
-        for name in fractions
-    )

@@ -111,15 +111,23 @@ class Parity:
 
     def _compared(self, outputs: Answered) -> Iterator[Compared]:
         """Yield each answer beside eager's outputs for the same feeds."""
-        if not isinstance(outputs, Iterable):
-            raise CaseError(
-                f"cannot judge {self._case.id}",
-                why=f"parity got {type(outputs).__name__} instead of outputs by name",
-                mend="give it what the engine returns, parity(engine(feeds)), or answers",
-            )
-        for answer in [Answer(outputs)] if isinstance(outputs, Mapping) else outputs:
+        for answer in self._answers(outputs):
             fp64, eager = self._reference.at(answer.start)
             yield Compared(answer, fp64, eager)
+
+    def _answers(self, outputs: Answered) -> Iterator[Answer]:
+        """Yield answers; raise `CaseError` for what is neither outputs by name nor answers."""
+        if isinstance(outputs, Mapping):
+            yield Answer(outputs)
+            return
+        for each in outputs if isinstance(outputs, Iterable) else [outputs]:
+            if not isinstance(each, Answer):
+                raise CaseError(
+                    f"cannot judge {self._case.id}",
+                    why=f"parity got {type(outputs).__name__} instead of outputs by name",
+                    mend="give it what the engine returns, parity(engine(feeds)), or answers",
+                )
+            yield each
 
     def _in_order(self, compared: Iterable[Compared]) -> Iterable[Compared]:
         if self._spec.task != "detection":

@@ -5,7 +5,15 @@ from itertools import count, pairwise
 import numpy as np
 import pytest
 
-from pytest_infer.judges.burst import CALLS, LEAST_CALLS, MOST_CALLS, Burst, Odd, run_burst
+from pytest_infer.judges.burst import (
+    CALLS,
+    LEAST_CALLS,
+    MOST_CALLS,
+    Burst,
+    Odd,
+    distance_of,
+    run_burst,
+)
 from pytest_infer.judges.metamorphic import References, judge_burst
 
 FEEDS = [{"x": np.full(3, number, np.float32)} for number in range(1, 5)]
@@ -137,3 +145,18 @@ def test_another_shape():
     verdict = judged(FIRST[2]["y"][:5])
     assert (verdict.status, verdict.code) == ("fail", "not-repeatable")
     assert run_burst(lambda _: {"y": FIRST[2]["y"][:5]}, FEEDS, FIRST, clock_of(0.5)).odd == 32
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "far"),
+    [(np.inf, -np.inf, True), (np.nan, 1.0, True), (1.0, np.nan, True), (np.inf, np.inf, False)],
+)
+def test_infinities_hide_no_difference(value, other, far):
+    """What is not finite must be the same; the rest is compared with what is finite."""
+    first, outputs = {"y": np.array([value, 2.0])}, {"y": np.array([other, 3.0])}
+    assert distance_of(outputs, first) == (np.inf if far else 0.5)
+
+
+def test_distance_of_integers():
+    """Other classes are as far apart as their numbers."""
+    assert distance_of({"y": np.array([1, 3])}, {"y": np.array([1, 4])}) == 0.25

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.case import Case
+from pytest_infer.errors import CaseError
 from pytest_infer.judges.answer import Answer
 from pytest_infer.judges.budget import Budget
 from pytest_infer.judges.burst import Burst, Odd
@@ -274,3 +275,13 @@ def test_latency_has_the_budget_of_its_mark(p50_ms, status):
     assert verdict.status == status
     assert verdict.figures["speedup"] == 2
     assert verdict.message.startswith("toy-ort-fp32-b1")
+
+
+@pytest.mark.parametrize("given", [None, 3, LOGITS, [{"logits": LOGITS}]])
+def test_what_is_no_answer(given):
+    """An engine call whose result was forgotten is told, and so is a bare array."""
+    case = Case("toy", "ort", "fp32", 1, "cpu")
+    judge = Parity(case, Reference(case, FakeArtefacts()), FakeArtefacts(), None)
+    with pytest.raises(CaseError, match="cannot judge toy-ort-fp32-b1") as caught:
+        list(judge._answers(given))
+    assert type(given).__name__ in caught.value.why
