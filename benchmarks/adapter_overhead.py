@@ -96,8 +96,8 @@ def _row(session: InferSession, engine: str, options: argparse.Namespace) -> Non
     case = Case(
         options.model, engine, options.precision, 1, options.device, tuple(settings.items())
     )
-    built = session.artefacts.built(case)
-    feeds = session.artefacts.feeds(case.model, 1)
+    built = session.artefacts.engines.of(case)
+    feeds = session.artefacts.models.feeds(case.model, 1)
     with arithmetic(case.precision), engines.find(engine).open(built) as runner:
         calls = {"adapter": runner.bind(feeds), "library": LIBRARY[engine](runner, feeds)}
         durations: dict[str, list[float]] = {name: [] for name in calls}

@@ -40,8 +40,8 @@ def main() -> None:
 
 def _cycles(session: InferSession, case: Case) -> dict[int, float]:
     """Return the memory in use after each cycle."""
-    built = session.artefacts.built(case)
-    feeds = session.artefacts.feeds(case.model, case.batch)
+    built = session.artefacts.engines.of(case)
+    feeds = session.artefacts.models.feeds(case.model, case.batch)
     used = {}
     for number in range(1, CYCLES + 1):
         with engines.find(case.engine).open(built) as runner:

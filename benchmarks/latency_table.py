@@ -69,9 +69,9 @@ def timed(session: InferSession, case: Case) -> float:
     """Return the median duration of a call in ms."""
     client = EngineClient(session.hosts.shared(case.engine))
     doing = f"time {case.id}"
-    runner = client.open(built=session.artefacts.built(case), doing=doing)
+    runner = client.open(built=session.artefacts.engines.of(case), doing=doing)
     try:
-        feeds = session.artefacts.feeds(case.model, case.batch)
+        feeds = session.artefacts.models.feeds(case.model, case.batch)
         client.bind(runner=runner, feeds=feeds, doing=doing)
 
         def durations(calls: int) -> list[int]:

@@ -123,12 +123,12 @@ def _measure(options: argparse.Namespace) -> None:
         named = dict(text.split("=", 1) for text in texts)
         settings = tuple(read_options(engines.find(engine).options, engine, named).items())
         case = Case(options.model, engine, options.precision, 1, options.device, settings)
-        return EngineUnderTest(case, session.artefacts.built(case), session.hosts)
+        return EngineUnderTest(case, session.artefacts.engines.of(case), session.hosts)
 
     try:
         engine, eager = under_test(options.engine, options.option), under_test("eager", [])
-        feeds = session.artefacts.feeds(options.model, 1)
-        session.artefacts.built(reference_case(engine.case))
+        feeds = session.artefacts.models.feeds(options.model, 1)
+        session.artefacts.engines.of(reference_case(engine.case))
         session.hosts.close()  # what has built has a context, too
         print(f"{engine.case.id}\n{'':8}", *(f"{way:>13}" for way in WAYS))
         for kind in ("nobody", "context"):

@@ -429,10 +429,10 @@ class Bench:
         Only the ``whole`` suite tries layouts and a burst. Raise `InferError` if it cannot run.
         """
         artefacts = self._session.artefacts
-        parity = Parity(case, Reference(case, artefacts), artefacts, None)
+        parity = Parity(case, Reference(case, artefacts.eager), artefacts.models, None)
         task = models.find(case.model).spec.task
         with under_test(case, built, self._session.hosts) as engine:
-            answers = Answers(engine, artefacts)
+            answers = Answers(engine, artefacts.models, artefacts.eager)
             try:
                 found = [parity(answers)]
                 if found[0].code not in MALFORMED:
@@ -449,19 +449,19 @@ class Bench:
         artefacts, case = self._session.artefacts, plant.case
         whole = plant.place == "calls"
         if plant.graph is None:
-            inner = artefacts.built(replace(case, engine=plant.engine))
+            inner = artefacts.engines.of(replace(case, engine=plant.engine))
             return self.judged(case, replace(inner, engine=plant.fake), whole=whole)
         with TemporaryDirectory() as cache:
-            built = artefacts.built_from(case, artefacts.graph(case), cache)
+            built = artefacts.engines.built_from(case, artefacts.graphs.of(case), cache)
             return self.judged(case, built, whole=whole)
 
     def built(self, case: Case) -> BuiltEngine:
         """Return the engine of a case."""
-        return self._session.artefacts.built(case)
+        return self._session.artefacts.engines.of(case)
 
     def reference(self, case: Case) -> Arrays:
         """Return eager's outputs in fp64."""
-        return self._session.artefacts.reference(case, "fp64")
+        return self._session.artefacts.eager.reference(case, "fp64")
 
 
 MALFORMED = {"wrong-shape", "wrong-dtype", "missing-output", "extra-output"}

@@ -99,10 +99,10 @@ class Collector:
     def build(self, case: Case) -> None:
         """Build what the case and its reference net need, and nothing later."""
         artefacts = self._session.artefacts
-        feeds = artefacts.feeds(case.model, case.batch)
-        engine = EngineUnderTest(case, artefacts.built(case), self._session.hosts)
+        feeds = artefacts.models.feeds(case.model, case.batch)
+        engine = EngineUnderTest(case, artefacts.engines.of(case), self._session.hosts)
         self._built[case] = engine, feeds
-        artefacts.built(reference_case(case))
+        artefacts.engines.of(reference_case(case))
         self._stored(case)
 
     def take(self, case: Case) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Collector:
     def _stored(self, case: Case) -> str:
         """Return the folder of the original net's engine, which runs beside every case."""
         original, _, _ = case.model.partition(SLOWER)
-        return self._session.artefacts.built(replace(case, model=original)).folder
+        return self._session.artefacts.engines.of(replace(case, model=original)).folder
 
     def _alone(self, engine: EngineUnderTest, feeds: Arrays) -> dict[str, float]:
         """Return min, median and mean in ms of the engine's calls in a fresh process."""
@@ -171,14 +171,14 @@ def main() -> None:
                         continue
                     with neighbour(load, options.device):
                         taken = collector.take(case)
-                    device = session.artefacts.device(case.engine, case.device)
+                    device = session.artefacts.identities.device(case.engine, case.device)
                     line = {
                         "key": key,
                         "model": case.model,
                         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                         "device": device["name"],
                         "setting": asdict(session.measurer.setting(case)),
-                        "versions": session.artefacts.runtime(case.engine),
+                        "versions": session.artefacts.identities.runtime(case.engine),
                         **taken,
                     }
                     with options.out.open("a") as file:

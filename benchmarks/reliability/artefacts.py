@@ -26,6 +26,7 @@ from toy_engines import FAMILIES, PRISTINE, copied
 
 from pytest_infer import BuiltEngine, Case
 from pytest_infer.config import InferConfig
+from pytest_infer.engines.requests import build_request
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.session.session import InferSession
 
@@ -82,8 +83,8 @@ def tried(session: InferSession, family: str, damages: int, random: Random) -> C
     """Damage a family's engine so many times; return what was served, by kind."""
     case = Case("toy", copied(family), "fp32", 1, "cpu")
     artefacts, counts = session.artefacts, Counter[str]()
-    graph, request = artefacts.graph(case), artefacts.request(case)
-    feeds = artefacts.feeds(case.model, case.batch)
+    graph, request = artefacts.graphs.of(case), build_request(case)
+    feeds = artefacts.models.feeds(case.model, case.batch)
 
     def served() -> tuple[BuildResult, dict[str, Any]]:
         client = EngineClient(session.hosts.shared(case.engine))

@@ -27,6 +27,7 @@ import numpy as np
 
 from pytest_infer import Case
 from pytest_infer.config import InferConfig
+from pytest_infer.engines.requests import build_request
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.wire import packed, unpacked
 from pytest_infer.models.source import Source, import_source
@@ -73,8 +74,8 @@ def ask(askers: int) -> int:
 def request(session: InferSession) -> dict[str, Any]:
     """Return what `EngineOperations.build` is asked."""
     import_source(Source(file=str(MODEL)))
-    graph = session.artefacts.graph(CASE)
-    return packed({"graph": graph, "request": session.artefacts.request(CASE)})
+    graph = session.artefacts.graphs.of(CASE)
+    return packed({"graph": graph, "request": build_request(CASE)})
 
 
 def build(cache: str) -> None:
@@ -108,7 +109,7 @@ def kill(kills: int, random: Random) -> Counter[str]:
     with TemporaryDirectory() as place:
         session = InferSession(InferConfig(cache=Path(place, "graphs"), device="cpu"))
         try:
-            asked, feeds = request(session), session.artefacts.feeds("toy", 1)
+            asked, feeds = request(session), session.artefacts.models.feeds("toy", 1)
         finally:
             session.close()
         text, cache = json.dumps(asked), Path(place, "cache")

@@ -212,14 +212,14 @@ def run(project: Project, name: str, folder: Path, out: Path) -> None:
     session = InferSession(config)
     options = (("optimization_level", project.level),) if name == "ort" else ()
     case = Case("edited", name, "fp32", 2, "cpu", options if project.level != "all" else ())
-    feeds = session.artefacts.feeds("edited", 2)
-    with under_test(case, session.artefacts.built(case), session.hosts) as engine:
+    feeds = session.artefacts.models.feeds("edited", 2)
+    with under_test(case, session.artefacts.engines.of(case), session.hosts) as engine:
         outputs = engine(feeds)["y"]
     kept = {
         "engine": outputs,
-        "reference": session.artefacts.reference(case, "fp64")["y"],
+        "reference": session.artefacts.eager.reference(case, "fp64")["y"],
         "feeds": next(iter(feeds.values())),
-        "built": session.artefacts.engines.made,
+        "built": session.artefacts.engines.tally.made,
     }
     np.savez(out, **kept)
     session.close()

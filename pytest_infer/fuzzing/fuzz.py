@@ -69,7 +69,7 @@ class Fuzz:
     @cached_property
     def static(self) -> Missing | None:
         """Return why the engine is built for one shape at a time, if it is."""
-        built = self._artefacts.profiled(self.case)
+        built = self._artefacts.engines.profiled(self.case)
         return built if isinstance(built, Missing) else None
 
     @cached_property

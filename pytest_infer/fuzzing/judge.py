@@ -128,5 +128,5 @@ class ShapeJudge:
     def _feeds(self, recipe: Recipe) -> Arrays:
         photographs: Arrays = {}
         if recipe.values == PHOTOGRAPHS:
-            photographs = self._artefacts.feeds(self.case.model, ROWS)
+            photographs = self._artefacts.models.feeds(self.case.model, ROWS)
         return recipe.feeds(self.spec, photographs)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_infer.judges.scales import Part
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.spec import ModelSpec
-    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.eager import Eager
 
 Worth: TypeAlias = Literal["judged", "vacuous", "undefined", "known"]
 """What a comparison proves: something; nothing, since the reference is all zero or alike; nothing,
@@ -55,15 +55,15 @@ class Opinion:
 class Oracle:
     """Eager mode's outputs in fp64 and at a case's precision, for any recipe of its model."""
 
-    def __init__(self, case: Case, artefacts: Artefacts, hosts: HostPool) -> None:
+    def __init__(self, case: Case, eager: Eager, hosts: HostPool) -> None:
         self._case = case
-        self._artefacts = artefacts
+        self._eager = eager
         self._stack = ExitStack()
         self._engines = {
             precision: self._stack.enter_context(
                 under_test(
-                    artefacts.rival(case, precision),
-                    artefacts.profiled_eager(case, precision),
+                    eager.rival(case, precision),
+                    eager.profiled(case, precision),
                     hosts,
                 )
             )

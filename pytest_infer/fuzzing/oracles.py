@@ -22,11 +22,11 @@ class Oracles:
 
     def of(self, case: Case) -> Oracle:
         """Return eager mode for every shape of a case's model."""
-        is_pruned = self._artefacts.graph_request(case).is_pruned
-        rival = self._artefacts.rival(case, case.precision)
+        is_pruned = self._artefacts.graphs.request(case).is_pruned
+        rival = self._artefacts.eager.rival(case, case.precision)
         key = (case.model, case.precision, rival.device, str(is_pruned))
         if key not in self._found:
             for old in list(self._found):
                 self._found.pop(old).close()
-            self._found[key] = Oracle(case, self._artefacts, self._hosts)
+            self._found[key] = Oracle(case, self._artefacts.eager, self._hosts)
         return self._found[key]

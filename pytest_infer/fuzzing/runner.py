@@ -35,11 +35,11 @@ class ShapeRunner:
 
     def engine(self, recipe: Recipe) -> EngineUnderTest:
         """Return the engine for the shape of a recipe."""
-        built = self._artefacts.profiled(self._case)
+        built = self._artefacts.engines.profiled(self._case)
         key = recipe.sizes if isinstance(built, Missing) else ()
         if key not in self._engines:
             if isinstance(built, Missing):
-                built = self._artefacts.shaped(self._case, dict(recipe.sizes))
+                built = self._artefacts.engines.shaped(self._case, dict(recipe.sizes))
             engine = under_test(self._case, built, self._hosts)
             self._engines[key] = self._stack.enter_context(engine)
         return self._engines[key]

@@ -67,13 +67,13 @@ def infer_model(infer_case: Case, infer: InferSession) -> LoadedModel:
     """The case's model: ``model.spec``, ``model.module``, its labels and postprocessing."""
     from pytest_infer.session.model import LoadedModel
 
-    return LoadedModel(infer_case.model, infer.artefacts)
+    return LoadedModel(infer_case.model, infer.artefacts.models, infer.artefacts.graphs)
 
 
 @aliased("session")
 def infer_feeds(infer_case: Case, infer: InferSession) -> Arrays:
     """The case's named inputs, made from photographs by the model's own preprocessing."""
-    return infer.artefacts.feeds(infer_case.model, infer_case.batch)
+    return infer.artefacts.models.feeds(infer_case.model, infer_case.batch)
 
 
 @aliased("session")
@@ -81,7 +81,7 @@ def infer_reference(infer_case: Case, infer: InferSession) -> Reference:
     """Eager mode's outputs for ``feeds``: ``.fp64``, ``.fp32``, ``.eager`` (the case's own)."""
     from pytest_infer.session.reference import Reference
 
-    return Reference(infer_case, infer.artefacts)
+    return Reference(infer_case, infer.artefacts.eager)
 
 
 @aliased("session")
@@ -89,7 +89,7 @@ def infer_engine(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderT
     """The case's engine, built once; calling it with ``feeds`` gives its outputs."""
     from pytest_infer.session.engine import under_test
 
-    with under_test(infer_case, infer.artefacts.built(infer_case), infer.hosts) as built:
+    with under_test(infer_case, infer.artefacts.engines.of(infer_case), infer.hosts) as built:
         yield built
 
 
@@ -98,7 +98,7 @@ def infer_answers(infer_engine: EngineUnderTest, infer: InferSession) -> Iterato
     """The engine's outputs for every photograph, batch after batch, each inferred once."""
     from pytest_infer.session.answers import Answers
 
-    found = Answers(infer_engine, infer.artefacts)
+    found = Answers(infer_engine, infer.artefacts.models, infer.artefacts.eager)
     yield found
     found.close()
 
@@ -111,8 +111,8 @@ def infer_eager(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTe
     """
     from pytest_infer.session.engine import under_test
 
-    rival = infer.artefacts.rival(infer_case, "fp32")
-    with under_test(rival, infer.artefacts.built(rival), infer.hosts) as built:
+    rival = infer.artefacts.eager.rival(infer_case, "fp32")
+    with under_test(rival, infer.artefacts.engines.of(rival), infer.hosts) as built:
         yield built
 
 
@@ -139,7 +139,7 @@ def infer_parity(
     explain = infer.explainer.explained if infer.config.localize else None
     drift = partial(infer.with_drift, judged_case(request.node, infer_case))
     return Parity(
-        infer_case, infer_reference, infer.artefacts, tolerance, explain=explain, drift=drift
+        infer_case, infer_reference, infer.artefacts.models, tolerance, explain=explain, drift=drift
     )
 
 
@@ -186,7 +186,7 @@ def infer_consistency(
     from pytest_infer.session.reference import Reference
     from pytest_infer.session.variants import with_rows
 
-    reference = Reference(with_rows(infer_case), infer.artefacts)
+    reference = Reference(with_rows(infer_case), infer.artefacts.eager)
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     return Consistency(infer_case, reference, tolerance)
 
@@ -196,7 +196,7 @@ def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
     """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
     from pytest_infer.session.truth import Truth
 
-    return Truth(infer_case, infer.artefacts)
+    return Truth(infer_case, infer.artefacts.graphs)
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def infer_baseline(
         infer.baselines(infer_case.engine, infer_case.device),
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
-        runtime=lambda: infer.artefacts.runtime(infer_case.engine),
+        runtime=lambda: infer.artefacts.identities.runtime(infer_case.engine),
         timed=infer_timed,
     )
 
@@ -253,8 +253,8 @@ def infer_enforce(request: pytest.FixtureRequest, infer_case: Case, infer: Infer
 
     def origin() -> dict[str, Any]:
         return {
-            "device": infer.artefacts.device(infer_case.engine, infer_case.device),
-            "runtime": infer.artefacts.runtime(infer_case.engine),
+            "device": infer.artefacts.identities.device(infer_case.engine, infer_case.device),
+            "runtime": infer.artefacts.identities.runtime(infer_case.engine),
         }
 
     judged = judged_case(request.node, infer_case)

@@ -72,7 +72,7 @@ def _fail(report: pytest.TestReport, item: pytest.Item, case: Case, news: str) -
 def _versions(item: pytest.Item, case: Case) -> dict[str, Any]:
     """Return the versions of the libraries in the engine's host; none without an answer."""
     try:
-        return state_of(item.config).session.artefacts.runtime(case.engine)
+        return state_of(item.config).session.artefacts.identities.runtime(case.engine)
     except InferError:
         return {}
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.judges.burst import Burst
-    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.eager import Eager
     from pytest_infer.session.engine import EngineUnderTest
+    from pytest_infer.session.models import Models
 
 BURST_FEEDS = 4
 """How many batches a burst changes between; all of them are held in memory at a time."""
@@ -30,10 +31,11 @@ class Answers:
     another order.
     """
 
-    def __init__(self, engine: EngineUnderTest, artefacts: Artefacts) -> None:
+    def __init__(self, engine: EngineUnderTest, models: Models, eager: Eager) -> None:
         self._engine = engine
         self._case = engine.case
-        self._artefacts = artefacts
+        self._models = models
+        self._eager = eager
         self._folder = TemporaryDirectory(prefix="pytest-infer-answers-")
 
     def __iter__(self) -> Iterator[Answer]:
@@ -44,7 +46,7 @@ class Answers:
     @property
     def starts(self) -> list[int]:
         """Return the number of the photograph in the first row of each batch."""
-        rows = len(self._artefacts.row_names(self._case.model))
+        rows = len(self._models.row_names(self._case.model))
         starts = list(range(0, rows, self._case.batch))
         return starts if len(starts) > 1 else [0, 1]
 
@@ -65,7 +67,7 @@ class Answers:
         self._folder.cleanup()
 
     def _answers(self, calls: list[tuple[int, str]]) -> Iterator[Answer]:
-        with self._artefacts.series():
+        with self._eager.series():
             folders = [self._inferred(start, layout) for start, layout in calls]
         return (
             self._answer(number, call, folder)
@@ -74,7 +76,7 @@ class Answers:
 
     def _answer(self, number: int, call: tuple[int, str], folder: Path) -> Answer:
         start, layout = call
-        names = self._artefacts.row_names(self._case.model)
+        names = self._models.row_names(self._case.model)
         rows = tuple(names[(start + row) % len(names)] for row in range(self._case.batch))
         place = f"call {number}" if layout == CONTIGUOUS else f"layout {layout}"
         return Answer(read_arrays(folder), start, rows, place)
@@ -84,11 +86,11 @@ class Answers:
         folder = Path(self._folder.name, f"{layout}-{start}")
         if not folder.exists():
             for precision in dict.fromkeys(("fp64", self._case.precision)):
-                self._artefacts.reference(self._case, precision, start)
+                self._eager.reference(self._case, precision, start)
             outputs = self._engine(self._feeds(start), layout=layout)
             folder.mkdir()
             write_arrays(folder, outputs)
         return folder
 
     def _feeds(self, start: int) -> Arrays:
-        return self._artefacts.feeds(self._case.model, self._case.batch, start)
+        return self._models.feeds(self._case.model, self._case.batch, start)

@@ -58,14 +58,14 @@ class Explainer:
         precisions: tuple[Precision, ...] = ("fp64", case.precision)
         return Failure(
             case=case,
-            graph=artefacts.graph(case),
-            feeds=artefacts.feeds(case.model, case.batch, start),
-            references={name: artefacts.reference(case, name, start) for name in precisions},
-            labels=artefacts.labels(case.model),
+            graph=artefacts.graphs.of(case),
+            feeds=artefacts.models.feeds(case.model, case.batch, start),
+            references={name: artefacts.eager.reference(case, name, start) for name in precisions},
+            labels=artefacts.models.labels(case.model),
             tolerance=tolerance,
             environment={
-                "device": artefacts.device(case.engine, case.device),
-                "runtime": artefacts.runtime(case.engine),
+                "device": artefacts.identities.device(case.engine, case.device),
+                "runtime": artefacts.identities.runtime(case.engine),
             },
             verdict=verdict,
             layers=self._layers[case, start],

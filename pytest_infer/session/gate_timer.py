@@ -67,7 +67,7 @@ class Measurer:
         """Return how ``case`` is measured on its device."""
         if Device.named(case.device).is_gpu:
             return Setting("cuda-event", threads=0, cores=0, rounds=self._rounds)
-        cores = int(self._artefacts.device(case.engine, case.device)["cores"])
+        cores = int(self._artefacts.identities.device(case.engine, case.device)["cores"])
         threads = 1 if cores <= FEW_CORES else 0
         return Setting("monotonic", threads=threads, cores=cores, rounds=self._rounds)
 
@@ -83,8 +83,8 @@ class Measurer:
         arms = {
             ENGINE: (engine.built, feeds),
             REFERENCE: (
-                self._artefacts.built(reference),
-                self._artefacts.feeds(reference.model, reference.batch),
+                self._artefacts.engines.of(reference),
+                self._artefacts.models.feeds(reference.model, reference.batch),
             ),
         }
         if stored_folder:
@@ -111,7 +111,7 @@ class Measurer:
             doing=f"look for the stored artefact of {case.id}",
         )
         if found:
-            self._artefacts.hold(case, found)
+            self._artefacts.engines.hold(case, found)
         return found
 
 

@@ -45,7 +45,7 @@ class Localizer:
         is fed the photographs from number ``start`` on.
         """
         self._start = start
-        if self._artefacts.graph_request(case).format != "onnx":
+        if self._artefacts.graphs.request(case).format != "onnx":
             return (
                 f"{case.engine} is not built from an ONNX graph: run the case on ort or openvino "
                 "to see whether its layers are right"
@@ -67,10 +67,10 @@ class Localizer:
 
     def _layers(self, case: Case) -> list[Layer]:
         file = self._graph(case).file
-        return self._artefacts.models.layers(file=file, doing=f"look into {file}")
+        return self._artefacts.client.layers(file=file, doing=f"look into {file}")
 
     def _graph(self, case: Case) -> Graph:
-        return self._artefacts.graph(case)
+        return self._artefacts.graphs.of(case)
 
     def _coarse_then_fine(self, case: Case, layers: Sequence[Layer]) -> dict[str, float]:
         names = [layer.tensor for layer in layers]
@@ -106,7 +106,7 @@ class Localizer:
         with TemporaryDirectory() as folder:
             file = str(Path(folder, "graph.onnx"))
             source = self._graph(case).file
-            self._artefacts.models.cut(
+            self._artefacts.client.cut(
                 file=source, tensor=tensor, target=file, doing=f"look into {source}"
             )
             return self._compared(case, file, [tensor], [tensor])
@@ -118,7 +118,7 @@ class Localizer:
             with TemporaryDirectory() as folder:
                 file = str(Path(folder, "graph.onnx"))
                 source = self._graph(case).file
-                self._artefacts.models.mark(
+                self._artefacts.client.mark(
                     file=source, tensors=part, target=file, doing=f"look into {source}"
                 )
                 outputs = [*self._graph(case).spec.outputs]
@@ -132,12 +132,12 @@ class Localizer:
         graph = self._graph(case)
         spec = replace(graph.spec, outputs={name: TensorSpec(()) for name in outputs})
         altered = replace(graph, file=file, spec=spec)
-        feeds = self._artefacts.feeds(case.model, case.batch, self._start)
+        feeds = self._artefacts.models.feeds(case.model, case.batch, self._start)
         with TemporaryDirectory() as cache:
-            built = self._artefacts.built_from(case, altered, cache)
+            built = self._artefacts.engines.built_from(case, altered, cache)
             with under_test(case, built, self._hosts) as engine:
                 actual = engine(feeds)
-            expected = self._artefacts.models.computed(
+            expected = self._artefacts.client.computed(
                 file=file, feeds=feeds, tensors=tensors, doing=f"look into {file}"
             )
         return {name: _error(actual[name], expected[name]) for name in tensors}

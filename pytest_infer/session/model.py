@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.models.spec import ModelSpec
-    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.case_graphs import CaseGraphs
+    from pytest_infer.session.models import Models
 
 ROUNDING = 1e-3
 """Of the largest magnitude: far above fp32's rounding on any two machines."""
@@ -22,9 +23,10 @@ ROUNDING = 1e-3
 class LoadedModel:
     """What a test gets as ``model``; nothing is loaded before it is asked for."""
 
-    def __init__(self, name: str, artefacts: Artefacts) -> None:
+    def __init__(self, name: str, models: Models, graphs: CaseGraphs) -> None:
         self._name = name
-        self._artefacts = artefacts
+        self._models = models
+        self._graphs = graphs
 
     @property
     def spec(self) -> ModelSpec:
@@ -41,8 +43,8 @@ class LoadedModel:
         from pytest_infer.hosts.probe import answer
         from pytest_infer.judges.burst import distance_of
 
-        graph = self._artefacts.module(self._name)
-        expected = self._artefacts.modules.answers.get(self._name)
+        graph = self._graphs.module(self._name)
+        expected = self._graphs.modules.answers.get(self._name)
         if expected is not None and distance_of(answer(graph), expected) > ROUNDING:
             raise ModelError(
                 f"{self._name} is another model in this process than where engines are built",
@@ -56,8 +58,8 @@ class LoadedModel:
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the names of the classes in the order of their indices."""
-        return self._artefacts.labels(self._name)
+        return self._models.labels(self._name)
 
     def postprocess(self, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
-        return self._artefacts.meaning(self._name, outputs)
+        return self._models.meaning(self._name, outputs)

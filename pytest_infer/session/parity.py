@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.answers import Answers
-    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.models import Models
     from pytest_infer.session.reference import Reference
     from pytest_infer.verdict import Verdict
 
@@ -47,7 +47,7 @@ class Parity:
         self,
         case: Case,
         reference: Reference,
-        artefacts: Artefacts,
+        models: Models,
         tolerance: Tolerance | None,
         *,
         explain: Explain | None = None,
@@ -61,7 +61,7 @@ class Parity:
         """
         self._case = case
         self._reference = reference
-        self._artefacts = artefacts
+        self._models = models
         self._tolerance = tolerance
         self._explain = explain
         self._drift = drift
@@ -172,7 +172,7 @@ class Parity:
             truth[name],
             noise=noise_floor(eager or {}, truth)[name],
             k=k,
-            labels=self._artefacts.labels(self._case.model),
+            labels=self._models.labels(self._case.model),
             rows=labels(group),
             tolerance=self._tolerance,
             subject=self._case.id,
@@ -187,7 +187,7 @@ class Parity:
             truth,
             eager=eager,
             noise=detection_noise(eager, truth),
-            labels=self._artefacts.labels(self._case.model),
+            labels=self._models.labels(self._case.model),
             images=labels(group),
             tolerance=self._tolerance,
             subject=self._case.id,
@@ -202,7 +202,7 @@ class Parity:
         return self._explain(verdict, self._case, self._tolerance, start)
 
     def _detected(self, outputs: Arrays) -> list[Arrays]:
-        return self._artefacts.meaning(self._case.model, outputs)
+        return self._models.meaning(self._case.model, outputs)
 
 
 _SIDES: tuple[Callable[[Compared], Arrays], ...] = (

@@ -186,7 +186,11 @@ class InferSession:
         key = place.machine, device
         if key not in self._baselines:
             is_here = place.machine == self.hosts.here.machine
-            found = device_fingerprint(device) if is_here else self.artefacts.device(engine, device)
+            found = (
+                device_fingerprint(device)
+                if is_here
+                else self.artefacts.identities.device(engine, device)
+            )
             self._baselines[key] = ChosenBaselines(self.config, found)
         return self._baselines[key]
 
@@ -203,7 +207,7 @@ class InferSession:
         return stored_median(
             case,
             self.baselines(case.engine, case.device).baselines,
-            identity_of(self.artefacts.device(case.engine, case.device)),
+            identity_of(self.artefacts.identities.device(case.engine, case.device)),
             is_named=self.config.baseline != AUTO,
             is_updating=self.baselines(case.engine, case.device).is_stored_anew(case),
         )
@@ -255,10 +259,10 @@ class InferSession:
         if "matrix" in self.__dict__:  # else it could not be made, which has been told
             coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
         if "artefacts" in self.__dict__:
-            tally = self.artefacts.engines
+            tally = self.artefacts.engines.tally
             coverage.built, coverage.reused = tally.made, tally.found
-            coverage.notices = self.artefacts.modules.notices + tally.notices
-            coverage.probe_s = dict(self.artefacts.modules.probe_s)
+            coverage.notices = self.artefacts.graphs.modules.notices + tally.notices
+            coverage.probe_s = dict(self.artefacts.graphs.modules.probe_s)
         if "hosts" in self.__dict__:
             coverage.sent_bytes = self.hosts.sent_bytes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.engines.requests import build_request
 from pytest_infer.graphs.export import signature_of
 from pytest_infer.judges.truth import judge_graph, judge_placement, judge_precision, judge_settings
 from pytest_infer.models import registry as models
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_infer.case import Case
     from pytest_infer.engines.protocol import Evidence
     from pytest_infer.judges.tolerance import Tolerance
-    from pytest_infer.session.artefacts import Artefacts
+    from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.verdict import Verdict
 
     Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Truth:
     """Judges what really ran, and what a case's engine was really built from."""
 
-    def __init__(self, case: Case, artefacts: Artefacts) -> None:
+    def __init__(self, case: Case, graphs: CaseGraphs) -> None:
         self._case = case
-        self._artefacts = artefacts
+        self._graphs = graphs
 
     def precision(self, evidence: Evidence) -> Verdict:
         """Judge the arithmetic that ran."""
@@ -43,16 +44,16 @@ class Truth:
 
     def settings(self, evidence: Evidence) -> Verdict:
         """Judge whether the engine's settings are in force."""
-        settings = self._artefacts.request(self._case).options
+        settings = build_request(self._case).options
         return judge_settings(evidence, settings, subject=self._case.id)
 
     def graph(self) -> Verdict:
         """Judge the exported file that the engine was built from, as it lies on the disk."""
-        graph = self._artefacts.graph(self._case)
-        shapes = self._artefacts.request(self._case).shapes
+        graph = self._graphs.of(self._case)
+        shapes = build_request(self._case).shapes
         return judge_graph(
-            self._artefacts.graph_facts(graph),
-            self._artefacts.graph_request(self._case),
+            self._graphs.facts(graph),
+            self._graphs.request(self._case),
             signature_of(graph.spec, graph.request, shapes),
             subject=self._case.id,
         )

@@ -59,7 +59,7 @@ class Variants:
     @property
     def feeds(self) -> Arrays:
         """Return feeds of different rows, at least two."""
-        return self._artefacts.feeds(self.case.model, self.case.batch)
+        return self._artefacts.models.feeds(self.case.model, self.case.batch)
 
     @property
     def outputs(self) -> dict[str, Array]:
@@ -73,7 +73,7 @@ class Variants:
         rows = self._rows(feeds)
         if rows not in self._engines:
             case = replace(self.case, batch=rows)
-            built = self._artefacts.built(case)
+            built = self._artefacts.engines.of(case)
             self._engines[rows] = self._stack.enter_context(under_test(case, built, self._hosts))
         return self._engines[rows](feeds)
 
@@ -101,7 +101,7 @@ class Variants:
 
     def rebuilt(self) -> dict[str, Array]:
         """Return the outputs of an engine that was built anew."""
-        built = self._artefacts.rebuilt(self.case)
+        built = self._artefacts.engines.rebuilt(self.case)
         with under_test(self.case, built, self._hosts) as engine:
             return engine(self.feeds)
 
@@ -142,6 +142,6 @@ class Variants:
 
     @contextmanager
     def _beside(self) -> Iterator[EngineUnderTest]:
-        built = self._artefacts.built(self.case)
+        built = self._artefacts.engines.of(self.case)
         with under_test(self.case, built, _Beside(self._hosts)) as engine:
             yield engine

@@ -90,7 +90,7 @@ class EngineContract:
         def take(precision: Precision, batch: int) -> EngineUnderTest:
             options = tuple(sorted(cls.options.items()))
             case = Case(MODEL, cls.engine_name, precision, batch, cls.device, options)
-            taken.append(EngineUnderTest(case, run.artefacts.built(case), run.hosts))
+            taken.append(EngineUnderTest(case, run.artefacts.engines.of(case), run.hosts))
             return taken[-1]
 
         yield take
@@ -115,8 +115,8 @@ class EngineContract:
         """Every precision gives eager's outputs, named and shaped as the spec says."""
         for precision, batch in product(able, (1, 3)):
             engine = opened(precision, batch)
-            reference = Reference(engine.case, run.artefacts)
-            verdict = Parity(engine.case, reference, run.artefacts, None)(
+            reference = Reference(engine.case, run.artefacts.eager)
+            verdict = Parity(engine.case, reference, run.artefacts.models, None)(
                 self._outputs(run, engine)
             )
             assert verdict.status == "pass", verdict.message
@@ -144,7 +144,7 @@ class EngineContract:
     ) -> None:
         """A later call leaves the outputs of an earlier one alone."""
         engine = opened(able[0], 3)
-        feeds = run.artefacts.feeds(MODEL, 3)
+        feeds = run.artefacts.models.feeds(MODEL, 3)
         first = engine(feeds)
         kept = {name: values.copy() for name, values in first.items()}
         engine({name: -values for name, values in feeds.items()})
@@ -172,7 +172,7 @@ class EngineContract:
         opened: Callable[[Precision, int], EngineUnderTest],
     ) -> None:
         """Bound feeds can be called, and every call is timed."""
-        samples = run.timer(opened(able[0], 1), run.artefacts.feeds(MODEL, 1))
+        samples = run.timer(opened(able[0], 1), run.artefacts.models.feeds(MODEL, 1))
         assert len(samples.durations_ns) >= 5  # noqa: PLR2004 - the timer's least
         assert samples.percentile_ms(50) > 0
 
@@ -185,8 +185,10 @@ class EngineContract:
         """What bound calls put out is what `infer` gives, in every precision, where it is shown."""
         for precision in able:
             engine = opened(precision, 3)
-            look = run.timer(engine, run.artefacts.feeds(MODEL, 3)).look
-            verdict = TimedCalls(engine.case, Reference(engine.case, run.artefacts), None)(look)
+            look = run.timer(engine, run.artefacts.models.feeds(MODEL, 3)).look
+            verdict = TimedCalls(engine.case, Reference(engine.case, run.artefacts.eager), None)(
+                look
+            )
             assert verdict is None, verdict
 
     def test_refuses_other_inputs(
@@ -203,4 +205,4 @@ class EngineContract:
 
     @staticmethod
     def _outputs(run: InferSession, engine: EngineUnderTest) -> dict[str, Array]:
-        return engine(run.artefacts.feeds(MODEL, engine.case.batch))
+        return engine(run.artefacts.models.feeds(MODEL, engine.case.batch))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _Recorded:
-    """The artefacts of a bundle, as judges ask for them."""
+    """The references and names of a bundle, as judges ask for them."""
 
     def __init__(self, folder: Path, labels: Sequence[str]) -> None:
         self._folder = folder

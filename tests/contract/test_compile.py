@@ -46,9 +46,9 @@ def run(tmp_path_factory):
 
 
 def _parity(run, case, engine):
-    reference = Reference(case, run.artefacts)
-    outputs = engine(run.artefacts.feeds(MODEL, case.batch))
-    return Parity(case, reference, run.artefacts, None)(outputs)
+    reference = Reference(case, run.artefacts.eager)
+    outputs = engine(run.artefacts.models.feeds(MODEL, case.batch))
+    return Parity(case, reference, run.artefacts.models, None)(outputs)
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -70,7 +70,7 @@ def _parity(run, case, engine):
 def test_settings(run, batch, options, proven):
     """Settings are in force, as what was opened shows; outputs are eager's, from a single graph."""
     case = Case(MODEL, "compile", "fp32", batch, "cpu", options)
-    with under_test(case, run.artefacts.built(case), run.hosts) as engine:
+    with under_test(case, run.artefacts.engines.of(case), run.hosts) as engine:
         evidence, verdict = engine.evidence(), _parity(run, case, engine)
     assert verdict.status == "pass", verdict.message
     assert evidence.proven == {**DEFAULTS, **proven}
@@ -80,8 +80,8 @@ def test_settings(run, batch, options, proven):
 def test_package_alone(run, tmp_path):
     """A copy of the package runs with torch alone, without Inductor's own folder."""
     case = Case(MODEL, "compile", "fp32", 3, "cpu")
-    built = run.artefacts.built(case)
-    feeds = run.artefacts.feeds(MODEL, 3)
+    built = run.artefacts.engines.of(case)
+    feeds = run.artefacts.models.feeds(MODEL, 3)
     with under_test(case, built, run.hosts) as engine:
         expected = engine(feeds)["scores"]
     package = shutil.copy(built.path("module.pt2"), tmp_path / "copy.pt2")
@@ -98,11 +98,11 @@ def test_package_alone(run, tmp_path):
 def test_program_is_opened_from_its_caches(run):
     """Its own caches have all that was compiled, and opening writes nothing beside them."""
     case = Case(MODEL, "compile", "fp32", 3, "cpu", (("artefact", "program"),))
-    built = run.artefacts.built(case)
+    built = run.artefacts.engines.of(case)
     before = _files(built)
     with under_test(case, built, run.hosts) as engine:
         details = engine.evidence().details
-        engine(run.artefacts.feeds(MODEL, 3))
+        engine(run.artefacts.models.feeds(MODEL, 3))
     assert (details["cache_hits"], details["cache_misses"]) == (1, 0)
     assert _files(built) == before
     assert {path.name for path in before} > {"program.pt2", "caches.bin"}
@@ -111,7 +111,7 @@ def test_program_is_opened_from_its_caches(run):
 def test_program_without_its_caches(run, tmp_path):
     """It is compiled when it is opened, and the evidence tells it."""
     case = Case(MODEL, "compile", "fp32", 3, "cpu", (("artefact", "program"),))
-    built = run.artefacts.built(case)
+    built = run.artefacts.engines.of(case)
 
     def emptied(folder):
         shutil.copytree(built.folder, folder, dirs_exist_ok=True)

@@ -22,7 +22,7 @@ class CudaGraphContract(EngineContract):
     def test_reads_new_feeds(self, run, able, opened):
         """Each call computes from its own feeds, also after the evidence has filled the outputs."""
         engine = opened(able[0], 3)
-        feeds = run.artefacts.feeds(MODEL, 3)
+        feeds = run.artefacts.models.feeds(MODEL, 3)
         other = {name: -values for name, values in feeds.items()}
         first, second = engine(feeds), engine(other)
         engine.evidence()

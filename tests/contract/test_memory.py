@@ -51,7 +51,7 @@ def test_closed_engines_are_gone(run: InferSession, name: str) -> None:
     if lack := engines.find(name).missing("cpu"):
         pytest.skip(lack.why)
     case = Case("heavy", name, "fp32", 1, "cpu")
-    built, feeds = run.artefacts.built(case), run.artefacts.feeds("heavy", 1)
+    built, feeds = run.artefacts.engines.of(case), run.artefacts.models.feeds("heavy", 1)
     used = []
     for _ in range(1 + OPENED):
         with engines.find(name).open(built) as runner:

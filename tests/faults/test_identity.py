@@ -322,8 +322,8 @@ import numpy as np
 
 
 def test_all(engine, answers, infer, case):
-    found = [(infer.artefacts.feeds("rare", 1, each.start), each) for each in answers]
-    references = [infer.artefacts.reference(case, "fp64", each.start) for _, each in found]
+    found = [(infer.artefacts.models.feeds("rare", 1, each.start), each) for each in answers]
+    references = [infer.artefacts.eager.reference(case, "fp64", each.start) for _, each in found]
     np.savez(
         "rare.npz",
         fed=np.concatenate([feeds["x"] for feeds, _ in found]),

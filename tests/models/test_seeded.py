@@ -57,7 +57,7 @@ def seeded(cache: Path) -> Iterator[Seeding]:
 
     @functools.cache
     def call(name: str) -> Seeded:
-        model, module = find(name), module_from_graph(session.artefacts.module(name))
+        model, module = find(name), module_from_graph(session.artefacts.graphs.module(name))
         (feed,) = model.preprocess(batch(pictures(), 8)).values()
         image = torch.from_numpy(feed)
         denormals = denormals_of(module, image[: FEW_ROWS.get(name, 8)])

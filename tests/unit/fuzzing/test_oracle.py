@@ -60,11 +60,9 @@ def oracle(monkeypatch):
             "pytest_infer.fuzzing.oracle.under_test",
             lambda _, precision, __: nullcontext(engines[precision]),
         )
-        artefacts = SimpleNamespace(
-            rival=lambda case, _: case, profiled_eager=lambda _, precision: precision
-        )
+        eager = SimpleNamespace(rival=lambda case, _: case, profiled=lambda _, precision: precision)
         case = Case("net", "ort", precision, 1, "cpu")
-        return Oracle(case, artefacts, None), engines[precision]
+        return Oracle(case, eager, None), engines[precision]
 
     return make
 

@@ -13,7 +13,7 @@ from pytest_infer.judges.burst import Burst
 from pytest_infer.session.answers import Answers
 
 
-class Artefacts:
+class Eager:
     """Feeds that are the numbers of their photographs; notes what is asked for."""
 
     def __init__(self, photographs):
@@ -66,9 +66,9 @@ def answering():
     made = []
 
     def make(photographs, batch):
-        engine, artefacts = Engine(batch), Artefacts(photographs)
-        made.append(Answers(engine, artefacts))
-        return SimpleNamespace(answers=made[-1], engine=engine, artefacts=artefacts)
+        engine, eager = Engine(batch), Eager(photographs)
+        made.append(Answers(engine, eager, eager))
+        return SimpleNamespace(answers=made[-1], engine=engine, eager=eager)
 
     yield make
     for each in made:
@@ -108,7 +108,7 @@ def test_nothing_is_inferred_twice(answering):
     first = [answer.outputs["y"].tolist() for answer in world.answers]
     assert [answer.outputs["y"].tolist() for answer in world.answers] == first
     assert len(world.engine.asked) == 2
-    assert world.artefacts.referenced == [("fp64", 0), ("fp16", 0), ("fp64", 4), ("fp16", 4)]
+    assert world.eager.referenced == [("fp64", 0), ("fp16", 0), ("fp64", 4), ("fp16", 4)]
 
 
 @pytest.mark.parametrize("batch", [1, 8])

@@ -103,7 +103,7 @@ def case(engine: str, batch: int = 1) -> Case:
 def test_each_engine_gets_its_opset(hosts: Hosts, tmp_path: Path) -> None:
     """TensorRT 8.6 is built from opset 17, ONNX Runtime from the usual one, of the same model."""
     artefacts = _artefacts(hosts, tmp_path)
-    old, usual = (artefacts.graph(case(engine)) for engine in ("trt", "ort"))
+    old, usual = (artefacts.graphs.of(case(engine)) for engine in ("trt", "ort"))
     assert (old.request.opset, usual.request.opset) == (17, OPSET)
     assert [request.opset for request in hosts.exported] == [17, OPSET]
     assert old.digest != usual.digest
@@ -111,17 +111,17 @@ def test_each_engine_gets_its_opset(hosts: Hosts, tmp_path: Path) -> None:
 
 def test_opset_is_part_of_the_key(hosts: Hosts, tmp_path: Path) -> None:
     """A later run finds the graph of each opset, and none in place of the other."""
-    first = _artefacts(hosts, tmp_path).graph(case("trt"))
+    first = _artefacts(hosts, tmp_path).graphs.of(case("trt"))
     later = _artefacts(hosts, tmp_path)
-    assert later.graph(case("trt")) == first
-    assert later.graph(case("ort")) != first
+    assert later.graphs.of(case("trt")) == first
+    assert later.graphs.of(case("ort")) != first
     assert len(hosts.exported) == 2
 
 
 def test_batches_share_a_dynamic_graph(hosts: Hosts, tmp_path: Path) -> None:
     """A graph with dynamic dimensions is exported once for all batch sizes."""
     artefacts = _artefacts(hosts, tmp_path)
-    assert artefacts.graph(case("ort", 1)) == artefacts.graph(case("ort", 8))
+    assert artefacts.graphs.of(case("ort", 1)) == artefacts.graphs.of(case("ort", 8))
     assert len(hosts.exported) == 1
 
 
@@ -136,7 +136,7 @@ def test_setting_for_a_gpu_on_a_cpu(
     monkeypatch.setattr(engines, "find", lambda _: engine)
     artefacts = _artefacts(hosts, tmp_path)
     with pytest.raises(BuildError) as caught:
-        artefacts.built(replace(case("wants"), options=(("cuda_graph", True),)))
+        artefacts.engines.of(replace(case("wants"), options=(("cuda_graph", True),)))
     assert str(caught.value) == (
         "cannot build for wants with cuda_graph=true\n"
         "  why:  the device is cpu, and cuda_graph is for a GPU\n"
@@ -144,19 +144,19 @@ def test_setting_for_a_gpu_on_a_cpu(
     )
     assert not hosts.exported
     if not builds_files:
-        assert artefacts.built(case("wants")).folder == ""
+        assert artefacts.engines.of(case("wants")).folder == ""
 
 
 def test_external_data_is_content(hosts: Hosts, tmp_path: Path) -> None:
     """Weights in a file beside the ONNX file make another graph, although the file is the same."""
-    plain = _artefacts(hosts, tmp_path / "plain").graph(case("ort"))
+    plain = _artefacts(hosts, tmp_path / "plain").graphs.of(case("ort"))
     hosts.external = "weights"
-    beside = _artefacts(hosts, tmp_path / "beside").graph(case("ort"))
+    beside = _artefacts(hosts, tmp_path / "beside").graphs.of(case("ort"))
     assert Path(beside.file).read_text() == Path(plain.file).read_text()
     assert Path(beside.file).name == "graph.onnx"
     assert beside.digest != plain.digest
     hosts.external = "other weights"
-    other = _artefacts(hosts, tmp_path / "other").graph(case("ort"))
+    other = _artefacts(hosts, tmp_path / "other").graphs.of(case("ort"))
     assert Path(other.file).read_text() == Path(beside.file).read_text()
     assert other.digest != beside.digest
 
@@ -164,9 +164,9 @@ def test_external_data_is_content(hosts: Hosts, tmp_path: Path) -> None:
 def test_damaged_external_data_is_exported_again(hosts: Hosts, tmp_path: Path) -> None:
     """A flip in the file beside is as bad as one in the graph."""
     hosts.external = "weights"
-    first = _artefacts(hosts, tmp_path).graph(case("ort"))
+    first = _artefacts(hosts, tmp_path).graphs.of(case("ort"))
     Path(first.file).with_name("graph.onnx.data").write_text("weighty")
-    again = _artefacts(hosts, tmp_path).graph(case("ort"))
+    again = _artefacts(hosts, tmp_path).graphs.of(case("ort"))
     assert again == first
     assert len(hosts.exported) == 2
     assert Path(first.file).with_name("graph.onnx.data").read_text() == "weights"
@@ -186,7 +186,7 @@ def test_a_static_graph_belongs_to_its_batch(
     """A static graph is exported anew for another batch size."""
     one = wanting(monkeypatch, is_static=True)
     artefacts = _artefacts(hosts, tmp_path)
-    assert artefacts.graph(one).digest != artefacts.graph(case("wants", 8)).digest
+    assert artefacts.graphs.of(one).digest != artefacts.graphs.of(case("wants", 8)).digest
 
 
 def test_int8_is_quantized_from_the_exact_graph(
@@ -195,7 +195,7 @@ def test_int8_is_quantized_from_the_exact_graph(
     """The fp32 graph is exported at the same opset, then quantized once."""
     one = wanting(monkeypatch, precision="int8", opset=17)
     for _ in range(2):
-        graph = _artefacts(hosts, tmp_path).graph(one)
+        graph = _artefacts(hosts, tmp_path).graphs.of(one)
     assert hosts.exported == [GraphRequest("onnx", opset=17)]
     assert hosts.quantized == 1
     assert Path(graph.file).read_text().startswith("int8 of ")
@@ -206,7 +206,7 @@ def test_schemes_of_int8_share_the_exact_graph(
 ) -> None:
     """TensorRT's scheme makes another quantized graph, of the same exported one."""
     graphs = [
-        _artefacts(hosts, tmp_path).graph(
+        _artefacts(hosts, tmp_path).graphs.of(
             wanting(monkeypatch, precision="int8", is_symmetric=is_symmetric)
         )
         for is_symmetric in (False, True)
@@ -223,5 +223,7 @@ def test_pruned_weights_make_another_graph(
     """A pruned model's graph is never taken for the dense one's."""
     one = wanting(monkeypatch, is_pruned=True)
     artefacts = _artefacts(hosts, tmp_path)
-    assert artefacts.graph(one).digest != artefacts.graph(case("ort")).digest
-    assert artefacts.module("resnet50", is_pruned=True) != artefacts.module("resnet50")
+    assert artefacts.graphs.of(one).digest != artefacts.graphs.of(case("ort")).digest
+    assert artefacts.graphs.module("resnet50", is_pruned=True) != artefacts.graphs.module(
+        "resnet50"
+    )

@@ -25,7 +25,7 @@ LOGITS = np.linspace(-3, 5, 10).reshape(1, 10)
 NOISE = {"fp64": 0.0, "fp32": 1e-6, "fp16": 1e-2, "int8": 3e-2}
 
 
-class FakeArtefacts:
+class FakeEager:
     """Eager's outputs at each precision, and a postprocessing of boxes."""
 
     drift = 0.0
@@ -73,8 +73,8 @@ def _model(monkeypatch):
 
 def parity_of(precision, tolerance=None):
     """Return the judge of a case at a precision, and what it was made from."""
-    case, artefacts = Case("toy", "ort", precision, 1, "cpu"), FakeArtefacts()
-    return Parity(case, Reference(case, artefacts), artefacts, tolerance), artefacts
+    case, eager = Case("toy", "ort", precision, 1, "cpu"), FakeEager()
+    return Parity(case, Reference(case, eager), eager, tolerance), eager
 
 
 def off_by(error):
@@ -99,20 +99,20 @@ def test_noise_is_of_the_same_precision(precision, error, status):
 
 def test_int8_has_the_noise_of_its_simulation():
     """In int8 the noise floor is eager's with every product rounded to 8 bits."""
-    judge, artefacts = parity_of("int8")
+    judge, eager = parity_of("int8")
     assert judge(off_by(0.05)).status == "pass"
     assert judge(off_by(0.5)).status == "fail"
     assert judge.top_k(off_by(0.0)).status == "pass"
-    assert set(artefacts.asked) == {"fp64", "int8"}
+    assert set(eager.asked) == {"fp64", "int8"}
 
 
 def test_reference_is_asked_once():
     """Each precision of the reference is computed when it is needed, and once."""
-    judge, artefacts = parity_of("fp32")
-    assert artefacts.asked == []
+    judge, eager = parity_of("fp32")
+    assert eager.asked == []
     judge(off_by(0))
     judge.top_k(off_by(0))
-    assert sorted(artefacts.asked) == ["fp32", "fp64"]
+    assert sorted(eager.asked) == ["fp32", "fp64"]
 
 
 def test_mark_replaces_what_is_derived():
@@ -135,8 +135,8 @@ def test_flipped_class_by_name():
 
 def test_a_model_that_differs_from_itself_is_told_before_an_engine():
     """Eager's third run is off by more than rounding: no engine is to blame."""
-    judge, artefacts = parity_of("fp32")
-    artefacts.drift = 0.5 * (np.arange(10) == 3)
+    judge, eager = parity_of("fp32")
+    eager.drift = 0.5 * (np.arange(10) == 3)
     for verdict in (judge(off_by(1)), judge.top_k({"logits": LOGITS[:, ::-1].astype(np.float32)})):
         assert (verdict.status, verdict.code) == ("fail", "not-deterministic")
     assert judge(off_by(1)).message == (
@@ -151,10 +151,10 @@ def test_a_model_that_differs_from_itself_is_told_before_an_engine():
 
 def test_rounding_of_eager_does_not_excuse_an_engine():
     """Atomic sums differ in their last bits; eager is not run again for what passes."""
-    judge, artefacts = parity_of("fp32")
-    artefacts.drift = 1e-6
+    judge, eager = parity_of("fp32")
+    eager.drift = 1e-6
     assert judge(off_by(1)).code == "diverged"
-    artefacts.repeats = None
+    eager.repeats = None
     assert judge(off_by(0)).status == "pass"
 
 
@@ -168,8 +168,8 @@ def test_rounding_of_eager_does_not_excuse_an_engine():
 )
 def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
     """What is wrong with them is told, and not what a postprocessing makes of them."""
-    judge, artefacts = parity_of("fp32")
-    monkeypatch.setattr(artefacts, "meaning", None)
+    judge, eager = parity_of("fp32")
+    monkeypatch.setattr(eager, "meaning", None)
     for judged in (judge, judge.detections, judge.top_k):
         assert judged(outputs).code == code
 
@@ -192,9 +192,9 @@ def answers(*errors):
 
 def test_answers_to_several_photographs():
     """Each has its own reference; a wrong one fails all judges by its name."""
-    judge, artefacts = parity_of("fp32")
+    judge, eager = parity_of("fp32")
     assert judge(answers(0, 0, 0)).status == "pass"
-    assert {("fp64", 1), ("fp64", 2), ("fp32", 1), ("fp32", 2)} < set(artefacts.asked)
+    assert {("fp64", 1), ("fp64", 2), ("fp32", 1), ("fp32", 2)} < set(eager.asked)
     verdict = judge(answers(0, 0, 1e-2))
     assert (verdict.status, verdict.code) == ("fail", "diverged")
     assert "photograph 3 (p), call 3" in verdict.message
@@ -207,13 +207,13 @@ def test_answers_to_several_photographs():
 @pytest.mark.parametrize("judged", ["__call__", "top_k"])
 def test_explanation_is_of_the_batch_that_failed(judged):
     """What packs a bundle gets to know which photograph it is."""
-    case, artefacts, asked = Case("toy", "ort", "fp32", 1, "cpu"), FakeArtefacts(), []
+    case, eager, asked = Case("toy", "ort", "fp32", 1, "cpu"), FakeEager(), []
 
     def explain(verdict, case, tolerance, start):
         asked.append((case.id, tolerance, start))
         return verdict
 
-    judge = Parity(case, Reference(case, artefacts), artefacts, None, explain=explain)
+    judge = Parity(case, Reference(case, eager), eager, None, explain=explain)
     found = answers(0, 0, 0)
     found[2] = replace(found[2], outputs={"logits": LOGITS[:, ::-1].astype(np.float32)})
     assert getattr(judge, judged)(found).status == "fail"
@@ -239,8 +239,8 @@ def test_burst_is_judged_by_its_farthest_answer():
 
 def looked_at(*others):
     """Return the verdict on samples whose timed calls put out something."""
-    case, artefacts = Case("toy", "ort", "fp32", 1, "cpu"), FakeArtefacts()
-    timed = TimedCalls(case, Reference(case, artefacts), None)
+    case, eager = Case("toy", "ort", "fp32", 1, "cpu"), FakeEager()
+    timed = TimedCalls(case, Reference(case, eager), None)
     look = look_from_outputs(off_by(0), *others)
     return Latency(case, None, timed=timed)(replace(samples(4), look=look))
 
@@ -281,7 +281,7 @@ def test_latency_has_the_budget_of_its_mark(p50_ms, status):
 def test_what_is_no_answer(given):
     """An engine call whose result was forgotten is told, and so is a bare array."""
     case = Case("toy", "ort", "fp32", 1, "cpu")
-    judge = Parity(case, Reference(case, FakeArtefacts()), FakeArtefacts(), None)
+    judge = Parity(case, Reference(case, FakeEager()), FakeEager(), None)
     with pytest.raises(CaseError, match="cannot judge toy-ort-fp32-b1") as caught:
         list(judge._answers(given))
     assert type(given).__name__ in caught.value.why

@@ -1,5 +1,7 @@
 """Each engine's device, lock and baselines are those of the machine on which its host runs."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pytest_infer.config import InferConfig
@@ -23,7 +25,7 @@ class Pool:
         return THERE if engine == "trt" else HERE
 
 
-class Artefacts:
+class Identities:
     """Knows the device there."""
 
     def device(self, engine, device):
@@ -39,7 +41,7 @@ def run(monkeypatch, tmp_path):
 
     def make(**options):
         made = InferSession(InferConfig(baselines=tmp_path, **options))
-        made.__dict__ |= {"hosts": Pool(), "artefacts": Artefacts()}
+        made.__dict__ |= {"hosts": Pool(), "artefacts": SimpleNamespace(identities=Identities())}
         return made
 
     return make
