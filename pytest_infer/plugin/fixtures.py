@@ -137,7 +137,7 @@ def infer_parity(
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
-    drift = partial(infer.with_drift, judged_case(request.node, infer_case))
+    drift = partial(infer.baselines.with_drift, judged_case(request.node, infer_case))
     return Parity(
         infer_case, infer_reference, infer.artefacts.models, tolerance, explain=explain, drift=drift
     )
@@ -224,7 +224,7 @@ def infer_latency(
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
     judged = judged_case(request.node, infer_case)
-    return Latency(judged, budget, lambda: infer.stored_median(judged), infer_timed)
+    return Latency(judged, budget, lambda: infer.baselines.stored_median(judged), infer_timed)
 
 
 @aliased()
@@ -237,7 +237,7 @@ def infer_baseline(
 
     return BaselineJudge(
         judged_case(request.node, infer_case),
-        infer.baselines(infer_case.engine, infer_case.device),
+        infer.baselines.of(infer_case),
         infer.measurer,
         gated_cases=lambda: infer.gated_cases,
         runtime=lambda: infer.artefacts.identities.runtime(infer_case.engine),

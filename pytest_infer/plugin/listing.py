@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.engines.protocol import Engine
     from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.session.availability import Availability
     from pytest_infer.session.session import InferSession
 
 ENVIRONMENTS = (
@@ -44,18 +45,19 @@ def engines_table(session: InferSession) -> Table:
     from rich.text import Text
 
     table = Table("engine", "runs", "precisions and settings, or what is missing", box=box.SIMPLE)
+    asked = session.availability
     for name, engine in engines.registered().items():
-        device, lack = session.device_of(name), session.missing(name)
-        said = f"{lack.why}\nmend: {lack.mend}" if lack else "\n".join(_able(session, engine))
+        device, lack = asked.device_of(name), asked.missing(name)
+        said = f"{lack.why}\nmend: {lack.mend}" if lack else "\n".join(_able(asked, engine))
         table.add_row(name, "no" if lack else f"on {device}", Text(encodable(plain_text(said))))
     return table
 
 
-def _able(session: InferSession, engine: Engine) -> Iterable[str]:
+def _able(asked: Availability, engine: Engine) -> Iterable[str]:
     """Return the precisions, those that are missing here, and the settings with their defaults."""
-    kind = Device.named(session.device_of(engine.name)).kind
+    kind = Device.named(asked.device_of(engine.name)).kind
     precisions = engine.precisions.get(kind, ())
-    lacks = {each: session.lack(engine.name, each) for each in precisions}
+    lacks = {each: asked.lack(engine.name, each) for each in precisions}
     yield ", ".join(each for each in precisions if not lacks[each])
     for precision, lack in lacks.items():
         if lack:

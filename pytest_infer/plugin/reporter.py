@@ -86,8 +86,10 @@ class Reporter:
         if output is not None:
             output[OUTPUT] = state.coverage.as_dict()
         elif state.records or state.attempts.earlier:
-            self._lines, errors = state.session.conclude(
-                state.records, state.coverage, state.attempts.earlier
+            from pytest_infer.session.conclusion import conclude
+
+            self._lines, errors = conclude(
+                state.session.config, state.records, state.coverage, state.attempts.earlier
             )
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR

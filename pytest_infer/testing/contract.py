@@ -71,11 +71,11 @@ class EngineContract:
     @classmethod
     def able(cls, engine: Engine, run: InferSession) -> tuple[Precision, ...]:
         """The precisions that can run here; of an absent engine the contract has nothing to say."""
-        lack = run.missing(engine.name)
+        lack = run.availability.missing(engine.name)
         if lack:
             pytest.skip(f"{engine.name}: {lack.why}; {lack.mend}")
         precisions = engine.precisions[Device.named(cls.device).kind]
-        lacks = {name: run.lack(engine.name, name) for name in precisions}
+        lacks = {name: run.availability.lack(engine.name, name) for name in precisions}
         able = tuple(name for name, lack in lacks.items() if lack is None)
         if not able:
             pytest.skip(f"{engine.name}: {next(filter(None, lacks.values())).why}")

@@ -39,7 +39,7 @@ DEFAULTS = {name: option.default for name, option in ENGINE.options.items()}
 def run(tmp_path_factory):
     """A session that keeps what it builds."""
     session = InferSession(InferConfig(device="cpu", cache=tmp_path_factory.mktemp("cache")))
-    if lack := session.missing("compile"):
+    if lack := session.availability.missing("compile"):
         pytest.skip(f"compile: {lack.why}; {lack.mend}")
     yield session
     session.close()

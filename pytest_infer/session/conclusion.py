@@ -1,0 +1,60 @@
+"""What a run does when its tests are over: it stores baselines and writes reports."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pytest_infer.baselines.chosen import store_by_device
+from pytest_infer.border import border
+from pytest_infer.errors import InferError
+from pytest_infer.reports.report_file import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_infer.config import InferConfig
+    from pytest_infer.reports.counts import Coverage
+
+
+def conclude(
+    config: InferConfig,
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]] = (),
+) -> tuple[list[str], list[InferError]]:
+    """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
+
+    Return what to show, and what could not be stored or written, which the former has too.
+    """
+    jobs: list[Callable[[], list[str]]] = []
+    if config.update:
+        jobs.append(partial(store_by_device, config, records))
+    jobs += [
+        partial(_reported, kind, path, records, coverage, earlier) for kind, path in config.reports
+    ]
+    done = [_attempted(job) for job in jobs]
+    errors = [each for each in done if isinstance(each, InferError)]
+    lines = [line for each in done if not isinstance(each, InferError) for line in each]
+    return [*lines, *map(str, errors)], errors
+
+
+def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
+    """Return what a job has to show, or why it could not be done: the others are done anyway."""
+    try:
+        with border("store baselines or write reports"):
+            return job()
+    except InferError as error:
+        return error
+
+
+def _reported(
+    kind: str,
+    path: Path,
+    records: Sequence[dict[str, Any]],
+    coverage: Coverage,
+    earlier: Sequence[dict[str, Any]],
+) -> list[str]:
+    write_report(kind, path, records, coverage, earlier)
+    return [f"report: {path}"]
