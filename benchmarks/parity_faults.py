@@ -31,7 +31,7 @@ from pytest_infer.judges.metrics import cosine, mae
 from pytest_infer.models import registry as models
 from pytest_infer.session.engine import under_test
 from pytest_infer.session.session import InferSession
-from pytest_infer.testing import FakeEngine, faults
+from pytest_infer.testing import FakeEngine, faults, feed_faults, memory_faults
 from pytest_infer.testing import graph_faults as graph
 from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
@@ -336,22 +336,30 @@ PLANTS: tuple[Plant, ...] = (
     *mixed_plants(),
     *of_calls(
         1,
-        NaN_at_every_8th_call=("not-repeatable", faults.every(8, faults.fill_nan((0, 3)))),
-        NaN_at_every_20th_call=("not-repeatable", faults.every(20, faults.fill_nan((0, 3)))),
-        drift_of_a_per_mille_per_call=("not-repeatable", by_runner(lambda: faults.drift(1e-3))),
-        answer_of_the_call_before=("wrong-top-1", by_runner(faults.stale)),
-        stale_at_every_20th_call=("not-repeatable", faults.stale_every(20)),
-        photograph_3_swapped=("wrong-top-1", faults.in_nth_row(3, faults.best_swapped)),
-        photograph_8_swapped=("wrong-top-1", faults.in_nth_row(8, faults.best_swapped)),
+        NaN_at_every_8th_call=("not-repeatable", memory_faults.every(8, faults.fill_nan((0, 3)))),
+        NaN_at_every_20th_call=("not-repeatable", memory_faults.every(20, faults.fill_nan((0, 3)))),
+        drift_of_a_per_mille_per_call=(
+            "not-repeatable",
+            by_runner(lambda: memory_faults.drift(1e-3)),
+        ),
+        answer_of_the_call_before=("wrong-top-1", by_runner(memory_faults.stale)),
+        stale_at_every_20th_call=("not-repeatable", memory_faults.stale_every(20)),
+        photograph_3_swapped=("wrong-top-1", memory_faults.in_nth_row(3, faults.best_swapped)),
+        photograph_8_swapped=("wrong-top-1", memory_faults.in_nth_row(8, faults.best_swapped)),
         float64_returned=("wrong-dtype", by_runner(lambda: faults.return_as("float64"))),
     ),
     *of_calls(
         4,
         row_2_swapped=("wrong-top-1", by_runner(lambda: faults.change(row_2_swapped))),
-        stale_batch=("wrong-top-1", by_runner(faults.stale)),
-        NaN_at_every_20th_batch=("not-repeatable", faults.every(20, faults.fill_nan((3, 3)))),
+        stale_batch=("wrong-top-1", by_runner(memory_faults.stale)),
+        NaN_at_every_20th_batch=(
+            "not-repeatable",
+            memory_faults.every(20, faults.fill_nan((3, 3))),
+        ),
     ),
-    Plant("strides ignored", "mobilenet_v2", "not-finite", feeds=faults.ignore_strides, batch=1),
+    Plant(
+        "strides ignored", "mobilenet_v2", "not-finite", feeds=feed_faults.ignore_strides, batch=1
+    ),
     Plant(
         "channels last read as contiguous",
         "mobilenet_v2",

@@ -35,8 +35,9 @@ CONFTEST = """
 import numpy as np
 
 from pytest_infer import Dim, TensorSpec, model, register
-from pytest_infer.testing import FakeEngine, faults
+from pytest_infer.testing import FakeEngine, faults, memory_faults
 from pytest_infer.testing import graph_faults as plant
+from pytest_infer.testing.feed_faults import size, where
 
 
 @model(
@@ -73,28 +74,28 @@ def is_large(feeds):
 
 
 FAULTS = {
-    "batch-above-1": {"shapes": faults.where(faults.size(0, lambda n: n > 1), faults.scale(1.001))},
-    "odd-height": {"shapes": faults.where(faults.size(2, lambda n: n % 2), faults.scale(1.001))},
+    "batch-above-1": {"shapes": where(size(0, lambda n: n > 1), faults.scale(1.001))},
+    "odd-height": {"shapes": where(size(2, lambda n: n % 2), faults.scale(1.001))},
     "even-height": {
-        "shapes": faults.where(faults.size(2, lambda n: n % 2 == 0), faults.scale(1.001))
+        "shapes": where(size(2, lambda n: n % 2 == 0), faults.scale(1.001))
     },
     "width-no-multiple-of-32": {
-        "shapes": faults.where(faults.size(3, lambda n: n % 32 and n > 64), faults.scale(1.001))
+        "shapes": where(size(3, lambda n: n % 32 and n > 64), faults.scale(1.001))
     },
-    "more-than-4096-pixels": {"shapes": faults.where(is_large, faults.add(1e-4, (0, 3)))},
+    "more-than-4096-pixels": {"shapes": where(is_large, faults.add(1e-4, (0, 3)))},
     "last-row-unwritten": {
-        "shapes": faults.where(faults.size(0, lambda n: n > 2), faults.fill(0.0, -1))
+        "shapes": where(size(0, lambda n: n > 2), faults.fill(0.0, -1))
     },
     "stale-after-a-smaller-shape": {
-        "memory": lambda: faults.kept(lambda before, now: before[2] < now[2])
+        "memory": lambda: memory_faults.kept(lambda before, now: before[2] < now[2])
     },
     "stale-after-a-larger-shape": {
-        "memory": lambda: faults.kept(lambda before, now: before[2] > now[2])
+        "memory": lambda: memory_faults.kept(lambda before, now: before[2] > now[2])
     },
-    "output-of-another-runner": {"memory": faults.shared_buffer()},
-    "layout-ignored": {"feeds": faults.ignore_strides},
-    "overflow-above-65504": {"feeds": faults.saturate(65504.0)},
-    "NaN-reaches-other-rows": {"shapes": faults.where(is_poisoned, faults.mix_rows(1e-3))},
+    "output-of-another-runner": {"memory": memory_faults.shared_buffer()},
+    "layout-ignored": {"feeds": feed_faults.ignore_strides},
+    "overflow-above-65504": {"feeds": feed_faults.saturate(65504.0)},
+    "NaN-reaches-other-rows": {"shapes": where(is_poisoned, faults.mix_rows(1e-3))},
     "graph-batch-above-2": {"graph": plant.scale_sizes("Conv", 1, 0, factor=1.01, above=2)},
     "graph-odd-width": {"graph": plant.scale_sizes("Conv", 0, 3, factor=1.01, odd_of=2)},
     "graph-padded-on-one-side": {"graph": plant.attribute("Conv", 1, "pads", [0, 0, 1, 1])},

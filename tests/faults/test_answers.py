@@ -15,19 +15,25 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Run
 
 FAULTS = {
-    "nan-8th": ("memory=faults.every(8, faults.fill_nan((0, 3)))", {"not-repeatable"}),
-    "nan-20th": ("memory=faults.every(20, faults.fill_nan((0, 3)))", {"not-repeatable"}),
-    "drifting": ("outputs=faults.drift(1e-3)", {"not-repeatable"}),
-    "stale": ("outputs=faults.stale()", {"diverged", "wrong-top-1"}),
-    "stale-20th": ("memory=faults.stale_every(20)", {"not-repeatable"}),
-    "third": ("memory=faults.in_nth_row(3, faults.best_swapped)", {"diverged", "wrong-top-1"}),
-    "eighth": ("memory=faults.in_nth_row(8, faults.best_swapped)", {"diverged", "wrong-top-1"}),
-    "strided": ("feeds=faults.ignore_strides", {"not-finite"}),
+    "nan-8th": ("memory=memory_faults.every(8, faults.fill_nan((0, 3)))", {"not-repeatable"}),
+    "nan-20th": ("memory=memory_faults.every(20, faults.fill_nan((0, 3)))", {"not-repeatable"}),
+    "drifting": ("outputs=memory_faults.drift(1e-3)", {"not-repeatable"}),
+    "stale": ("outputs=memory_faults.stale()", {"diverged", "wrong-top-1"}),
+    "stale-20th": ("memory=memory_faults.stale_every(20)", {"not-repeatable"}),
+    "third": (
+        "memory=memory_faults.in_nth_row(3, faults.best_swapped)",
+        {"diverged", "wrong-top-1"},
+    ),
+    "eighth": (
+        "memory=memory_faults.in_nth_row(8, faults.best_swapped)",
+        {"diverged", "wrong-top-1"},
+    ),
+    "strided": ("feeds=feed_faults.ignore_strides", {"not-finite"}),
     "double": ("outputs=faults.return_as('float64')", {"wrong-dtype"}),
 }
 """What is planted in an engine that is right otherwise, and codes that must be among the fails."""
 
-CONFTEST = "from pytest_infer.testing import faults\n" + "".join(
+CONFTEST = "from pytest_infer.testing import faults, feed_faults, memory_faults\n" + "".join(
     f"register(FakeEngine({name!r}, inner='ort', {fault}))\n" for name, (fault, _) in FAULTS.items()
 )
 
@@ -197,7 +203,7 @@ TIMED = {
     "idle-session": "inner='ort', is_idle=True",
     "other": "inner='ort', timed=faults.scale(1.01)",
     "nan": "inner='ort', timed=faults.fill_nan((0, 3))",
-    "drifting": "inner='ort', is_blind=True, outputs=faults.drift(1e-3)",
+    "drifting": "inner='ort', is_blind=True, outputs=memory_faults.drift(1e-3)",
 }
 
 
@@ -205,7 +211,7 @@ TIMED = {
 def timed(toy_run: Callable[..., Run]) -> Run:
     """The suite of latency on engines whose timed calls are wrong, and on right ones."""
     fakes = {**TIMED, "blind": "inner='ort', is_blind=True"}
-    conftest = "from pytest_infer.testing import faults\n" + "".join(
+    conftest = "from pytest_infer.testing import faults, feed_faults, memory_faults\n" + "".join(
         f"register(FakeEngine({name!r}, {what}))\n" for name, what in fakes.items()
     )
     engines = ",".join(["eager", "ort", "torchscript", *fakes])

@@ -18,17 +18,17 @@ SUITE = Path(__file__).parents[2] / "suites" / "test_metamorphic.py"
 LIARS = """
 from random import random
 
-from pytest_infer.testing import faults, graph_faults
+from pytest_infer.testing import faults, graph_faults, memory_faults
 
 FAULTS = {{
     "unwritten": faults.fill(0.0, slice(1, None)),
     "by-row": faults.scale_by_row(1e-3),
     "mixing": faults.mix_rows(1e-3),
-    "drifting": faults.drift(1e-3),
-    "stale": faults.stale(),
-    "old-binding": faults.stale_shape(),
-    "by-process": faults.scale_by_process(1e-3),
-    "racing": faults.race({place!r}),
+    "drifting": memory_faults.drift(1e-3),
+    "stale": memory_faults.stale(),
+    "old-binding": memory_faults.stale_shape(),
+    "by-process": memory_faults.scale_by_process(1e-3),
+    "racing": memory_faults.race({place!r}),
     "nan": faults.fill_nan((0, 0)),
     "copying": faults.copy_row(0, slice(1, None)),
 }}

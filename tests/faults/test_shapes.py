@@ -81,7 +81,7 @@ def test_known_finding(shapes_run: Callable[..., Run], most: float, status: str)
         "--infer-fuzz-replay=batch=1,values=ones,layout=contiguous,seed=0",
         conftest=f"""
 from pytest_infer import KnownFinding, expect
-from pytest_infer.testing.faults import where
+from pytest_infer.testing.feed_faults import where
 
 expect(KnownFinding("alike", "toy", ("ones",), "diverged", {most}, "it never could (0.1)"))
 fault = where(lambda feeds: (feeds["image"] == 1).all(), scale(1.01))
@@ -102,7 +102,7 @@ def test_wrong_once(shapes_run: Callable[..., Run], tmp_path: Path, test: str) -
         conftest=f"""
 from pathlib import Path
 
-from pytest_infer.testing.faults import where
+from pytest_infer.testing.feed_faults import where
 
 
 def is_first(feeds):

@@ -6,7 +6,7 @@ import pytest
 from pytest_infer.hosts.memory_layout import arranged
 from pytest_infer.judges.parity import judge_outputs, noise_floor
 from pytest_infer.judges.top_k import judge_top_k
-from pytest_infer.testing import faults
+from pytest_infer.testing import faults, feed_faults, memory_faults
 
 DRAW = np.random.default_rng(0)
 REFERENCE = {"logits": 3 * DRAW.standard_normal((4, 20))}
@@ -77,7 +77,11 @@ def test_storing_rounds_to_the_nearest(kind, digits):
 def test_faults_with_a_memory():
     """A drift grows with each call, a stale output is of the call before, an old binding short."""
     first, second = ({"a": np.full((rows, 2), float(rows))} for rows in (1, 2))
-    drift, stale, short = faults.drift(0.5), faults.stale(), faults.stale_shape()
+    drift, stale, short = (
+        memory_faults.drift(0.5),
+        memory_faults.stale(),
+        memory_faults.stale_shape(),
+    )
     assert [drift(first)["a"][0, 0] for _ in range(3)] == [1, 1.5, 2]
     assert stale(first)["a"].tolist() == [[1, 1]]
     assert stale(second)["a"].tolist() == [[1, 1], [2, 2]]
@@ -88,7 +92,7 @@ def test_faults_with_a_memory():
 
 def test_faults_of_some_calls():
     """Every third call is faulty, or late; another runner counts for itself."""
-    nan, late = faults.every(3, faults.fill_nan((0, 0))), faults.stale_every(3)
+    nan, late = memory_faults.every(3, faults.fill_nan((0, 0))), memory_faults.stale_every(3)
     fault, other = nan(), nan()
     outputs = [{"a": np.full((1, 2), float(number))} for number in range(6)]
     found = [np.isnan(fault({}, each)["a"]).any() for each in outputs]
@@ -100,7 +104,7 @@ def test_faults_of_some_calls():
 
 def test_fault_of_one_input():
     """The n-th different row is changed wherever it is in a batch, and nothing else."""
-    fault = faults.in_nth_row(2, faults.best_swapped)()
+    fault = memory_faults.in_nth_row(2, faults.best_swapped)()
     feeds = {"x": np.arange(3.0).reshape(3, 1)}
     logits = np.array([[1.0, 3, 2]] * 3)
     assert fault(feeds, {"a": logits})["a"].tolist() == [[1, 3, 2], [1, 2, 3], [1, 3, 2]]
@@ -124,7 +128,7 @@ def fed(*shape):
 
 def test_fault_of_some_shapes():
     """Only the feeds of which the condition is true get wrong outputs."""
-    fault = faults.where(faults.size(2, lambda height: height % 2), faults.scale(2))
+    fault = feed_faults.where(feed_faults.size(2, lambda height: height % 2), faults.scale(2))
     outputs = engine()
     assert fault(fed(1, 3, 4), outputs) is outputs
     assert (fault(fed(1, 3, 5), outputs)["logits"] == 2 * outputs["logits"]).all()
@@ -132,7 +136,7 @@ def test_fault_of_some_shapes():
 
 def test_late_copy():
     """The first row is the call's before, if that was smaller."""
-    fault = faults.kept(lambda before, now: before < now)
+    fault = memory_faults.kept(lambda before, now: before < now)
     first, second = ({"y": np.full((2, 2), value)} for value in (1, 2))
     assert fault(fed(1, 2), first)["y"].tolist() == [[1, 1], [1, 1]]
     assert fault(fed(1, 3), second)["y"].tolist() == [[1, 1], [2, 2]]
@@ -141,7 +145,7 @@ def test_late_copy():
 
 def test_buffer_of_two_runners():
     """After the other runner's call the first row is that one's."""
-    make = faults.shared_buffer()
+    make = memory_faults.shared_buffer()
     left, right = make(), make()
     first, second = ({"y": np.full((2, 2), value)} for value in (1, 2))
     assert left({}, first)["y"].tolist() == [[1, 1], [1, 1]]
@@ -153,12 +157,12 @@ def test_strides_ignored():
     """A contiguous feed is read right, any other from its memory's start."""
     feed = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
     for layout, is_right in (("contiguous", True), ("channels_last", False), ("offset", False)):
-        found = faults.ignore_strides(arranged({"x": feed}, layout))["x"]
+        found = feed_faults.ignore_strides(arranged({"x": feed}, layout))["x"]
         assert np.array_equal(found, feed) == is_right
 
 
 def test_limits():
     """What is too large becomes infinite with its sign, what is too small zero."""
     feeds = {"x": np.array([-1e6, -1, 1e-6, 1e6], np.float32)}
-    assert faults.saturate(65504)(feeds)["x"][[0, 3]].tolist() == [-np.inf, np.inf]
-    assert faults.flush(1e-3)(feeds)["x"].tolist() == [-1e6, -1, 0, 1e6]
+    assert feed_faults.saturate(65504)(feeds)["x"][[0, 3]].tolist() == [-np.inf, np.inf]
+    assert feed_faults.flush(1e-3)(feeds)["x"].tolist() == [-1e6, -1, 0, 1e6]
