@@ -150,7 +150,7 @@ def _ways_ms(
     first, _ = timer.interleaved([engine, eager], feeds)
     _, last = timer.interleaved([eager, engine], feeds)
     timed = [each.percentile_ms(50) for each in (alone, beside_a_host, first, last)]
-    return [*timed, session.measurer(engine, feeds).engine_ms]
+    return [*timed, session.gate_timer(engine, feeds).engine_ms]
 
 
 def _options() -> argparse.Namespace:

@@ -7,9 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from pytest_infer.errors import explanation
+from pytest_infer.stored_gate import Gate
 
 Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new", "known"]
 Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline"]
+
+
+@dataclass(frozen=True)
+class ToStore:
+    """What was measured to be stored for the latency gate."""
+
+    gate: Gate
+    renews: bool = False
+    """It replaces the entry that is there."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,12 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)
     """What was measured, units in the names."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What else is kept of it, JSON-able."""
+    """What else is kept of it, JSON-able; for judges outside of this package."""
+    bounds: Mapping[str, float] | None = None
+    """The tolerance that would have passed, by metric; None where no tolerance was missed."""
+    to_store: ToStore | None = None
+    artefact: str | None = None
+    """The built engine's name in the cache, where a baseline was judged; empty if none is built."""
 
 
 def failed(

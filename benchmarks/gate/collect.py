@@ -109,7 +109,7 @@ class Collector:
         """Return one measurement, and what the rivals see in another process of like length."""
         engine, feeds = self._built[case]
         began = monotonic()
-        found = self._session.measurer(engine, feeds, self._stored(case))
+        found = self._session.gate_timer(engine, feeds, self._stored(case))
         elapsed = monotonic() - began
         return {
             "theta": found.theta,
@@ -133,7 +133,7 @@ class Collector:
     def _alone(self, engine: EngineUnderTest, feeds: Arrays) -> dict[str, float]:
         """Return min, median and mean in ms of the engine's calls in a fresh process."""
         session, case = self._session, engine.case
-        setting = session.measurer.setting(case)
+        setting = session.gate_timer.setting(case)
         fresh = session.hosts.fresh(case.engine, threads=setting.threads)
         with session.exclusive([case.engine]), fresh as host:
             client = EngineClient(host)
@@ -177,7 +177,7 @@ def main() -> None:
                         "model": case.model,
                         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
                         "device": device["name"],
-                        "setting": asdict(session.measurer.setting(case)),
+                        "setting": asdict(session.gate_timer.setting(case)),
                         "versions": session.artefacts.identities.runtime(case.engine),
                         **taken,
                     }

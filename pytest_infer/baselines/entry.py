@@ -1,22 +1,24 @@
-"""An entry of a baseline: what is stored of one case, under which key, and what makes it valid."""
+"""An entry of a baseline: what is stored of one case, and what makes it valid."""
 
 from __future__ import annotations
 
 import re
 from statistics import median
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from pytest_infer.bounds import CALLS, LONGEST_S, told
-from pytest_infer.case import PRECISIONS
+from pytest_infer.case_id import id_parts
 from pytest_infer.errors import BaselineError
 from pytest_infer.plain_text import shown
-from pytest_infer.timing.measurement import kernel_ms
+from pytest_infer.stored_gate import Gate  # noqa: TC001 - msgspec reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from pytest_infer.stored_gate import StoredMeasurement
 
 Kind: TypeAlias = Literal["measured", "published"]
 
@@ -48,12 +50,6 @@ up and down, and neighbours take a share.
 """
 
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
-_SETTING = r"\+[a-z0-9_]+(?:=[A-Za-z0-9_.-]+)?"
-_KEY_END = re.compile(
-    rf"(?P<engine>[\w.-]+)-(?P<precision>{'|'.join(PRECISIONS)})-b(?P<batch>[1-9][0-9]*)"
-    rf"(?P<settings>(?:{_SETTING})*)(?:\[(?P<variant>.+)\])?"
-)
-
 _ARTEFACT = re.compile(r"[0-9a-f]{32}")
 
 _T = TypeVar("_T")
@@ -83,43 +79,6 @@ class Published(
     note: str = ""
 
 
-class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `Measurement`, of a process of its own."""
-
-    theta: float
-    rho: float
-    engine_ms: float
-    rounds: int
-
-    @property
-    def kernel_ms(self) -> float:
-        """Return the duration of the calibration kernel that the three figures mean."""
-        return kernel_ms(self.theta, self.rho, self.engine_ms)
-
-    def told(self) -> str:
-        """Return the figures, and the duration that they mean."""
-        return (
-            f"theta {self.theta:g}, rho {self.rho:g} and engine_ms {self.engine_ms:g} mean a "
-            f"calibration kernel of {self.kernel_ms:.3g} ms"
-        )
-
-
-class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the latency gate compares with, and under which conditions it was measured."""
-
-    protocol: int
-    clock: str
-    threads: int
-    """Of one inference; 0: the engine's own choice."""
-    measurements: list[StoredMeasurement]
-    rounds: int = 0
-    """How many ``--infer-calls`` asked for; 0: the device's own plan."""
-    artefact: str = ""
-    """The built engine's name in the cache, which may keep it; empty if none is built."""
-    gpu: str = ""
-    """The UUID of the GPU that was measured; empty on a CPU, or where it is not known."""
-
-
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The figures of one case, units in the names, and where they come from."""
 
@@ -129,32 +88,10 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """None where nothing was measured for the gate: published figures, or schema 1."""
 
 
-class KeyParts(NamedTuple):
-    """What a key says besides its model."""
-
-    engine: str
-    precision: str
-    batch: int
-    settings: str
-    """As `settings_text` shows them."""
-    variant: str = ""
-    """The test's own parameters, as its id has them."""
-
-
-def key_parts(model: str, key: str) -> KeyParts:
-    """Return the parts of a key that `Baselines.read` has returned for ``model``."""
-    found = _KEY_END.fullmatch(key.removeprefix(f"{model}-"))
-    if found is None:
-        raise ValueError(f"{key} is no key of {model}")
-    engine, precision, batch, settings, variant = found.groups()
-    return KeyParts(engine, precision, int(batch), settings, variant or "")
-
-
 def checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> Entry:
     """Return the entry that ``value`` is; raise `BaselineError` with its place in ``path``."""
     place = f'$.entries["{shown(key)}"]'
-    is_models = key.startswith(f"{model}-")
-    if not (is_models and _KEY_END.fullmatch(key.removeprefix(f"{model}-"))):
+    if id_parts(model, key) is None:
         raise invalid(path, place, f"is no case of this file: {model}-ENGINE-PRECISION-bBATCH")
     for name, figure in _figures_of(value).items():
         converted(path, f"{place}.figures.{shown(name)}", figure, float)

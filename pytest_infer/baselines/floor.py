@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.baselines.entry import Published
 from pytest_infer.baselines.folder import Baselines, Found
+from pytest_infer.baselines.storing import storing_command
 from pytest_infer.case import Case
 from pytest_infer.errors import TimingError
 from pytest_infer.verdict import Verdict, failed
@@ -150,16 +151,3 @@ def _listed(baselines: Baselines) -> str:
 
 def _told(fingerprint: Mapping[str, str]) -> str:
     return fingerprint.get("name") or str(dict(fingerprint))
-
-
-def storing_command(case: Case, baselines: Baselines | None = None) -> str:
-    """Return the command that measures ``case`` and stores it."""
-    name = f" --gpu-baseline={baselines.name}" if baselines else ""
-    return (
-        f"pytest suites --update-baselines{name} --engine={case.engine} "
-        f"--infer-model={case.model} --infer-precision={case.precision} --infer-batch={case.batch}"
-        + "".join(
-            f" --infer-option={case.engine}.{name}={str(value).lower()}"
-            for name, value in case.options
-        )
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.baselines.chosen import ChosenBaselines, identity_of
-from pytest_infer.baselines.entry import Measured, key_parts
+from pytest_infer.baselines.entry import Measured
 from pytest_infer.case import settings_text
+from pytest_infer.case_id import id_parts
 from pytest_infer.engines import registry as engines
 
 if TYPE_CHECKING:
@@ -14,12 +15,11 @@ if TYPE_CHECKING:
 
     from pytest_infer.baselines.entry import Entry
     from pytest_infer.baselines.folder import Baselines
+    from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
+    from pytest_infer.reports.record import Record
 
-Records: TypeAlias = "Sequence[Mapping[str, Any]]"
-
-ARTEFACT = "artefact"
-"""The detail of a record that holds the built engine's name in the cache."""
+Records: TypeAlias = "Sequence[Record]"
 
 NO_RUNTIME = "python"
 """What is in every runtime and belongs to none."""
@@ -32,11 +32,11 @@ def review_lines(config: InferConfig, records: Records, met: Collection[str]) ->
 
     ``met`` are the ids of the cases of all its tests.
     """
-    devices = {str(identity_of(each["device"])): each["device"] for each in records}
+    devices = {str(identity_of(each.device)): each.device for each in records}
     lines = []
     for device in devices.values():
         chosen = ChosenBaselines(config, device)
-        own = [each for each in records if identity_of(each["device"]) == identity_of(device)]
+        own = [each for each in records if identity_of(each.device) == identity_of(device)]
         if device and chosen.is_own and chosen.baselines:
             lines += _lines(chosen.baselines, config, own, met)
     return lines
@@ -46,7 +46,7 @@ def _lines(
     baselines: Baselines, config: InferConfig, records: Records, met: Collection[str]
 ) -> list[str]:
     stored = {model: baselines.read(model) for model in baselines.models()}
-    cases = [each["case"] for each in records]
+    cases = [each.case for each in records]
     lines = []
     if found := unused(stored, cases, config, met):
         lines.append(
@@ -64,7 +64,7 @@ def _lines(
 
 def unused(
     stored: Mapping[str, Mapping[str, Entry]],
-    cases: Iterable[Mapping[str, Any]],
+    cases: Iterable[Case],
     config: InferConfig,
     met: Collection[str],
 ) -> list[str]:
@@ -73,12 +73,14 @@ def unused(
     Other precisions, batches and settings than were asked for, and engines that did not run on this
     device, are no matter of this run. An engine that nobody knows any more is.
     """
-    ran = {(each["engine"], settings_text(each["options"])) for each in cases}
+    ran = {(each.engine, settings_text(dict(each.options))) for each in cases}
     known = engines.registered()
     found = []
     for model, entries in stored.items():
         for key in set(entries) - set(met):
-            parts = key_parts(model, key)
+            parts = id_parts(model, key)
+            if parts is None:  # no key that was read is, see `checked_entry`
+                continue
             is_asked = parts.precision in config.precisions and parts.batch in config.batches
             is_ran = (parts.engine, parts.settings) in ran or parts.engine not in known
             found += [key] if is_asked and is_ran else []
@@ -88,24 +90,22 @@ def unused(
 def stale(entries: Mapping[str, Entry], records: Records) -> dict[str, list[str]]:
     """Return the keys whose entries were stored with something else, by what that is."""
     found: dict[str, list[str]] = {}
-    for key, record in {each["case_id"]: each for each in records if each["runtime"]}.items():
+    for key, record in {each.case_id: each for each in records if each.runtime}.items():
         entry = entries.get(key)
         artefacts = [
-            each["details"][ARTEFACT]
-            for each in records
-            if each["case_id"] == key and ARTEFACT in each["details"]
+            each.artefact for each in records if each.case_id == key and each.artefact is not None
         ]
         if entry and (change := _change(entry, record, artefacts)):
             found.setdefault(change, []).append(key)
     return {change: sorted(keys) for change, keys in sorted(found.items())}
 
 
-def _change(entry: Entry, record: Mapping[str, Any], artefacts: Sequence[str]) -> str:
+def _change(entry: Entry, record: Record, artefacts: Sequence[str]) -> str:
     """Return what has changed since an entry was stored; empty if nothing has."""
     if not isinstance(entry.provenance, Measured):
         return ""
     before = {**entry.provenance.versions, "driver": entry.provenance.driver}
-    after = {**record["runtime"], "driver": record["device"].get("driver", "")}
+    after = {**record.runtime, "driver": record.device.get("driver", "")}
     changes = [
         f"{name} ({before.get(name) or 'none'} -> {after.get(name) or 'none'})"
         for name in sorted({*before, *after} - {NO_RUNTIME})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_infer.baselines.floor import storing_command
 from pytest_infer.baselines.folder import is_same_device
+from pytest_infer.baselines.storing import storing_command
 from pytest_infer.judges.budget import StoredMedian
 
 if TYPE_CHECKING:

@@ -50,7 +50,7 @@ class HostPool:
         sources: Callable[[], Sequence[Source]],
         cache: Cache,
         guard: Guard,
-        measuring: Guard = nullcontext,
+        fresh_guard: Guard = nullcontext,
         gpu: str = "",
     ) -> None:
         self._specs = specs
@@ -58,7 +58,7 @@ class HostPool:
         self._sources = sources
         self._cache = cache
         self._guard = guard
-        self._measuring = measuring
+        self._fresh_guard = fresh_guard
         """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
         """The UUID of the only GPU that hosts on this machine see; empty: what there is."""
@@ -113,7 +113,7 @@ class HostPool:
         Libraries that take their number of threads from the environment find ``threads`` there,
         unless it is 0.
         """
-        host = _GuardedHost(self._start(engine, threads), self._measuring)
+        host = _GuardedHost(self._start(engine, threads), self._fresh_guard)
         try:
             yield host
         finally:

@@ -12,11 +12,10 @@ from math import exp, isfinite, log, sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
-from pytest_infer.verdict import Verdict, failed
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from pytest_infer.judges.terms import Terms
     from pytest_infer.timing.measurement import Measurement
 
 FALSE_ALARM = 0.01
@@ -28,9 +27,6 @@ PRIOR_WEIGHT = 10
 CALM_SHARE = 0.8
 """Of delta: a first look that shows less is the last one."""
 
-LARGE_CHANGE = 0.5
-"""A change that is told in both ratios, for the stored one may be wrong."""
-
 STORED_MEASUREMENTS = 5
 LOOKS = 3
 """Usable measurements behind a failure."""
@@ -38,58 +34,6 @@ MOST_TRIES = 6
 
 THROTTLED = ("thermal", "sw-thermal", "power-brake", "power-cap", "hw-slowdown", "clock")
 """Reasons of dropped rounds that are the device's own."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How large a regression is worth stopping for, and how far measurements spread by nature.
-
-    Shares of a duration; a spread is the standard deviation between processes where nothing has
-    changed.
-    """
-
-    name: str
-    delta: float
-    """The least slowdown against the reference net that fails."""
-    spread: float
-    duet_delta: float
-    """The least slowdown against the stored artefact in the same process that fails."""
-    duet_spread: float
-    engine_delta: float
-    """The least slowdown of the reference net against the calibration kernel: a slower engine."""
-
-
-SHARED_CPU = Terms(
-    "CPU of at most 4 cores",
-    delta=0.025,
-    spread=0.012,
-    duet_delta=0.015,
-    duet_spread=0.007,
-    engine_delta=0.10,
-)
-CPU = Terms("CPU", delta=0.02, spread=0.01, duet_delta=0.015, duet_spread=0.007, engine_delta=0.10)
-GPU = Terms(
-    "GPU", delta=0.007, spread=0.002, duet_delta=0.007, duet_spread=0.002, engine_delta=0.02
-)
-OTHER_GPU = Terms(
-    "GPU, not the one of the stored measurements",
-    delta=0.02,
-    spread=0.008,
-    duet_delta=0.007,
-    duet_spread=0.002,
-    engine_delta=0.05,
-)
-"""Two GPUs of one model have other multiprocessors switched off, and suit a net more or less."""
-
-LAUNCH_BOUND = Terms(
-    "GPU, bound by launches",
-    delta=0.10,
-    spread=0.05,
-    duet_delta=0.05,
-    duet_spread=0.02,
-    engine_delta=0.40,
-)
-"""The host's speed counts, and it is another one in each process: by a third for all nets alike."""
 
 
 @dataclass(frozen=True)
@@ -247,105 +191,3 @@ def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases
     nothing = Decision("noisy", "the reference net", nan, nan, terms.spread, nan, nan)
     base = _decision(stored, known, terms, cases) if known else nothing
     return replace(base, outcome="throttled" if throttled else "noisy")
-
-
-def verdict_of(
-    decision: Decision,
-    looks: Sequence[Measurement],
-    stored: Stored,
-    terms: Terms,
-    *,
-    subject: str,
-    mend: str,
-    since: str = "",
-    is_same: bool = False,
-) -> Verdict:
-    """Return the verdict; ``since`` says what is known to have changed, ``mend`` stores anew.
-
-    ``is_same``: the very artefact that was stored, run by the same libraries. Pass: ``unchanged``,
-    ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive: ``unexplained``,
-    ``inconclusive-noisy``, ``inconclusive-throttled``.
-    """
-    figures = _figures(decision, looks)
-    why = "\n".join(_reasons(decision, looks, stored, terms)) + (f"\n{since}" if since else "")
-    if decision.outcome == "regressed" and is_same:
-        message = (
-            f"{subject} is slower by {decision.change:.1%} against {decision.beside}, and nothing "
-            "that is known of it has changed: the artefact and the libraries are those that were "
-            f"stored. Look for what changed on the machine, or accept it with {mend}: {why}"
-        )
-        return Verdict("baseline", "inconclusive", "unexplained", message, figures)
-    if decision.outcome == "regressed":
-        return failed(
-            "baseline",
-            "regressed",
-            what=f"{subject} regressed: {decision.change:+.1%} against {decision.beside}",
-            why=why,
-            mend=f"find what became slow, or accept it: {mend}",
-            figures=figures,
-        )
-    if decision.outcome == "engine-regressed":
-        return failed(
-            "baseline",
-            "engine-regressed",
-            what=f"{subject}: its whole engine is slower, {decision.engine_change:+.1%} on the "
-            "reference net",
-            why=why,
-            mend=f"look for what changed in the engine or on the machine, or accept it: {mend}",
-            figures=figures,
-        )
-    if decision.outcome in {"noisy", "throttled"}:
-        code = f"inconclusive-{decision.outcome}"
-        message = (
-            f"{subject}: no verdict after {len(looks)} measurements, the device was "
-            f"{'slowed down' if decision.outcome == 'throttled' else 'not quiet'}: {why}; "
-            "run again on a quiet, cool device"
-        )
-        return Verdict("baseline", "inconclusive", code, message, figures)
-    if decision.outcome == "improved":
-        message = f"{subject} improved: {decision.change:+.1%}; keep it with {mend}; {why}"
-        return Verdict("baseline", "pass", "improved", message, figures)
-    return Verdict("baseline", "pass", "unchanged", f"{subject} is unchanged: {why}", figures)
-
-
-def _reasons(
-    decision: Decision, looks: Sequence[Measurement], stored: Stored, terms: Terms
-) -> list[str]:
-    usable = [each for each in looks if each.is_usable]
-    allowed = f"{decision.limit:.2%} is allowed ({terms.name})"
-    looked = f"{len(usable)} of {len(looks)} measurements"
-    reasons = [f"{decision.change:+.2%} against {decision.beside} in {looked}, {allowed}"]
-    if any(each.duet is not None for each in looks):
-        reasons.append(f"one measurement beside it spreads by {decision.spread:.2%}")
-        reasons.append(
-            f"{decision.ratio_change:+.2%} against the reference net since it was stored"
-        )
-    else:
-        count = len(stored.thetas)
-        reasons.append(f"stored: {count} measurements, which spread by {decision.spread:.2%}")
-    if abs(decision.ratio_change) > LARGE_CHANGE:
-        before = fmean(stored.thetas)
-        reasons.append(
-            f"the engine took {exp(before):.3g} times as long as the reference net when it was "
-            f"stored (theta {before:.3g}), and {(1 + decision.ratio_change) * exp(before):.3g} "
-            "times now; is the stored figure right?"
-        )
-    reasons.append(f"the engine itself: {decision.engine_change:+.1%} on the reference net")
-    reasons += [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
-    foreign = {str(name) for each in looks for name in each.foreign_processes}
-    return reasons + ([f"others on the GPU: {', '.join(sorted(foreign))}"] if foreign else [])
-
-
-def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, float]:
-    figures = {
-        "theta": fmean(each.theta for each in looks),
-        "change": decision.change,
-        "limit": decision.limit,
-        "ratio_change": decision.ratio_change,
-        "engine_change": decision.engine_change,
-        "spread": decision.spread,
-        "measurements": float(len(looks)),
-        "rounds_kept": float(sum(each.kept for each in looks)),
-        "rounds_dropped": float(sum(sum(each.dropped.values()) for each in looks)),
-    }
-    return {name: value for name, value in figures.items() if isfinite(value)}

@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array
 
-
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
-
-BOUNDS = "bounds"
-"""The detail of a verdict that holds the tolerance which would have passed."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +200,7 @@ def _diverged(
         mend=_mend(bounds),
         figures=_figures(checks),
     )
-    return replace(verdict, details={BOUNDS: bounds})
+    return replace(verdict, bounds=bounds)
 
 
 def _missed(checks: list[_Check]) -> list[_Check]:

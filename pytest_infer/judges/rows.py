@@ -13,7 +13,7 @@ from pytest_infer.judges.allowance import MOST_ROWS
 from pytest_infer.judges.declared import misdeclared, sizes_of, undeclared
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
-from pytest_infer.judges.parity import BOUNDS, judge_outputs
+from pytest_infer.judges.parity import judge_outputs
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds
 from pytest_infer.models.spec import ModelSpec
 from pytest_infer.verdict import Verdict
@@ -205,14 +205,14 @@ def _badness(verdict: Verdict) -> float:
 
 def _covering(verdict: Verdict, others: Sequence[Verdict]) -> Verdict:
     """Return the verdict with a mark in its mend that all others would pass with, too."""
-    own = verdict.details.get(BOUNDS)
+    own = verdict.bounds
     if not own:
         return verdict
-    found = [each.details[BOUNDS] for each in others if each.details.get(BOUNDS)]
+    found = [each.bounds for each in others if each.bounds]
     names = {name for bounds in found for name in bounds}
     bounds = {name: _worst(name, [each[name] for each in found if name in each]) for name in names}
     message = verdict.message.replace(mark_from_bounds(own), mark_from_bounds(bounds))
-    return replace(verdict, message=message, details={**verdict.details, BOUNDS: bounds})
+    return replace(verdict, message=message, bounds=bounds)
 
 
 def _farthest(group: Sequence[Compared]) -> tuple[str, int]:

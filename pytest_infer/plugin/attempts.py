@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Records: TypeAlias = "list[dict[str, Any]]"
+    from pytest_infer.reports.record import Record
+
+Records: TypeAlias = "list[Record]"
 
 Run: TypeAlias = "tuple[str, str]"
 """A test's node id, and the worker it ran on: one test may run on each worker."""
@@ -19,7 +21,7 @@ class Attempts:
     def __init__(self) -> None:
         self._runs: dict[Run, dict[int, Records]] = {}
 
-    def take(self, run: Run, number: int, records: Sequence[dict[str, Any]]) -> None:
+    def take(self, run: Run, number: int, records: Sequence[Record]) -> None:
         """Add the records of one phase of an attempt."""
         self._runs.setdefault(run, {}).setdefault(number, []).extend(records)
 

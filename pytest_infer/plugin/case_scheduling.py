@@ -6,18 +6,14 @@ the one that builds an engine instead of building the next.
 
 from __future__ import annotations
 
-import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadScheduling
 
-from pytest_infer.case import PRECISIONS
+from pytest_infer.case_id import case_in
 
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
-
-_CASE = re.compile(rf"\[.*-(?:{'|'.join(PRECISIONS)})-b\d+(?:\+[\w=.]+)*")
 
 
 class CaseScheduling(LoadScheduling):  # type: ignore[misc] # xdist has no types
@@ -34,10 +30,3 @@ class CaseScheduling(LoadScheduling):  # type: ignore[misc] # xdist has no types
             sent = set(first)
             self.pending[:] = first + [index for index in rest if index not in sent]
         super()._send_tests(node, len(first))
-
-
-@cache
-def case_in(nodeid: str) -> str:
-    """Return what a test's id says of its case, with parameters before it; empty without one."""
-    found = _CASE.search(nodeid)
-    return found[0] if found else ""

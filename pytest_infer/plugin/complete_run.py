@@ -97,4 +97,4 @@ class CompleteRun:
 
     def _cases(self) -> set[str]:
         """Return the ids of the cases that were met."""
-        return self._met | {record["case_id"] for record in self._state.records}
+        return self._met | {record.case_id for record in self._state.records}

@@ -238,7 +238,7 @@ def infer_baseline(
     return BaselineJudge(
         judged_case(request.node, infer_case),
         infer.baselines.of(infer_case),
-        infer.measurer,
+        infer.gate_timer,
         gated_cases=lambda: infer.gated_cases,
         runtime=lambda: infer.artefacts.identities.runtime(infer_case.engine),
         timed=infer_timed,

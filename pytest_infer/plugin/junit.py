@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_infer.plain_text import plain_text
 from pytest_infer.plugin.reported import short_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pytest
 
+    from pytest_infer.reports.record import Record
+
 
 def write_to_junit(
-    config: pytest.Config, report: pytest.TestReport, records: Sequence[Mapping[str, Any]]
+    config: pytest.Config, report: pytest.TestReport, records: Sequence[Record]
 ) -> None:
     """Add a line per such verdict to its test's ``system-out``, if there is to be a file.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_infer.plugin.state import ATTEMPT, RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import pytest
 
     from pytest_infer.case import Case
+    from pytest_infer.reports.record import Record
 
 REPORTED = "infer_records"
 """The attribute of a report that holds its test's records."""
@@ -31,11 +33,11 @@ PROPERTIES = {f"infer_{status}": status for status in SHOWN}
 
 def attach(report: pytest.TestReport, item: pytest.Item, case: Case | None) -> None:
     """Move what a phase of a test has recorded to its report."""
-    records = [record.as_dict() for record in item.stash.get(RECORDS, [])]
-    item.stash[RECORDS] = []
     number = item.stash[ATTEMPT]
+    records = [replace(record, attempt=number) for record in item.stash.get(RECORDS, [])]
+    item.stash[RECORDS] = []
     setattr(report, NUMBER, number)
-    setattr(report, REPORTED, [{**record, "attempt": number} for record in records])
+    setattr(report, REPORTED, [record.as_dict() for record in records])
     if case:
         setattr(report, CASE, case.id)
     if report.when == "setup":  # an earlier attempt's are no longer true
@@ -44,15 +46,16 @@ def attach(report: pytest.TestReport, item: pytest.Item, case: Case | None) -> N
     report.user_properties = list(item.user_properties)
 
 
-def records_in(report: pytest.TestReport) -> list[dict[str, Any]]:
+def records_in(report: pytest.TestReport) -> list[Record]:
     """Return the records that a report carries."""
-    found: list[dict[str, Any]] = getattr(report, REPORTED, [])
-    return found
+    from pytest_infer.reports.record import record_from_dict
+
+    return [record_from_dict(each) for each in getattr(report, REPORTED, [])]
 
 
-def shown_status(records: Iterable[Mapping[str, Any]]) -> str | None:
+def shown_status(records: Iterable[Record]) -> str | None:
     """Return the status by which a test that has not failed is shown; None if it has passed."""
-    statuses = {record["status"] for record in records}
+    statuses = {record.status for record in records}
     return next((status for status in SHOWN if status in statuses), None)
 
 
@@ -62,21 +65,19 @@ def status_in(properties: Iterable[tuple[str, object]]) -> str | None:
     return next((status for name, status in PROPERTIES.items() if name in names), None)
 
 
-def short_lines(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def short_lines(records: Iterable[Record]) -> list[str]:
     """Return a line per verdict that is neither a pass nor a failure, as ``-ra`` has them."""
     return [
-        f"{record['status'].upper()} {record['test']} - {record['message'].splitlines()[0]}"
+        f"{record.status.upper()} {record.test} - {record.message.splitlines()[0]}"
         for status in SHOWN
         for record in records
-        if record["status"] == status
+        if record.status == status
     ]
 
 
-def _properties(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
+def _properties(records: Sequence[Record]) -> list[tuple[str, object]]:
     return [
-        (f"infer_{record['status']}", record["message"])
-        for record in records
-        if record["status"] in SHOWN
+        (f"infer_{record.status}", record.message) for record in records if record.status in SHOWN
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_infer.errors import OptionError
 from pytest_infer.plain_text import plain_text
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.reports.record import Record
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -33,9 +34,9 @@ TEXT_WIDTH = 160
 def write_report(
     kind: str,
     path: Path,
-    records: Sequence[dict[str, Any]],
+    records: Sequence[Record],
     coverage: Coverage,
-    earlier: Sequence[dict[str, Any]] = (),
+    earlier: Sequence[Record] = (),
 ) -> None:
     """Write one report; raise `OptionError` if its path cannot be written.
 
@@ -65,22 +66,22 @@ def _is_step_summary(path: Path) -> bool:
 
 
 def json_text(
-    records: Sequence[dict[str, Any]],
+    records: Sequence[Record],
     coverage: Coverage,
-    earlier: Sequence[dict[str, Any]] = (),
+    earlier: Sequence[Record] = (),
 ) -> str:
     """Return every record, count and sweep over batches."""
     content = {
         "schema": SCHEMA,
         "coverage": coverage.as_dict(),
-        "records": records,
-        "earlier_attempts": earlier,
+        "records": [each.as_dict() for each in records],
+        "earlier_attempts": [each.as_dict() for each in earlier],
         "sweeps": [each.as_dict() for each in sweep.sweeps_from_records(records)],
     }
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-def markdown_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+def markdown_text(records: Sequence[Record], coverage: Coverage) -> str:
     """Return the tables and the counts in Markdown."""
     sweeps = [cells for each in sweep.sweeps_from_records(records) for cells in each.cells()]
     counts = [f"- {_escaped(line)}" for line in coverage_lines(coverage, records)]
@@ -99,7 +100,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return ["| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines]
 
 
-def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
+def html_text(records: Sequence[Record], coverage: Coverage) -> str:
     """Return a page with the tables, the counts, and what failed or has no conclusion."""
     from io import StringIO
 
@@ -109,9 +110,9 @@ def html_text(records: Sequence[dict[str, Any]], coverage: Coverage) -> str:
     texts = [
         *coverage_lines(coverage, records),
         *(
-            f"\n{record['test']}: {record['status']}\n{record['message']}"
+            f"\n{record.test}: {record.status}\n{record.message}"
             for record in records
-            if record["status"] != "pass"
+            if record.status != "pass"
         ),
     ]
     console = Console(record=True, file=StringIO(), width=WIDE, highlight=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_infer.case import PRECISIONS, settings_text, variant_text
+from pytest_infer.case import PRECISIONS, Case, settings_text, variant_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from pytest_infer.reports.record import Record
 
 SEVERITY = ("fail", "inconclusive", "known", "new", "pass")
 """Statuses, the worst first: a row shows the worst of its verdicts."""
@@ -47,7 +49,7 @@ BYTES_PER_MB = 1_000_000
 class Row:
     """What is known of one case; a figure that was not measured is None."""
 
-    case: Mapping[str, Any]
+    case: Case
     status: str
     code: str
     figures: Mapping[str, float]
@@ -74,47 +76,47 @@ class Row:
 
     def _names(self) -> tuple[str, ...]:
         return (
-            self.case["model"] + variant_text(self.case.get("variant", "")),
-            self.case["engine"] + settings_text(self.case.get("options", {})),
-            self.case["precision"],
-            str(self.case["batch"]),
+            self.case.model + variant_text(self.case.variant),
+            self.case.engine + settings_text(dict(self.case.options)),
+            self.case.precision,
+            str(self.case.batch),
         )
 
 
-def resource_rows(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def resource_rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
     """Return the lines under `RESOURCE_HEADINGS`, one per case of which something is known."""
     return [cells for row in rows_from_records(records) if (cells := row.resource_cells())]
 
 
-def rows_from_records(records: Iterable[Mapping[str, Any]]) -> list[Row]:
+def rows_from_records(records: Iterable[Record]) -> list[Row]:
     """Return a row per case, sorted by model, batch, engine and precision."""
-    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    grouped: dict[str, list[Record]] = {}
     for record in records:
-        grouped.setdefault(record["case_id"], []).append(record)
+        grouped.setdefault(record.case_id, []).append(record)
     return sorted((_row(group) for group in grouped.values()), key=_place)
 
 
-def counts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def counts_of(records: Iterable[Record]) -> dict[str, int]:
     """Return how many verdicts have each status, the worst first."""
-    statuses = [record["status"] for record in records]
+    statuses = [record.status for record in records]
     return {status: statuses.count(status) for status in SEVERITY if status in statuses}
 
 
-def _row(records: Sequence[Mapping[str, Any]]) -> Row:
-    worst = min(records, key=lambda record: SEVERITY.index(record["status"]))
+def _row(records: Sequence[Record]) -> Row:
+    worst = min(records, key=lambda record: SEVERITY.index(record.status))
     figures: dict[str, float] = {}
     for record in records:
-        figures |= record["figures"]
-    ratios = [r["figures"]["worst_ratio"] for r in records if "worst_ratio" in r["figures"]]
+        figures |= record.figures
+    ratios = [r.figures["worst_ratio"] for r in records if "worst_ratio" in r.figures]
     if ratios:
         figures["worst_ratio"] = max(ratios)
-    return Row(records[0]["case"], worst["status"], worst["code"], figures)
+    return Row(records[0].case, worst.status, worst.code, figures)
 
 
 def _place(row: Row) -> tuple[str, str, int, str, int]:
     case = row.case
-    precision = PRECISIONS.index(case["precision"])
-    return case["model"], case.get("variant", ""), case["batch"], case["engine"], precision
+    precision = PRECISIONS.index(case.precision)
+    return case.model, case.variant, case.batch, case.engine, precision
 
 
 def _text(value: float | None, form: str) -> str:

@@ -12,6 +12,8 @@ from pytest_infer.reports.summary import rows_from_records
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_infer.case import Case
+    from pytest_infer.reports.record import Record
     from pytest_infer.reports.summary import Row
 
 HEADINGS = (
@@ -69,7 +71,7 @@ class Sweep:
         ]
 
 
-def sweeps_from_records(records: Iterable[Mapping[str, Any]]) -> list[Sweep]:
+def sweeps_from_records(records: Iterable[Record]) -> list[Sweep]:
     """Return what was timed at two batches or more, in the order of the table of all cases."""
     grouped: dict[tuple[str, ...], list[Row]] = {}
     for row in rows_from_records(records):
@@ -78,10 +80,10 @@ def sweeps_from_records(records: Iterable[Mapping[str, Any]]) -> list[Sweep]:
     return [_sweep(rows) for rows in grouped.values() if len(rows) > 1]
 
 
-def _key(case: Mapping[str, Any]) -> tuple[str, ...]:
-    settings = settings_text(case.get("options", {}))
-    model = case["model"] + variant_text(case.get("variant", ""))
-    return model, case["engine"], case["precision"], settings, case["device"]
+def _key(case: Case) -> tuple[str, ...]:
+    settings = settings_text(dict(case.options))
+    model = case.model + variant_text(case.variant)
+    return model, case.engine, case.precision, settings, case.device
 
 
 def _sweep(rows: list[Row]) -> Sweep:
@@ -89,11 +91,11 @@ def _sweep(rows: list[Row]) -> Sweep:
     rates = [r.figures["throughput_per_s"] for r in rows if r.status not in SILENT]
     best = max(rates, default=None)
     return Sweep(
-        model=case["model"] + variant_text(case.get("variant", "")),
-        engine=case["engine"],
-        precision=case["precision"],
-        device=case["device"],
-        settings=dict(case.get("options", {})),
+        model=case.model + variant_text(case.variant),
+        engine=case.engine,
+        precision=case.precision,
+        device=case.device,
+        settings=dict(case.options),
         points=tuple(_point(row, best) for row in rows),
     )
 
@@ -101,7 +103,7 @@ def _sweep(rows: list[Row]) -> Sweep:
 def _point(row: Row, best: float | None) -> Point:
     rate = row.figures["throughput_per_s"]
     return Point(
-        batch=row.case["batch"],
+        batch=row.case.batch,
         p50_ms=row.figures["p50_ms"],
         throughput_per_s=rate,
         of_best=None if best is None else rate / best,

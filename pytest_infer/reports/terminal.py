@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.reports.record import Record
 
 MOST_SHOWN = 5
 
 
-def tables_of(records: Sequence[dict[str, Any]], *, is_verbose: bool = True) -> list[Table]:
+def tables_of(records: Sequence[Record], *, is_verbose: bool = True) -> list[Table]:
     """Return every table that has something to show; that of resources if ``is_verbose``."""
     if not records:
         return []
@@ -34,7 +35,7 @@ def tables_of(records: Sequence[dict[str, Any]], *, is_verbose: bool = True) -> 
     return [table_of(records), *(table for table in others if table)]
 
 
-def table_of(records: Sequence[dict[str, Any]]) -> Table:
+def table_of(records: Sequence[Record]) -> Table:
     """Return the table of all cases."""
     from rich.text import Text
 
@@ -46,19 +47,19 @@ def table_of(records: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def sweep_table(records: Sequence[dict[str, Any]]) -> Table | None:
+def sweep_table(records: Sequence[Record]) -> Table | None:
     """Return the table of what was timed at several batches, a section each; None without any."""
     sections = [each.cells() for each in sweep.sweeps_from_records(records)]
     return filled_table(sweep.HEADINGS, sections) if sections else None
 
 
-def resource_table(records: Sequence[dict[str, Any]]) -> Table | None:
+def resource_table(records: Sequence[Record]) -> Table | None:
     """Return the table of sizes, build and load times and memory; None if nothing is known."""
     rows = resource_rows(records)
     return filled_table(RESOURCE_HEADINGS, [rows]) if rows else None
 
 
-def coverage_lines(coverage: Coverage, records: Sequence[dict[str, Any]]) -> list[str]:
+def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
     """Return what ran, what did not, and why."""
     verdicts = ", ".join(f"{number} {status}" for status, number in counts_of(records).items())
     lines = [
@@ -104,12 +105,12 @@ def _exclusion(each: dict[str, Any]) -> str:
     return f"could not run: {each['what']} ({cases}): {lack['why']}; mend: {lack['mend']}"
 
 
-def _unclear(records: Sequence[dict[str, Any]]) -> list[str]:
+def _unclear(records: Sequence[Record]) -> list[str]:
     """Return the first message of each kind of verdict that is neither a pass nor a failure."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for record in records:
-        if record["status"] in {"inconclusive", "known", "new"}:
-            kinds.setdefault((record["status"], record["code"]), []).append(record["message"])
+        if record.status in {"inconclusive", "known", "new"}:
+            kinds.setdefault((record.status, record.code), []).append(record.message)
     return [
         f"{status}: {messages[0]}" + (f" (and {len(messages) - 1} more)" if messages[1:] else "")
         for (status, _), messages in kinds.items()

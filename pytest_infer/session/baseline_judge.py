@@ -7,29 +7,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from pytest_infer.baselines.chosen import GATE, RENEWS
-from pytest_infer.baselines.entry import Gate, StoredMeasurement, is_other_kernel
-from pytest_infer.baselines.review import ARTEFACT
+from pytest_infer.baselines.entry import is_other_kernel
 from pytest_infer.judges.gate import (
-    CPU,
-    GPU,
-    LAUNCH_BOUND,
     MOST_TRIES,
-    OTHER_GPU,
-    SHARED_CPU,
     STORED_MEASUREMENTS,
     THROTTLED,
     Stored,
-    Terms,
     measure_until_decided,
-    verdict_of,
 )
+from pytest_infer.judges.gate_verdict import verdict_of
+from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
 from pytest_infer.session.gate_timer import FEW_CORES
-from pytest_infer.timing.measurement import kernel_ms
+from pytest_infer.stored_gate import Gate, StoredMeasurement, kernel_ms
 from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE
-from pytest_infer.verdict import Verdict
+from pytest_infer.verdict import ToStore, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,8 +29,9 @@ if TYPE_CHECKING:
     from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.baselines.entry import Entry, Measured
     from pytest_infer.case import Case
+    from pytest_infer.judges.terms import Terms
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.gate_timer import Measurer, Setting
+    from pytest_infer.session.gate_timer import GateTimer, Setting
     from pytest_infer.timing.look import Look
     from pytest_infer.timing.measurement import Measurement
     from pytest_infer.timing.samples import Samples
@@ -66,7 +58,7 @@ class BaselineJudge:
         self,
         case: Case,
         baselines: ChosenBaselines,
-        measurer: Measurer,
+        gate_timer: GateTimer,
         *,
         gated_cases: Callable[[], int],
         runtime: Callable[[], dict[str, str]],
@@ -75,7 +67,7 @@ class BaselineJudge:
         """Take ``timed``, which returns the verdict on timed calls that put out something else."""
         self._case = case
         self._baselines = baselines
-        self._measurer = measurer
+        self._gate_timer = gate_timer
         self._gated_cases = gated_cases
         self._runtime = runtime
         self._timed = timed
@@ -89,12 +81,11 @@ class BaselineJudge:
             verdict = self._verdict(engine, feeds, samples)
         except _WrongCallsError as wrong:
             verdict = replace(wrong.verdict, judge="baseline")
-        artefact = Path(engine.built.folder).name
-        return replace(verdict, details={**verdict.details, ARTEFACT: artefact})
+        return replace(verdict, artefact=Path(engine.built.folder).name)
 
     def _measure(self, engine: EngineUnderTest, feeds: Arrays, beside: str = "") -> Measurement:
         """Return a measurement of calls that computed what the engine is asked for."""
-        measured = self._measurer(engine, feeds, beside)
+        measured = self._gate_timer(engine, feeds, beside)
         if wrong := self._timed(measured.look):
             raise _WrongCallsError(wrong)
         return measured
@@ -119,17 +110,17 @@ class BaselineJudge:
         that the same engine does not reach.
         """
         anew = self._measured_anew(engine, feeds)
-        if GATE not in anew.details:
+        if anew.to_store is None:
             return anew
-        found = fmean(each["theta"] for each in anew.details[GATE]["measurements"])
+        found = fmean(each.theta for each in anew.to_store.gate.measurements)
         if found >= fmean(each.theta for each in gate.measurements):
             message = f"{verdict.message}; not to be stored: measured anew, it is not faster"
             return replace(verdict, message=message)
         message = f"{verdict.message}; {anew.message}"
-        return replace(anew, message=message, details={**anew.details, RENEWS: True})
+        return replace(anew, message=message, to_store=replace(anew.to_store, renews=True))
 
     def _gated(self, engine: EngineUnderTest, feeds: Arrays, entry: Entry, gate: Gate) -> Verdict:
-        setting = self._measurer.setting(self._case)
+        setting = self._gate_timer.setting(self._case)
         unlike = _unlike(gate, setting)
         mend = self._baselines.storing_command(self._case)
         if unlike:
@@ -145,7 +136,7 @@ class BaselineJudge:
         is_stored = bool(gate.artefact) and Path(engine.built.folder).name == gate.artefact
         # Run by another version of the library, the old artefact would be as slow as the new one.
         has_rival = bool(gate.artefact) and is_same_runtime and not is_stored
-        beside = self._measurer.kept_folder(self._case, gate.artefact) if has_rival else ""
+        beside = self._gate_timer.kept_folder(self._case, gate.artefact) if has_rival else ""
         first = self._measure(engine, feeds, beside)
         terms = terms_of(setting, first, gate.gpu)
         if first.is_usable and (odd := odd_measurement(gate, first)):
@@ -201,7 +192,7 @@ class BaselineJudge:
             )
             code = "inconclusive-throttled" if is_throttled else "inconclusive-noisy"
             return Verdict("baseline", "inconclusive", code, message)
-        setting = self._measurer.setting(self._case)
+        setting = self._gate_timer.setting(self._case)
         gate = Gate(
             protocol=PROTOCOL,
             clock=setting.clock,
@@ -220,13 +211,7 @@ class BaselineJudge:
             gpu=_gpu_of(usable),
         )
         message = f"{self._case.id} is to be stored, by {len(usable)} measurements"
-        return Verdict(
-            "baseline",
-            "new",
-            "to-be-stored",
-            message,
-            details={GATE: msgspec.to_builtins(gate)},
-        )
+        return Verdict("baseline", "new", "to-be-stored", message, to_store=ToStore(gate))
 
     def _beside_others(self, others: Sequence[str]) -> Verdict:
         """Refuse to store what was measured beside other processes: it would hide a regression."""

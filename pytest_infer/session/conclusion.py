@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_infer.baselines.chosen import store_by_device
+from pytest_infer.baselines.update import store_by_device
 from pytest_infer.border import border
 from pytest_infer.errors import InferError
 from pytest_infer.reports.report_file import write_report
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from pytest_infer.config import InferConfig
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.reports.record import Record
 
 
 def conclude(
     config: InferConfig,
-    records: Sequence[dict[str, Any]],
+    records: Sequence[Record],
     coverage: Coverage,
-    earlier: Sequence[dict[str, Any]] = (),
+    earlier: Sequence[Record] = (),
 ) -> tuple[list[str], list[InferError]]:
     """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
 
@@ -52,9 +53,9 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
 def _reported(
     kind: str,
     path: Path,
-    records: Sequence[dict[str, Any]],
+    records: Sequence[Record],
     coverage: Coverage,
-    earlier: Sequence[dict[str, Any]],
+    earlier: Sequence[Record],
 ) -> list[str]:
     write_report(kind, path, records, coverage, earlier)
     return [f"report: {path}"]

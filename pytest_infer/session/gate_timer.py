@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.timer import Protocol
+    from pytest_infer.session.timer import CallCounts
     from pytest_infer.timing.measurement import Measurement
 
 REFERENCE_NET = "reference_net"
@@ -48,19 +48,19 @@ class Setting:
     """That count, without a warm-up, as ``--infer-calls`` asks; 0: the plan of the device."""
 
 
-class Measurer:
+class GateTimer:
     """Gives one `Measurement` after the other."""
 
     def __init__(
         self,
         hosts: HostPool,
         artefacts: Artefacts,
-        protocol: Protocol,
+        counts: CallCounts,
         exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
     ) -> None:
         self._hosts = hosts
         self._artefacts = artefacts
-        self._rounds = max(protocol.calls, LEAST_ROUNDS) if protocol.calls else 0
+        self._rounds = max(counts.calls, LEAST_ROUNDS) if counts.calls else 0
         self._exclusive = exclusive
 
     def setting(self, case: Case) -> Setting:

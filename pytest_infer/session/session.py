@@ -17,10 +17,10 @@ from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.session.availability import Availability
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
-from pytest_infer.session.gate_timer import Measurer
+from pytest_infer.session.gate_timer import GateTimer
 from pytest_infer.session.matrix import make_matrix
 from pytest_infer.session.run_baselines import RunBaselines
-from pytest_infer.session.timer import GpuTimer, Protocol
+from pytest_infer.session.timer import CallCounts, GpuTimer
 from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
@@ -95,7 +95,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._locks.shared,
-            measuring=self._locks.going_on,
+            fresh_guard=self._locks.going_on,
             gpu=gpu_of_worker(self.config),
         )
 
@@ -114,16 +114,16 @@ class InferSession:
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
-        return GpuTimer(self.hosts, self._protocol, self.exclusive)
+        return GpuTimer(self.hosts, self._counts, self.exclusive)
 
     @property
-    def _protocol(self) -> Protocol:
-        return Protocol(self.config.warmup, self.config.calls)
+    def _counts(self) -> CallCounts:
+        return CallCounts(self.config.warmup, self.config.calls)
 
     @cached_property
-    def measurer(self) -> Measurer:
+    def gate_timer(self) -> GateTimer:
         """Return what measures built engines for the gate."""
-        return Measurer(self.hosts, self.artefacts, self._protocol, self.exclusive)
+        return GateTimer(self.hosts, self.artefacts, self._counts, self.exclusive)
 
     @cached_property
     def gated_cases(self) -> int:

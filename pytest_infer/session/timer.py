@@ -31,7 +31,7 @@ TIMED_S, MIN_CALLS, MAX_CALLS = 2.0, 5, 100
 
 
 @dataclass(frozen=True)
-class Protocol:
+class CallCounts:
     """How often an engine is called; None lets its own speed decide."""
 
     warmup: int | None = None
@@ -44,11 +44,11 @@ class GpuTimer:
     def __init__(
         self,
         hosts: HostPool,
-        protocol: Protocol,
+        counts: CallCounts,
         exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
     ) -> None:
         self._hosts = hosts
-        self._protocol = protocol
+        self._counts = counts
         self._exclusive = exclusive
         self.taken: list[tuple[Case, Samples]] = []
         """Everything that was measured, in order, for whoever shows it."""
@@ -81,7 +81,7 @@ class GpuTimer:
                 for case, engine in {engine.case: engine for engine in engines}.items()
             }
             for arm in arms.values():
-                arm.warm_up(self._protocol)
+                arm.warm_up(self._counts)
             order = Random(0)  # noqa: S311 - an order, not a secret
             for number in range(ROUNDS):
                 for arm in order.sample(list(arms.values()), len(arms)):
@@ -98,7 +98,7 @@ class GpuTimer:
         name = engine.case.engine
         with self._exclusive([name]), self._hosts.fresh(name) as host:
             arm = _Arm(host, engine, feeds)
-            arm.warm_up(self._protocol)
+            arm.warm_up(self._counts)
             return arm.split(feeds)
 
 
@@ -122,14 +122,14 @@ class _Arm:
         self._calls: list[int] = []
         """How many calls each round has."""
 
-    def warm_up(self, protocol: Protocol) -> None:
+    def warm_up(self, counts: CallCounts) -> None:
         """Call until warm, and settle how many calls a round has."""
         began = monotonic()
         last_ns = 0
-        while not self._is_warm(protocol, monotonic() - began):
+        while not self._is_warm(counts, monotonic() - began):
             last_ns = self._time(1)[-1]
             self._warmup_calls += 1
-        wanted = protocol.calls or _calls_for(last_ns or self._time(1)[-1])
+        wanted = counts.calls or _calls_for(last_ns or self._time(1)[-1])
         self._calls = [wanted // ROUNDS + (number < wanted % ROUNDS) for number in range(ROUNDS)]
 
     def round(self, number: int) -> None:
@@ -170,9 +170,9 @@ class _Arm:
         )
         return split_from_durations(durations)
 
-    def _is_warm(self, protocol: Protocol, elapsed_s: float) -> bool:
-        if protocol.warmup is not None:
-            return self._warmup_calls >= protocol.warmup
+    def _is_warm(self, counts: CallCounts, elapsed_s: float) -> bool:
+        if counts.warmup is not None:
+            return self._warmup_calls >= counts.warmup
         return self._warmup_calls >= WARMUP_CALLS and elapsed_s >= WARMUP_S
 
     def _times(self, calls: int) -> dict[str, list[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import exp, log
+from math import log
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
@@ -77,14 +77,6 @@ class Measurement:
         return f"{self.kept} of {self.kept + sum(self.dropped.values())} rounds kept" + (
             f" (dropped: {why})" if why else ""
         )
-
-
-def kernel_ms(theta: float, rho: float, engine_ms: float) -> float:
-    """Return what the calibration kernel took, which a measurement's figures say together.
-
-    It is a fixed amount of work, so a device takes about as long for it each time.
-    """
-    return engine_ms * exp(-theta - rho)
 
 
 def measurement_from_rounds(

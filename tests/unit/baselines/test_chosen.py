@@ -1,5 +1,6 @@
 """Which baselines a run compares with, and which of its figures it stores."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,14 @@ from pytest_infer.baselines.chosen import (
     ChosenBaselines,
     identity_of,
     shipped_folder,
-    store_by_device,
 )
+from pytest_infer.baselines.update import store_by_device, store_measured
 from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import BaselineError, OptionError
 from pytest_infer.reports.record import record_from_verdict
-from pytest_infer.verdict import Verdict
+from pytest_infer.stored_gate import Gate, StoredMeasurement
+from pytest_infer.verdict import ToStore, Verdict
 
 CPU = {"kind": "cpu", "name": "Intel(R) Xeon(R) CPU @ 2.70GHz", "cores": 2}
 SLUG = "cpu-intel-xeon-2.70ghz-2c"
@@ -31,7 +33,7 @@ def chosen(folder, device=CPU, **options):
 def records(*verdicts, case=CASE):
     """Return the records of verdicts on this CPU."""
     origin = {"device": CPU, "runtime": {"python": "3.11.7", "onnxruntime": "1.20.0"}}
-    return [record_from_verdict(each, case, "test_it", **origin).as_dict() for each in verdicts]
+    return [record_from_verdict(each, case, "test_it", **origin) for each in verdicts]
 
 
 def measured(**figures):
@@ -41,7 +43,12 @@ def measured(**figures):
 
 def store(folder, *verdicts, **options):
     """Store what was measured."""
-    return chosen(folder, update="all", **options).store(records(*verdicts))
+    return stored(chosen(folder, update="all", **options), records(*verdicts))
+
+
+def stored(run, found):
+    """Store what a run has measured."""
+    return store_measured(run._config, run, found)
 
 
 def test_stored_and_found_again(tmp_path):
@@ -60,15 +67,7 @@ def test_stored_and_found_again(tmp_path):
 
 def test_measurements_are_stored_for_the_gate(tmp_path):
     """What the baseline's verdict has measured goes into the entry; the gate finds it again."""
-    gate = {
-        "protocol": 1,
-        "clock": "monotonic",
-        "threads": 1,
-        "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
-    }
-    store(
-        tmp_path, measured(), Verdict("baseline", "new", "to-be-stored", "", details={"gate": gate})
-    )
+    store(tmp_path, measured(), to_be_stored())
     (each,) = chosen(tmp_path).gated(CASE).gate.measurements
     assert (each.theta, each.rho, each.engine_ms, each.rounds) == (0.5, 3.0, 7.5, 100)
     assert chosen(tmp_path, device=CPU | {"name": "another"}).gated(CASE) is None
@@ -116,9 +115,9 @@ def test_each_device_its_own_folder(tmp_path):
     bad = Case("toy", "trt", "fp16", 1, "cuda:0")
     found = records(measured())
     for case in (there, bad):
-        found += [each | {"device": far} for each in records(measured(p50_ms=1.0), case=case)]
+        found += [replace(each, device=far) for each in records(measured(p50_ms=1.0), case=case)]
     wrong = Verdict("parity", "fail", "diverged", "text")
-    found += [each | {"device": {}} for each in records(wrong, case=bad)]
+    found += [replace(each, device={}) for each in records(wrong, case=bad)]
     config = InferConfig(baselines=tmp_path, update="all")
     told = store_by_device(config, found)
     assert told[0] == f"stored in {tmp_path / SLUG}: 1 entries"
@@ -150,7 +149,7 @@ def test_device_of_another_run(tmp_path):
     store(tmp_path, measured(), baseline="mine")
     other = chosen(tmp_path, CPU | {"cores": 4}, update="all", baseline="mine")
     with pytest.raises(BaselineError, match="cannot store baselines in"):
-        other.store(records(measured()))
+        stored(other, records(measured()))
 
 
 def test_no_judgement_of_what_is_replaced(tmp_path):
@@ -162,17 +161,13 @@ def test_no_judgement_of_what_is_replaced(tmp_path):
 
 
 OTHER = Case("toy", "eager", "fp32", 1, "cpu")
-GATE = {
-    "protocol": 1,
-    "clock": "monotonic",
-    "threads": 1,
-    "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
-}
+GATE = Gate(1, "monotonic", 1, [StoredMeasurement(0.5, 3.0, 7.5, 100)])
 
 
-def to_be_stored(**details):
+def to_be_stored(*, renews=False):
     """Return the verdict on a case that was measured to be stored."""
-    return Verdict("baseline", "new", "to-be-stored", "", details={"gate": GATE, **details})
+    to_store = ToStore(GATE, renews=renews)
+    return Verdict("baseline", "new", "to-be-stored", "", to_store=to_store)
 
 
 @pytest.mark.parametrize("update", ["new", "improved"])
@@ -196,20 +191,20 @@ def test_missing_only(tmp_path):
     fast = records(measured(p50_ms=1.0), case=CASE)
     slow = records(measured(p50_ms=9.0), case=OTHER)
     run = chosen(tmp_path, update="new")
-    told = run.store(fast + slow)
+    told = stored(run, fast + slow)
     assert told[0] == f"stored in {tmp_path / SLUG}: 1 entries"
-    stored = chosen(tmp_path).baselines.read("toy")
-    assert {key: each.figures["p50_ms"] for key, each in stored.items()} == {
+    there = chosen(tmp_path).baselines.read("toy")
+    assert {key: each.figures["p50_ms"] for key, each in there.items()} == {
         CASE.id: 2.0,
         OTHER.id: 9.0,
     }
-    assert chosen(tmp_path, update="new").store(fast + slow) == [
+    assert stored(chosen(tmp_path, update="new"), fast + slow) == [
         "no baseline was stored: nothing that was measured is missing"
     ]
     regressed = records(Verdict("baseline", "fail", "regressed", ""), case=CASE)
     third = Case("toy", "ort", "fp32", 8, "cpu")
     noisy = records(measured(), Verdict("baseline", "inconclusive", "noisy", ""), case=third)
-    assert chosen(tmp_path, update="new").store(fast + regressed + noisy) == [
+    assert stored(chosen(tmp_path, update="new"), fast + regressed + noisy) == [
         "not stored: toy-ort-fp32-b8 (noisy)"
     ]
 
@@ -218,14 +213,14 @@ def test_improved_too(tmp_path):
     """``improved`` replaces the entry of a case that has improved, and no other."""
     store(tmp_path, measured())
     run = chosen(tmp_path, update="improved")
-    assert run.store(records(measured(p50_ms=1.0))) == [
+    assert stored(run, records(measured(p50_ms=1.0))) == [
         "no baseline was stored: nothing that was measured is missing or has improved"
     ]
     renewed = records(measured(p50_ms=1.0), to_be_stored(renews=True))
-    assert run.store(renewed)[0] == f"stored in {tmp_path / SLUG}: 1 entries"
+    assert stored(run, renewed)[0] == f"stored in {tmp_path / SLUG}: 1 entries"
     assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
     slower = records(measured(p50_ms=9.0), Verdict("baseline", "fail", "regressed", ""))
-    run.store(slower)
+    stored(run, slower)
     assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
 
 
@@ -234,8 +229,8 @@ def test_missing_no_more(tmp_path):
     mine, yours = (chosen(tmp_path, update="new") for _ in range(2))
     assert mine.is_stored_anew(CASE)
     assert yours.is_stored_anew(CASE)
-    mine.store(records(measured(p50_ms=1.0), to_be_stored()))
-    yours.store(records(measured(p50_ms=3.0), to_be_stored()))
+    stored(mine, records(measured(p50_ms=1.0), to_be_stored()))
+    stored(yours, records(measured(p50_ms=3.0), to_be_stored()))
     assert chosen(tmp_path).own(CASE).figures["p50_ms"] == 1.0
 
 

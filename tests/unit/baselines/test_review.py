@@ -2,12 +2,14 @@
 
 import pytest
 
-from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.review import review_lines
 from pytest_infer.baselines.store import update
 from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
+from pytest_infer.reports.record import Record
+from pytest_infer.stored_gate import Gate, StoredMeasurement
 
 CPU = {"kind": "cpu", "name": "Laptop CPU", "cores": 2}
 IDENTITY = {"kind": "cpu", "name": "Laptop CPU", "cores": "2"}
@@ -29,13 +31,8 @@ def entry(artefact=OLD, driver="", **versions):
 
 def record(ran, device=CPU, artefact=OLD):
     """Return the record of a case that ran."""
-    return {
-        "case_id": ran.id,
-        "case": ran.as_dict(),
-        "device": device,
-        "runtime": RUNTIME,
-        "details": {"artefact": artefact},
-    }
+    origin = {"device": device, "runtime": RUNTIME}
+    return Record("test_it", ran, "baseline", "pass", "steady", "", artefact=artefact, **origin)
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def review(tmp_path):
 
     def call(stored, ran, met=(), **options):
         update(tmp_path / "mine", IDENTITY, stored)
-        ids = {each["case_id"] for each in ran} | {each.id for each in met}
+        ids = {each.case_id for each in ran} | {each.id for each in met}
         lines = review_lines(InferConfig(baselines=tmp_path, **options), ran, ids)
         return [line.replace(str(tmp_path), "") for line in lines]
 

@@ -64,7 +64,7 @@ def test_calls_of_a_measurement(monkeypatch, tmp_path):
         yield
 
     made = HostPool(
-        {}, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None, measuring=measuring
+        {}, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None, fresh_guard=measuring
     )
     with made.fresh("ort") as fresh:
         fresh.call("engine.time", error=None, doing="time")

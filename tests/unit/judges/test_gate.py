@@ -6,17 +6,15 @@ from math import log
 import pytest
 
 from pytest_infer.judges.gate import (
-    GPU,
-    LAUNCH_BOUND,
     MOST_TRIES,
-    SHARED_CPU,
     Stored,
     decide,
     measure_until_decided,
     pooled_spread,
     quantile,
-    verdict_of,
 )
+from pytest_infer.judges.gate_verdict import verdict_of
+from pytest_infer.judges.terms import GPU, LAUNCH_BOUND, SHARED_CPU
 from pytest_infer.timing.measurement import Measurement
 
 STORED = Stored(thetas=[1.0, 1.002, 0.998, 1.001, 0.999], rhos=[2.0, 2.01, 1.99, 2.0, 2.0])

@@ -9,7 +9,7 @@ from pytest_infer.case import Case
 from pytest_infer.judges.answer import Answer, Compared
 from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.parity import judge_outputs
-from pytest_infer.judges.rows import BOUNDS, RowJudge
+from pytest_infer.judges.rows import RowJudge
 from pytest_infer.judges.tolerance import Tolerance
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import ModelSpec, TensorSpec
@@ -196,7 +196,7 @@ def test_mark_to_paste_passes_every_row():
     actual[6] += 3e-3
     verdict = judge(compared(actual)).verdict
     assert "\n  rows: 2 of 8 fail alone" in verdict.message
-    pasted = Tolerance(**verdict.details[BOUNDS])
+    pasted = Tolerance(**verdict.bounds)
     assert judge(compared(actual), tolerance=pasted).verdict.status == "pass"
     keywords = ", ".join(f"{name}={value!r}" for name, value in sorted(pasted.as_dict().items()))
     assert f"@pytest.mark.tolerance({keywords})" in verdict.message

@@ -4,25 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.plugin.case_scheduling import CaseScheduling, case_in
-
-A, B = "resnet50-ort-fp32-b1", "resnet50-ort-int8-b16+threads=2+intra=a.b"
-
-
-@pytest.mark.parametrize(
-    ("nodeid", "case"),
-    [
-        (f"suites/test_parity.py::test_outputs[{A}]", f"[{A}"),
-        (f"test_mine.py::Test::test_more[{B}]", f"[{B}"),
-        (f"test_mine.py::test_more[{A}-cold]", f"[{A}"),
-        (f"test_mine.py::test_more[7-{A}]", f"[7-{A}"),
-        ("test_mine.py::test_more[7]", ""),
-        ("test_mine.py::test_more", ""),
-    ],
-)
-def test_case_of_a_test(nodeid, case):
-    """It is told from the id alone, since only workers collect."""
-    assert case_in(nodeid) == case
+from pytest_infer.case_id import case_in
+from pytest_infer.plugin.case_scheduling import CaseScheduling
 
 
 class Node:

@@ -1,6 +1,7 @@
 """Records, rows, the table and the files of a report, hostile texts included."""
 
 import json
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -8,13 +9,18 @@ import pytest
 from pytest_infer.case import Case
 from pytest_infer.errors import OptionError, RunError
 from pytest_infer.reports.counts import Coverage
-from pytest_infer.reports.record import record_from_error, record_from_verdict
+from pytest_infer.reports.record import (
+    record_from_dict,
+    record_from_error,
+    record_from_verdict,
+)
 from pytest_infer.reports.report_file import html_text, json_text, markdown_text, write_report
 from pytest_infer.reports.summary import HEADINGS, counts_of, resource_rows, rows_from_records
 from pytest_infer.reports.sweep import sweeps_from_records
 from pytest_infer.reports.table import rendered
 from pytest_infer.reports.terminal import coverage_lines, table_of, tables_of
-from pytest_infer.verdict import Verdict
+from pytest_infer.stored_gate import Gate, StoredMeasurement
+from pytest_infer.verdict import ToStore, Verdict
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
 LATENCY = Verdict("latency", "pass", "measured", "fine", {"p50_ms": 1.25, "p99_ms": 2.5})
@@ -26,7 +32,7 @@ HOSTILE = ("[red]x[/red]", "[/]", "[bold", "<script>alert(1)</script>", "a|b", "
 def records(*verdicts, case=CASE, test="test_it"):
     """Return the records of verdicts as they cross from a worker."""
     found = [record_from_verdict(each, case, test).as_dict() for each in verdicts]
-    return json.loads(json.dumps(found))
+    return [record_from_dict(each) for each in json.loads(json.dumps(found))]
 
 
 def test_record_of_an_error():
@@ -36,6 +42,36 @@ def test_record_of_an_error():
     assert (record["judge"], record["status"], record["code"]) == ("engine", "fail", "run-error")
     assert record["message"] == "cannot run\n  why:  it died\n  mend: look"
     assert record["case"] == CASE.as_dict()
+
+
+def test_what_is_to_be_stored_crosses_as_json():
+    """What judges say in types is among the details of a report file, and typed again after it."""
+    gate = Gate(1, "monotonic", 1, [StoredMeasurement(0.5, 3.0, 7.5, 100)], gpu="GPU-1")
+    verdict = Verdict(
+        *("baseline", "new", "to-be-stored", "text"),
+        details={"mine": 1},
+        bounds={"mae": 0.01},
+        to_store=ToStore(gate, renews=True),
+        artefact="",
+    )
+    record = record_from_verdict(verdict, CASE, "test_it", device={"kind": "cpu"})
+    fields = json.loads(json.dumps(record.as_dict()))
+    assert fields["case_id"] == CASE.id
+    assert fields["details"] == {
+        "mine": 1,
+        "bounds": {"mae": 0.01},
+        "gate": {
+            "protocol": 1,
+            "clock": "monotonic",
+            "threads": 1,
+            "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
+            "gpu": "GPU-1",
+        },
+        "renews": True,
+        "artefact": "",
+    }
+    assert record_from_dict(fields) == record
+    assert records(PARITY)[0].as_dict()["details"] == {}
 
 
 def test_row():
@@ -166,7 +202,7 @@ def test_json():
     """Programs get every record and count."""
     content = json.loads(json_text(records(PARITY), Coverage(expected=1, ran=1)))
     assert set(content) == {"schema", "coverage", "records", "earlier_attempts", "sweeps"}
-    assert content["records"] == records(PARITY)
+    assert content["records"] == [each.as_dict() for each in records(PARITY)]
     assert content["coverage"]["ran"] == 1
 
 
@@ -257,10 +293,7 @@ def test_sweeps_are_apart():
     """Engines, precisions and settings are swept each for itself."""
     found = [timed(batch, 9.0, engine=name) for batch in (2, 1) for name in ("ort", "eager")]
     options = {"threads": 1}
-    found += [
-        {**each, "case": {**each["case"], "options": options}, "case_id": f"{each['case_id']}+"}
-        for each in found
-    ]
+    found += [replace(each, case=replace(each.case, options=(*options.items(),))) for each in found]
     assert [
         (s.engine, dict(s.settings), [p.batch for p in s.points])
         for s in sweeps_from_records(found)

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.baselines.entry import Entry, Gate, Measured, StoredMeasurement
+from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.case import Case
-from pytest_infer.judges.gate import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
+from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
 from pytest_infer.session.baseline_judge import PROTOCOL, BaselineJudge, terms_of
 from pytest_infer.session.gate_timer import Setting
+from pytest_infer.stored_gate import Gate, StoredMeasurement
 from pytest_infer.timing.measurement import Measurement
 from pytest_infer.timing.samples import Samples
 from pytest_infer.verdict import Verdict
@@ -27,7 +28,7 @@ def look(change=0.0, kept=12, duet=None):
     return Measurement(1.0 + log(1 + change), 2.0, 10.0 * (1 + change), kept, duet=duet)
 
 
-class Measurer:
+class GateTimer:
     """Gives what is planted; notes which stored folder it was asked to run beside."""
 
     def __init__(self, looks, cores=2):
@@ -59,7 +60,7 @@ def entry(**changes):
     return Entry({"p50_ms": 10.0}, provenance, gate)
 
 
-def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIONS, timed=None):
+def judged(stored, gate_timer, *, is_updating=False, renews=False, versions=VERSIONS, timed=None):
     """Return the verdict of the judge on planted measurements."""
     baselines = SimpleNamespace(
         is_stored_anew=lambda _: is_updating,
@@ -72,7 +73,7 @@ def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIO
     judge = BaselineJudge(
         CASE,
         baselines,
-        measurer,
+        gate_timer,
         gated_cases=lambda: 1,
         runtime=lambda: versions,
         timed=timed or (lambda _: None),
@@ -82,10 +83,10 @@ def judged(stored, measurer, *, is_updating=False, renews=False, versions=VERSIO
 
 def test_without_stored_measurements_the_samples_are_judged():
     """Nothing is measured then."""
-    measurer = Measurer([])
-    verdict = judged(None, measurer)
+    gate_timer = GateTimer([])
+    verdict = judged(None, gate_timer)
     assert (verdict.code, verdict.figures["p50_ms"]) == ("no-baseline", 4.0)
-    assert measurer.beside == []
+    assert gate_timer.beside == []
 
 
 @pytest.mark.parametrize("is_updating", [False, True])
@@ -93,24 +94,24 @@ def test_calls_that_put_out_something_else(is_updating):
     """They are neither compared nor stored, whichever measurement shows it."""
     wrong = Verdict("latency", "fail", "not-repeatable", "toy, the timed call: other outputs")
     seen = iter([None, wrong])
-    measurer = Measurer([look(0.9), look(0.9)])
-    verdict = judged(entry(), measurer, is_updating=is_updating, timed=lambda _: next(seen))
+    gate_timer = GateTimer([look(0.9), look(0.9)])
+    verdict = judged(entry(), gate_timer, is_updating=is_updating, timed=lambda _: next(seen))
     assert (verdict.judge, verdict.status) == ("baseline", "fail")
     assert (verdict.code, verdict.message) == (wrong.code, wrong.message)
-    assert len(measurer.beside) == 2
+    assert len(gate_timer.beside) == 2
 
 
 def test_one_calm_measurement_is_enough():
     """It runs without the stored artefact."""
-    measurer = Measurer([look(0.01)])
-    assert judged(entry(), measurer).code == "unchanged"
-    assert measurer.beside == [""]
+    gate_timer = GateTimer([look(0.01)])
+    assert judged(entry(), gate_timer).code == "unchanged"
+    assert gate_timer.beside == [""]
 
 
 def test_the_same_engine_that_became_slower_is_unexplained():
     """Nothing is there to compare it with but the stored ratios: it is told, and does not fail."""
-    measurer = Measurer([look(0.05)] * 3)
-    verdict = judged(entry(), measurer)
+    gate_timer = GateTimer([look(0.05)] * 3)
+    verdict = judged(entry(), gate_timer)
     assert (verdict.status, verdict.code) == ("inconclusive", "unexplained")
     assert verdict.message.startswith(
         "toy-ort-fp32-b1 is slower by 5.0% against the reference net, and nothing that is known of "
@@ -118,14 +119,14 @@ def test_the_same_engine_that_became_slower_is_unexplained():
         "changed on the machine, or accept it with pytest suites --update-baselines: "
         "+5.00% against the reference net in 3 of 3 measurements"
     )
-    assert measurer.beside == [""] * 3
+    assert gate_timer.beside == [""] * 3
 
 
 @pytest.mark.parametrize("theta", [-1.5, 0.0, 2.0])
 def test_a_stored_figure_that_contradicts_what_is_measured(theta):
     """The calibration kernel takes 10 ms / e^(1 + 2) = 0.498 ms, whatever the engine takes."""
     odd = [StoredMeasurement(theta, 2.0, 10.0, 12)] * 5
-    verdict = judged(entry(measurements=odd), Measurer([look()]))
+    verdict = judged(entry(measurements=odd), GateTimer([look()]))
     assert (verdict.status, verdict.code) == ("inconclusive", "odd-baseline")
     kernel_ms = {-1.5: "6.07", 0.0: "1.35", 2.0: "0.183"}[theta]
     assert verdict.message == (
@@ -138,8 +139,8 @@ def test_a_stored_figure_that_contradicts_what_is_measured(theta):
 
 def test_a_large_change_is_told_in_both_ratios():
     """e^1 = 2.72 times the reference net then, twice that now; the kernel took as long."""
-    measurer = Measurer([look(1.0)] * 3)
-    message = judged(entry(artefact=""), measurer).message
+    gate_timer = GateTimer([look(1.0)] * 3)
+    message = judged(entry(artefact=""), gate_timer).message
     assert (
         "the engine took 2.72 times as long as the reference net when it was stored (theta 1), and "
         "5.44 times now; is the stored figure right?"
@@ -150,24 +151,24 @@ def test_another_artefact_is_measured_beside_the_stored_one():
     """What was built otherwise than before has its predecessor beside it from the first look."""
     other = "f" * 32
     for duet, code in [(0.001, "unchanged"), (0.05, "regressed")]:
-        measurer = Measurer([look(0.05, duet=duet)] * 3)
-        assert judged(entry(artefact=other), measurer).code == code
-        assert set(measurer.beside) == {f"/kept/{other}"}
+        gate_timer = GateTimer([look(0.05, duet=duet)] * 3)
+        assert judged(entry(artefact=other), gate_timer).code == code
+        assert set(gate_timer.beside) == {f"/kept/{other}"}
 
 
 def test_an_engine_that_builds_no_files_is_judged_by_its_ratio():
     """Nothing says whether it is the same."""
-    measurer = Measurer([look(0.05)] * 3)
-    assert judged(entry(artefact=""), measurer).code == "regressed"
-    assert measurer.beside == [""] * 3
+    gate_timer = GateTimer([look(0.05)] * 3)
+    assert judged(entry(artefact=""), gate_timer).code == "regressed"
+    assert gate_timer.beside == [""] * 3
 
 
 def test_another_version_of_the_library_is_no_duet():
     """The old artefact in a slower library would be as slow; the message names both versions."""
-    measurer = Measurer([look(0.05)] * 3)
-    verdict = judged(entry(), measurer, versions={"onnxruntime": "1.32.0"})
+    gate_timer = GateTimer([look(0.05)] * 3)
+    verdict = judged(entry(), gate_timer, versions={"onnxruntime": "1.32.0"})
     assert verdict.code == "regressed"
-    assert measurer.beside == [""] * 3
+    assert gate_timer.beside == [""] * 3
     assert "since then: onnxruntime 1.31.1 -> 1.32.0" in verdict.message
 
 
@@ -182,8 +183,8 @@ def test_another_version_of_the_library_is_no_duet():
 )
 def test_unlike_measurements_are_never_compared(change, why):
     """It is inconclusive, with the command that stores anew; nothing is measured."""
-    measurer = Measurer([])
-    verdict = judged(entry(**change), measurer)
+    gate_timer = GateTimer([])
+    verdict = judged(entry(**change), gate_timer)
     assert (verdict.status, verdict.code) == ("inconclusive", "unlike-key")
     assert verdict.message == (
         f"toy-ort-fp32-b1 cannot be compared with its baseline: {why}; "
@@ -193,30 +194,27 @@ def test_unlike_measurements_are_never_compared(change, why):
 
 def test_what_is_stored():
     """Five usable measurements, their setting and the artefact's name."""
-    measurer = Measurer([look(), look(kept=4), *[look(0.01)] * 4])
-    verdict = judged(None, measurer, is_updating=True)
+    gate_timer = GateTimer([look(), look(kept=4), *[look(0.01)] * 4])
+    verdict = judged(None, gate_timer, is_updating=True)
     assert (verdict.status, verdict.code) == ("new", "to-be-stored")
-    gate = verdict.details["gate"]
-    assert [each["theta"] for each in gate["measurements"]] == [1.0, *[1.00995] * 4]
-    assert {name: gate[name] for name in ("protocol", "clock", "threads", "artefact")} == {
-        "protocol": PROTOCOL,
-        "clock": "monotonic",
-        "threads": 1,
-        "artefact": ARTEFACT,
-    }
+    gate = verdict.to_store.gate
+    assert [each.theta for each in gate.measurements] == [1.0, *[1.00995] * 4]
+    assert (gate.protocol, gate.clock, gate.threads) == (PROTOCOL, "monotonic", 1)
+    assert gate.artefact == verdict.artefact == ARTEFACT
+    assert not verdict.to_store.renews
 
 
 def test_a_noisy_device_stores_nothing():
     """Twelve tries without five usable ones are inconclusive."""
-    verdict = judged(None, Measurer([look(kept=4)] * 12), is_updating=True)
+    verdict = judged(None, GateTimer([look(kept=4)] * 12), is_updating=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
-    assert verdict.details == {"artefact": ARTEFACT}
+    assert (verdict.to_store, verdict.artefact) == (None, ARTEFACT)
 
 
 def test_a_throttled_device_stores_nothing():
     """That the device slowed itself down is told apart from noise."""
     hot = Measurement(1.0, 2.0, 10.0, 4, dropped={"thermal": 8})
-    verdict = judged(None, Measurer([look(kept=4), *[hot] * 11]), is_updating=True)
+    verdict = judged(None, GateTimer([look(kept=4), *[hot] * 11]), is_updating=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-throttled")
     assert verdict.message.endswith("run again on a quiet, cool device")
 
@@ -224,52 +222,52 @@ def test_a_throttled_device_stores_nothing():
 def test_what_others_disturb_is_not_stored():
     """One measurement beside another process is enough to refuse; the message names it."""
     beside = replace(look(), environment={"foreign_processes": ["pid 7 (python), 512 MiB"]})
-    verdict = judged(None, Measurer([look(), beside]), is_updating=True)
+    verdict = judged(None, GateTimer([look(), beside]), is_updating=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-foreign")
     assert verdict.message == (
         "toy-ort-fp32-b1 is not to be stored: others are on the GPU: pid 7 (python), 512 MiB; "
         "end them, or choose another GPU by --infer-device"
     )
-    assert "gate" not in verdict.details
+    assert verdict.to_store is None
 
 
 def test_others_that_are_unknown_are_no_reason():
     """A driver that hides processes does not keep baselines from being stored."""
     hidden = replace(look(), environment={"foreign_processes": None})
-    assert judged(None, Measurer([hidden] * 5), is_updating=True).code == "to-be-stored"
+    assert judged(None, GateTimer([hidden] * 5), is_updating=True).code == "to-be-stored"
 
 
 def test_improved_is_renewed():
     """Five more measurements are stored, and none of those that looked good first."""
-    measurer = Measurer([look(-0.1)] * 3 + [look(-0.08)] * 5)
-    verdict = judged(entry(), measurer, renews=True)
+    gate_timer = GateTimer([look(-0.1)] * 3 + [look(-0.08)] * 5)
+    verdict = judged(entry(), gate_timer, renews=True)
     assert (verdict.status, verdict.code) == ("new", "to-be-stored")
-    assert verdict.details["renews"] is True
-    thetas = [each["theta"] for each in verdict.details["gate"]["measurements"]]
+    assert verdict.to_store.renews
+    thetas = [each.theta for each in verdict.to_store.gate.measurements]
     assert thetas == [round(1 + log(0.92), 6)] * 5
     assert verdict.message.startswith("toy-ort-fp32-b1 improved: -10.0%; ")
 
 
 def test_improved_without_being_asked():
     """The entry stays; the verdict says how to keep what was gained."""
-    verdict = judged(entry(), Measurer([look(-0.1)] * 3))
+    verdict = judged(entry(), GateTimer([look(-0.1)] * 3))
     assert (verdict.status, verdict.code) == ("pass", "improved")
-    assert verdict.details == {"artefact": ARTEFACT}
+    assert (verdict.to_store, verdict.artefact) == (None, ARTEFACT)
 
 
 def test_improved_by_chance():
     """Measurements that do not show it again are not stored."""
-    measurer = Measurer([look(-0.1)] * 3 + [look(0.01)] * 5)
-    verdict = judged(entry(), measurer, renews=True)
+    gate_timer = GateTimer([look(-0.1)] * 3 + [look(0.01)] * 5)
+    verdict = judged(entry(), gate_timer, renews=True)
     assert (verdict.status, verdict.code) == ("pass", "improved")
-    assert "gate" not in verdict.details
+    assert verdict.to_store is None
     assert verdict.message.endswith("; not to be stored: measured anew, it is not faster")
 
 
 def test_improved_and_then_noisy():
     """Without five usable measurements nothing is stored."""
-    measurer = Measurer([look(-0.1)] * 3 + [look(kept=4)] * 12)
-    verdict = judged(entry(), measurer, renews=True)
+    gate_timer = GateTimer([look(-0.1)] * 3 + [look(kept=4)] * 12)
+    verdict = judged(entry(), gate_timer, renews=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-noisy")
 
 
@@ -283,9 +281,9 @@ def test_improved_and_then_noisy():
 )
 def test_nothing_else_is_renewed(change, artefact, code):
     """Neither a regression nor what is unchanged is ever stored."""
-    verdict = judged(entry(artefact=artefact), Measurer([look(change)] * 3), renews=True)
+    verdict = judged(entry(artefact=artefact), GateTimer([look(change)] * 3), renews=True)
     assert verdict.code == code
-    assert "gate" not in verdict.details
+    assert verdict.to_store is None
 
 
 @pytest.mark.parametrize(
@@ -312,5 +310,5 @@ def test_terms_are_the_devices(setting, share, stored, terms):
 def test_the_gpu_is_stored(uuids, stored):
     """Measurements of one GPU are stored with its UUID, those of several or of none without."""
     looks = [replace(look(), environment={"uuid": uuid}) for uuid in uuids]
-    gate = judged(None, Measurer(looks), is_updating=True).details["gate"]
-    assert gate.get("gpu", "") == stored
+    gate = judged(None, GateTimer(looks), is_updating=True).to_store.gate
+    assert gate.gpu == stored

@@ -9,7 +9,7 @@ import pytest
 from pytest_infer.case import Case
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.session import timer
-from pytest_infer.session.timer import GpuTimer, Protocol
+from pytest_infer.session.timer import CallCounts, GpuTimer
 from pytest_infer.timing.split import Split
 
 MS = 1_000_000
@@ -90,9 +90,9 @@ def engine(name, batch=1):
 def measure(monkeypatch):
     """Time engines in a world, and return their samples."""
 
-    def run(world, *names, **protocol):
+    def run(world, *names, **counts):
         monkeypatch.setattr(timer, "monotonic", lambda: world.now_s)
-        gpu_timer = GpuTimer(world, Protocol(**protocol), world.exclusive)
+        gpu_timer = GpuTimer(world, CallCounts(**counts), world.exclusive)
         return gpu_timer.interleaved([engine(name) for name in names], FEEDS)
 
     return run
@@ -217,7 +217,7 @@ def test_device_clock_goes_first(measure):
 def test_split():
     """The split has a warm engine, a fresh host, the device alone, and as many calls as timing."""
     world = World(a=2 * MS)
-    split = GpuTimer(world, Protocol(3, 7), world.exclusive).split(engine("a"), FEEDS)
+    split = GpuTimer(world, CallCounts(3, 7), world.exclusive).split(engine("a"), FEEDS)
     assert split == Split("monotonic", 2.0)
     assert world.started == ["a", "end of a"]
     assert (world.held, world.engines) == (["locked", "free"], ["a"])
@@ -228,7 +228,7 @@ def test_split():
 def test_cold_l2():
     """Every call of a cold measurement is cold, the warm-up's too, and the samples say so."""
     world = World(has_events=True, a=MS)
-    gpu_timer = GpuTimer(world, Protocol(1, 5), world.exclusive)
+    gpu_timer = GpuTimer(world, CallCounts(1, 5), world.exclusive)
     on_gpu = SimpleNamespace(case=Case("toy", "a", "fp32", 1, "cuda:0"), built="built a")
     samples = gpu_timer(on_gpu, FEEDS, cold_l2=True)
     assert samples.is_l2_cold
@@ -240,7 +240,7 @@ def test_cold_l2_of_a_cpu():
     """A CPU's caches are nobody's to empty, and that is said before anything is started."""
     world = World(a=MS)
     with pytest.raises(TimingError) as caught:
-        GpuTimer(world, Protocol(), world.exclusive)(engine("a"), FEEDS, cold_l2=True)
+        GpuTimer(world, CallCounts(), world.exclusive)(engine("a"), FEEDS, cold_l2=True)
     assert str(caught.value) == (
         "cannot time toy-a-fp32-b1 with a cold L2\n"
         "  why:  it runs on cpu, and only a GPU's L2 can be emptied\n"
@@ -252,7 +252,7 @@ def test_cold_l2_of_a_cpu():
 def test_call_is_by_default_one_engine():
     """Calling the timer times one engine."""
     world = World(a=MS)
-    samples = GpuTimer(world, Protocol(1, 5), world.exclusive)(engine("a", batch=4), FEEDS)
+    samples = GpuTimer(world, CallCounts(1, 5), world.exclusive)(engine("a", batch=4), FEEDS)
     assert (samples.batch, samples.throughput_per_s) == (4, 4000)
 
 
