@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.baselines.entry import Entry, Measured
+from pytest_infer.baselines.versions import changed_versions
+from pytest_infer.reports.columns import FIGURES
 from pytest_infer.reports.table import filled_table
 
 if TYPE_CHECKING:
@@ -69,25 +71,11 @@ def changed_origin(old: Entry, new: Entry) -> list[str]:
         return []
     before = {**old.provenance.versions, "driver": old.provenance.driver}
     after = {**new.provenance.versions, "driver": new.provenance.driver}
-    return [
-        f"{name} {before.get(name) or 'none'} -> {after.get(name) or 'none'}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
+    return [str(each) for each in changed_versions(before, after)]
 
 
 def _content(entry: Entry | None) -> object:
     return entry and (entry.figures, entry.gate)
-
-
-FIGURES = {
-    "p50 ms": "p50_ms",
-    "p99 ms": "p99_ms",
-    "images/s": "throughput_per_s",
-    "speed-up": "speedup",
-    "relative L2": "relative_l2",
-}
-"""The columns, and the figures that they show."""
 
 
 def change_table(changes: Iterable[Change]) -> Table:
@@ -101,9 +89,9 @@ def change_table(changes: Iterable[Change]) -> Table:
 def figure_cells(pairs: Sequence[tuple[Figures | None, Figures]]) -> dict[str, list[str]]:
     """Return the cells of figures before and after, by heading; without those that nothing has."""
     return {
-        heading: cells
-        for heading, name in FIGURES.items()
-        if any(cells := [_cell(old, new, name) for old, new in pairs])
+        column.heading: cells
+        for column in FIGURES
+        if column.is_stored and any(cells := [_cell(*pair, column.figure) for pair in pairs])
     }
 
 

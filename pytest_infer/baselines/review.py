@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.baselines.chosen import ChosenBaselines, identity_of
 from pytest_infer.baselines.entry import Measured
+from pytest_infer.baselines.versions import changed_versions
 from pytest_infer.case import settings_text
 from pytest_infer.case_id import id_parts
 from pytest_infer.engines import registry as engines
@@ -107,9 +108,9 @@ def _change(entry: Entry, record: Record, artefacts: Sequence[str]) -> str:
     before = {**entry.provenance.versions, "driver": entry.provenance.driver}
     after = {**record.runtime, "driver": record.device.get("driver", "")}
     changes = [
-        f"{name} ({before.get(name) or 'none'} -> {after.get(name) or 'none'})"
-        for name in sorted({*before, *after} - {NO_RUNTIME})
-        if before.get(name, "") != after.get(name, "")
+        f"{each.name} ({each.old} -> {each.new})"
+        for each in changed_versions(before, after)
+        if each.name != NO_RUNTIME
     ]
     if changes:
         return ", ".join(changes)

@@ -14,8 +14,9 @@ from pytest_infer.errors import CacheError
 from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.reports.table import filled_table, rendered
 from pytest_infer.storage.cache import Cache, key_of, read_entry
-from pytest_infer.storage.eviction import BYTES_PER_GB, evict, limit_bytes, remove, stored_folders
+from pytest_infer.storage.eviction import evict, limit_bytes, remove, stored_folders
 from pytest_infer.storage.user_cache import user_cache
+from pytest_infer.units import BYTES_PER_GB, BYTES_PER_MB
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pytest_infer.storage.eviction import StoredFolder
 
 SECONDS_PER_DAY = 86_400
-BYTES_PER_MB = 1_000_000
 TOLD = ("name", "model", "engine", "precision")
 """What of a key tells a person which entry it is."""
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from time import process_time_ns
 from typing import NamedTuple
 
+from pytest_infer.units import NS_PER_S
+
 DELAY_SHARE = 0.02
 """Of a round's wall time: threads that waited longer for a core were disturbed."""
 
@@ -20,8 +22,6 @@ STAT = Path("/proc/stat")
 
 IDLE = (3, 4)
 """Fields of ``/proc/stat`` that are no work: idle, and idle for a disk."""
-
-NS_PER_S = 1_000_000_000
 
 
 class Mark(NamedTuple):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.torch_runner import examples, refuse_failing
 from pytest_infer.errors import BuildError
-from pytest_infer.graphs.dynamic_dims import BATCH, dynamic_shapes, trace_shapes
-from pytest_infer.models.spec import Dim
+from pytest_infer.graphs.dynamic_dims import dynamic_shapes, trace_shapes
+from pytest_infer.models.spec import BATCH, Dim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

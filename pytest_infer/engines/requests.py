@@ -10,6 +10,7 @@ from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuildRequest, Missing, TakesShapes
 from pytest_infer.errors import BuildError
 from pytest_infer.models import registry as models
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ def profile_request(case: Case) -> BuildRequest | Missing:
     if isinstance(options, Missing):
         return options
     spec = models.find(case.model).spec.widened()
-    batch = spec.dims["batch"].opt if "batch" in spec.dims else 1
+    batch = spec.dims[BATCH].opt if BATCH in spec.dims else 1
     return replace(request, shapes=spec.input_shapes(batch), options=options)
 
 

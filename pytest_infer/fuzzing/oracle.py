@@ -76,10 +76,6 @@ class Oracle:
         """Return the model's spec with every dimension dynamic that its network allows to be."""
         return self._engines["fp64"].built.graph.spec
 
-    def feeds(self, recipe: Recipe, photographs: Arrays) -> Arrays:
-        """Return what a recipe makes."""
-        return recipe.feeds(self.spec, photographs)
-
     def judge(
         self,
         recipe: Recipe,

@@ -11,6 +11,7 @@ from pytest_infer.bounds import number_from_text
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.hosts.memory_layout import BROADCAST, CONTIGUOUS, LAYOUTS
 from pytest_infer.models.drawn_values import clipped, draw
+from pytest_infer.models.spec import BATCH
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_infer.case import Precision
     from pytest_infer.models.spec import ModelSpec, TensorSpec
 
-BATCH = "batch"
 
 LARGE = 1e5
 """Beyond what fp16 holds, 65504."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from pytest_infer.arrays import Arrays
 from pytest_infer.errors import OptionError
+from pytest_infer.fuzzing.profiles import PROFILES
 from pytest_infer.fuzzing.recipe import (
     Recipe,
     by_importance,
@@ -45,9 +46,6 @@ SEEDS = 1 << 16
 
 TRIES = 100
 """How often to draw for each of a few shapes before all there are must have been found."""
-
-PROFILES: Mapping[str, int] = {"dev": 25, "ci": 100, "deep": 1000}
-"""The examples of each of hypothesis's profiles that this package knows; ``ci`` is derandomized."""
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.models.spec import BATCH
+
 if TYPE_CHECKING:
     from pytest_infer.models.spec import Dim, ModelSpec
 
-BATCH = "batch"
 
 TRACE_BATCH = 2
 """An example size of 1 would be baked into the graph as a constant."""

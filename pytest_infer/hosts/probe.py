@@ -15,6 +15,7 @@ from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.models import registry as models
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.seeding import one_thread
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _feeds(model: Model, rows: int, call: int) -> Arrays:
 
 
 def _least_rows(graph: Graph) -> int:
-    batch = graph.spec.dims.get("batch")
+    batch = graph.spec.dims.get(BATCH)
     return max(batch.min, 1) if batch else 1
 
 

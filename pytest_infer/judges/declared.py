@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.models.spec import BATCH
 from pytest_infer.verdict import Verdict, failed
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def misdeclared(
 
 def sizes_of(spec: ModelSpec, batch: int) -> dict[str, int]:
     """Return the sizes of the dynamic dimensions that inputs have, at ``batch``."""
-    optima = {name: dim.opt for name, dim in spec.dims.items()} | {"batch": batch}
+    optima = {name: dim.opt for name, dim in spec.dims.items()} | {BATCH: batch}
     fed = {dim for tensor in spec.inputs.values() for dim in tensor.shape}
     return {name: size for name, size in optima.items() if name in fed}
 

@@ -15,7 +15,7 @@ from pytest_infer.judges.metrics import metrics
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
 from pytest_infer.judges.parity import judge_outputs
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds
-from pytest_infer.models.spec import ModelSpec
+from pytest_infer.models.spec import BATCH, ModelSpec
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from pytest_infer.case import Precision
     from pytest_infer.judges.answer import Compared
 
-
-BATCH = "batch"
 
 LEAST_ELEMENTS = 16
 """A row with fewer says too little of eager's error: the others decide what it may be."""

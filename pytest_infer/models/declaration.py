@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.spec import TASKS, Dim, TensorSpec
+from pytest_infer.models.spec import BATCH, TASKS, Dim, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     Oddity = tuple[str, str]  # why, and the mend
 
-BATCH = "batch"
 DTYPES = (
     "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool",
 )  # fmt: skip

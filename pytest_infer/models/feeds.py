@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_infer.models.own_code import own_code
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +18,6 @@ SEED = 0
 
 DRAWN_ROWS = 8
 """Different rows for a model that takes no photographs: as many as photographs are carried."""
-
-BATCH = "batch"
 
 
 def make_feeds(model: Model, batch: int, images: Path | None, *, start: int = 0) -> Arrays:

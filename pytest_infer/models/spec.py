@@ -15,6 +15,9 @@ Task: TypeAlias = Literal["classification", "detection", "tensor"]
 TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
 WEIGHTS = ("seeded", "pretrained")
 
+BATCH = "batch"
+"""The dynamic dimension whose elements are rows."""
+
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -64,7 +67,7 @@ class TensorSpec:
     @property
     def has_rows(self) -> bool:
         """Return whether its first dimension is the batch."""
-        return self.shape[:1] == ("batch",)
+        return self.shape[:1] == (BATCH,)
 
     def resolved(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Return the shape with each dynamic dimension replaced by its size."""
@@ -93,8 +96,7 @@ class ModelSpec:
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     source: Source
-    dims: Mapping[str, Dim] = field(default_factory=lambda: {"batch": Dim()})
-    labels: tuple[str, ...] = ()
+    dims: Mapping[str, Dim] = field(default_factory=lambda: {BATCH: Dim()})
     brings_weights: bool = False
     """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
     profile: Profile | None = None
@@ -137,7 +139,7 @@ class ModelSpec:
 
     def input_shapes(self, batch: int) -> dict[str, tuple[int, ...]]:
         """Return each input's shape at ``batch``, other dynamic dimensions at their optimum."""
-        sizes = {name: dim.opt for name, dim in self.dims.items()} | {"batch": batch}
+        sizes = {name: dim.opt for name, dim in self.dims.items()} | {BATCH: batch}
         return {name: spec.resolved(sizes) for name, spec in self.inputs.items()}
 
     def bounds(self) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:

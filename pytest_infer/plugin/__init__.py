@@ -13,6 +13,7 @@ import pytest
 
 from pytest_infer.border import border
 from pytest_infer.errors import CaseError, InferError
+from pytest_infer.fuzzing.profiles import PROFILES
 from pytest_infer.plugin.aliases import PLUGIN, alias_plugin, names_needed, stand_back
 from pytest_infer.plugin.complete_run import CompleteRun
 from pytest_infer.plugin.conftests import load_conftests
@@ -30,9 +31,6 @@ SESSION_FIXTURE = "infer"
 
 BENCHMARK_TABLE = "pytest_infer.plugin.benchmark_table"
 """The name under which the hooks are registered that pytest-benchmark's table needs."""
-
-HYPOTHESIS_PROFILES = ("dev", "ci", "deep")
-"""The names of `strategies.PROFILES`, which is not imported for anybody else's profile."""
 
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
@@ -64,7 +62,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks, and watch the run."""
-    if config.getoption("--hypothesis-profile", None) in HYPOTHESIS_PROFILES:
+    if config.getoption("--hypothesis-profile", None) in PROFILES:
         from pytest_infer.fuzzing.strategies import register_profiles
 
         register_profiles()  # before hypothesis's own plugin loads it

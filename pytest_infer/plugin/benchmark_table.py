@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_infer.case import Case
-from pytest_infer.timing.samples import NS_PER_S, Samples
+from pytest_infer.timing.samples import Samples
+from pytest_infer.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_infer.case import PRECISIONS, Case, settings_text, variant_text
+from pytest_infer.reports.columns import CASE, FIGURES, RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,33 +17,9 @@ if TYPE_CHECKING:
 SEVERITY = ("fail", "inconclusive", "known", "new", "pass")
 """Statuses, the worst first: a row shows the worst of its verdicts."""
 
-HEADINGS = (
-    "model",
-    "engine",
-    "precision",
-    "batch",
-    "p50 ms",
-    "p99 ms",
-    "images/s",
-    "speed-up",
-    "relative L2",
-    "of tolerance",
-    "verdict",
-)
+HEADINGS = (*CASE, *(each.heading for each in FIGURES), "verdict")
 
-RESOURCE_HEADINGS = (
-    "model",
-    "engine",
-    "precision",
-    "batch",
-    "engine MB",
-    "build s",
-    "load s",
-    "peak host MB",
-    "device MB",
-)
-RESOURCES = ("engine_bytes", "build_s", "load_s", "peak_host_bytes", "device_bytes")
-BYTES_PER_MB = 1_000_000
+RESOURCE_HEADINGS = (*CASE, *(each.heading for each in RESOURCES))
 
 
 @dataclass(frozen=True)
@@ -56,23 +33,16 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts under `HEADINGS`."""
-        figures = self.figures
         return (
             *self._names(),
-            _text(figures.get("p50_ms"), "{:.3f}"),
-            _text(figures.get("p99_ms"), "{:.3f}"),
-            _text(figures.get("throughput_per_s"), "{:.1f}"),
-            _text(figures.get("speedup"), "{:.2f}x"),
-            _text(figures.get("relative_l2"), "{:.1e}"),
-            _ratio(figures.get("worst_ratio")),
+            *(each.cell(self.figures) for each in FIGURES),
             self.status if self.status == "pass" else f"{self.status}: {self.code}",
         )
 
     def resource_cells(self) -> tuple[str, ...] | None:
         """Return the texts under `RESOURCE_HEADINGS`, None if nothing is known of them."""
-        if not self.figures.keys() & set(RESOURCES):
-            return None
-        return (*self._names(), *(_amount(name, self.figures.get(name)) for name in RESOURCES))
+        cells = [each.cell(self.figures) for each in RESOURCES]
+        return (*self._names(), *cells) if any(cells) else None
 
     def _names(self) -> tuple[str, ...]:
         return (
@@ -117,19 +87,3 @@ def _place(row: Row) -> tuple[str, str, int, str, int]:
     case = row.case
     precision = PRECISIONS.index(case.precision)
     return case.model, case.variant, case.batch, case.engine, precision
-
-
-def _text(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
-
-
-def _amount(name: str, value: float | None) -> str:
-    """Return bytes in MB and seconds as they are."""
-    if value is None or not name.endswith("_bytes"):
-        return _text(value, "{:.2f}")
-    return f"{value / BYTES_PER_MB:.1f}"
-
-
-def _ratio(value: float | None) -> str:
-    """Return a share of the tolerance in per cent, or how many times it was missed."""
-    return _text(value, "{:.0%}" if value is None or value <= 1 else "{:.3g}x")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.case import settings_text, variant_text
+from pytest_infer.reports.columns import CASE, P50, RATE, SPEEDUP
 from pytest_infer.reports.summary import rows_from_records
 
 if TYPE_CHECKING:
@@ -16,17 +17,7 @@ if TYPE_CHECKING:
     from pytest_infer.reports.record import Record
     from pytest_infer.reports.summary import Row
 
-HEADINGS = (
-    "model",
-    "engine",
-    "precision",
-    "batch",
-    "p50 ms",
-    "images/s",
-    "of best",
-    "speed-up",
-    "",
-)
+HEADINGS = (*CASE, P50.heading, RATE.heading, "of best", SPEEDUP.heading, "")
 
 SILENT = ("fail", "inconclusive")
 """Statuses of cases whose speed says nothing: they are shown, and never the best."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.plain_text import plain_text
 from pytest_infer.reports import sweep
 from pytest_infer.reports.summary import (
-    BYTES_PER_MB,
     HEADINGS,
     RESOURCE_HEADINGS,
     counts_of,
@@ -15,6 +14,7 @@ from pytest_infer.reports.summary import (
     rows_from_records,
 )
 from pytest_infer.reports.table import COLORS, _empty, filled_table
+from pytest_infer.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_infer.baselines.entry import is_other_kernel
+from pytest_infer.baselines.versions import changed_versions
 from pytest_infer.judges.gate import (
     MOST_TRIES,
     STORED_MEASUREMENTS,
@@ -166,13 +167,8 @@ class BaselineJudge:
 
     def _since(self, entry: Entry) -> str:
         """Return which versions are others than those of the baseline."""
-        old, new = _versions(entry), self._runtime()
-        changed = [
-            f"{name} {old.get(name, 'none')} -> {new.get(name, 'none')}"
-            for name in sorted(old.keys() | new.keys())
-            if old.get(name) != new.get(name)
-        ]
-        return f"since then: {', '.join(changed)}" if changed else ""
+        changed = changed_versions(_versions(entry), self._runtime())
+        return f"since then: {', '.join(map(str, changed))}" if changed else ""
 
     def _measured_anew(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
         """Take as many measurements as a baseline has, of a fresh process each."""

@@ -12,8 +12,9 @@ from pytest_infer.devices.device import Device
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
-from pytest_infer.timing.samples import NS_PER_S, Samples
+from pytest_infer.timing.samples import Samples
 from pytest_infer.timing.split import Split, split_from_durations
+from pytest_infer.units import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.errors import CacheError
 from pytest_infer.storage.lease import is_held
+from pytest_infer.units import BYTES_PER_GB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,6 @@ VARIABLE = "PYTEST_INFER_CACHE_GB"
 """Of the environment, which engine hosts inherit: they build into the cache too."""
 
 DEFAULT_GB = 20.0
-BYTES_PER_GB = 1_000_000_000
 
 MANIFEST = "manifest.json"
 DRAFT = ".draft-"

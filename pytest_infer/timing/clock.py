@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.devices.device import Device
 from pytest_infer.devices.stream import stream_on
 from pytest_infer.errors import TimingError
-from pytest_infer.timing.samples import NS_PER_MS
+from pytest_infer.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,6 +10,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.timing.look import Look
+from pytest_infer.units import NS_PER_MS
 
 if TYPE_CHECKING:
     from pytest_infer.timing.rounds import Round
@@ -28,8 +29,6 @@ the slow ones: of the faster ones they have a share in every process.
 LEAST_ROUNDS = 5
 CLOCK_LIMIT = 0.03
 """A round whose calibration kernel differs by this share from the median ran at another clock."""
-
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from statistics import median
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from pytest_infer.units import NS_PER_S
+
 if TYPE_CHECKING:
     from random import Random
 
 Arm: TypeAlias = "Callable[[int], Sequence[int]]"
 """Make so many calls, and return each one's duration in ns."""
-
-NS_PER_S = 1_000_000_000
 
 
 class Watch(Protocol):

@@ -8,9 +8,7 @@ from statistics import median, quantiles
 
 from pytest_infer.errors import TimingError
 from pytest_infer.timing.look import Look
-
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
+from pytest_infer.units import NS_PER_MS
 
 LAUNCH_BOUND_SHARE = 0.8
 """From this share of its time on the device a call is bound by how fast the host enqueues it."""

@@ -11,10 +11,10 @@ from pytest_infer.engines.feed_check import check_feeds
 from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import OptionError, RunError
 from pytest_infer.fuzzing import strategies
+from pytest_infer.fuzzing.profiles import PROFILES
 from pytest_infer.fuzzing.recipe import POISON, Recipe, elements_of
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
-from pytest_infer.plugin import HYPOTHESIS_PROFILES
 from tests.unit.fuzzing.spec_of_sides import SPEC
 
 REQUEST = BuildRequest("fp32", "cpu", SPEC.input_shapes(1))
@@ -174,9 +174,9 @@ def test_database_has_a_part_for_each_name():
 def test_profiles():
     """All three are there, without deadlines; ci draws the same examples each time."""
     strategies.register_profiles()
-    found = {name: settings.get_profile(name) for name in strategies.PROFILES}
+    found = {name: settings.get_profile(name) for name in PROFILES}
     assert {name: profile.deadline for name, profile in found.items()} == dict.fromkeys(found)
-    assert set(found) == set(HYPOTHESIS_PROFILES)
+    assert set(found) == set(PROFILES)
     assert [name for name, profile in found.items() if profile.derandomize] == ["ci"]
     assert found["deep"].max_examples == 1000
 

@@ -12,7 +12,7 @@ from pytest_infer.engines.exported_program import DYNAMIC_BATCH, batch_axes, bat
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.torch_runner import TorchRunner, arithmetic, examples
 from pytest_infer.errors import RunError
-from pytest_infer.graphs.dynamic_dims import BATCH
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,65 @@
+"""The columns of figures that tables of cases have: a heading, the figure, and how it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_infer.units import BYTES_PER_MB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CASE = ("model", "engine", "precision", "batch")
+"""The headings of what names a case."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One figure of a case, under its heading."""
+
+    heading: str
+    figure: str
+    form: str = "{:.2f}"
+    unit: float = 1.0
+    """What the figure is divided by."""
+    is_stored: bool = False
+    """Tables of baselines have it too."""
+
+    def cell(self, figures: Mapping[str, float]) -> str:
+        """Return what is shown; empty without the figure."""
+        value = figures.get(self.figure)
+        return "" if value is None else self.form.format(value / self.unit)
+
+
+class Share(Column):
+    """A figure that is a share of what is allowed."""
+
+    def cell(self, figures: Mapping[str, float]) -> str:
+        """Return it in per cent, or how many times it was missed."""
+        value = figures.get(self.figure)
+        return "" if value is None else ("{:.0%}" if value <= 1 else "{:.3g}x").format(value)
+
+
+P50 = Column("p50 ms", "p50_ms", "{:.3f}", is_stored=True)
+RATE = Column("images/s", "throughput_per_s", "{:.1f}", is_stored=True)
+SPEEDUP = Column("speed-up", "speedup", "{:.2f}x", is_stored=True)
+
+FIGURES = (
+    P50,
+    Column("p99 ms", "p99_ms", "{:.3f}", is_stored=True),
+    RATE,
+    SPEEDUP,
+    Column("relative L2", "relative_l2", "{:.1e}", is_stored=True),
+    Share("of tolerance", "worst_ratio"),
+)
+"""Of the table of all cases."""
+
+RESOURCES = (
+    Column("engine MB", "engine_bytes", "{:.1f}", BYTES_PER_MB),
+    Column("build s", "build_s"),
+    Column("load s", "load_s"),
+    Column("peak host MB", "peak_host_bytes", "{:.1f}", BYTES_PER_MB),
+    Column("device MB", "device_bytes", "{:.1f}", BYTES_PER_MB),
+)
+"""Of the table of sizes and times of loading."""
