@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import Case, Precision
     from pytest_infer.devices.device import Device
+    from pytest_infer.engines.feed_check import check_feeds
     from pytest_infer.engines.protocol import (
         BuildRequest,
         BuiltEngine,
@@ -113,6 +114,7 @@ __all__ = [
     "Truth",
     "Variants",
     "Verdict",
+    "check_feeds",
     "expect",
     "metric",
     "model",
@@ -124,6 +126,7 @@ _HOMES = {
     "arrays": "Array Arrays",
     "case": "Case Precision",
     "devices.device": "Device",
+    "engines.feed_check": "check_feeds",
     "engines.protocol": "BuildRequest BuiltEngine Engine Evidence Missing Runner",
     "engines.registry": "register",
     "engines.setting": "EngineOption",

@@ -126,7 +126,7 @@ class Fuzz:
             "accepted",
             what=f"{self.case.id} computes with feeds that it was not built for",
             why="; ".join(accepted),
-            mend="let the engine's runner check its feeds, by pytest_infer.engines.feed_check",
+            mend="let the engine's runner check its feeds with pytest_infer.check_feeds",
         )
 
     def close(self) -> None:

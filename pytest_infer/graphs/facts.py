@@ -38,6 +38,8 @@ class GraphFacts:
     """How many nodes compute in each precision, by the types of their inputs."""
     quantizers: int
     """How many QuantizeLinear and DequantizeLinear nodes there are."""
+    weight_bits: int
+    """Of the largest weight that is kept as int8: 7 if all lie within 64; 0 if none is."""
     pruned_share: float
     """How many groups of four weights along the inputs have two zeros or more, 0 to 1.
 
@@ -79,6 +81,7 @@ def graph_facts(path: Path) -> GraphFacts:
         quantizers=sum(
             node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in graph.node
         ),
+        weight_bits=_weight_bits(graph),
         pruned_share=_pruned_share(graph),
     )
 
@@ -99,6 +102,12 @@ def _tensor(value: Any) -> TensorFacts:
     return TensorFacts(
         tuple(dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim), dtype
     )
+
+
+def _weight_bits(graph: Any) -> int:
+    kept = [weights for weights, _ in weights_of(graph) if weights.dtype == np.int8]
+    largest = max((int(np.abs(each.astype(np.int16)).max()) for each in kept), default=0)
+    return (largest - 1).bit_length() + 1 if largest else 0
 
 
 def _pruned_share(graph: Any) -> float:

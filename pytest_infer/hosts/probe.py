@@ -7,10 +7,10 @@ matters to what is fed.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_infer.engines.adapters.eager import ENGINE
+from pytest_infer.engines.adapters.eager import ENGINE, runner_of
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.models import registry as models
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
@@ -19,8 +19,12 @@ from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from torch import nn
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.engines.protocol import Runner
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.registry import Model
 
@@ -28,23 +32,32 @@ MOST_ELEMENTS = 2**21
 """Of all inputs: eight photographs of a classifier, one of a detector."""
 
 
-def answer(graph: Graph) -> dict[str, Array]:
+def answer(graph: Graph, module: nn.Module | None = None) -> dict[str, Array]:
     """Return a module's outputs for `DRAWN_ROWS` calls, in eager fp32 on one thread of a CPU.
 
     They are fewer where inputs are large: `MOST_ELEMENTS`, but one call at least. On one CPU the
-    same module gives the same bits, also if it draws from torch's generator.
+    same module gives the same bits, also if it draws from torch's generator. ``module`` is the
+    user's own, already loaded, which is converted and called; None: it is loaded from the graph.
     """
     model, rows = models.find(graph.spec.name), _least_rows(graph)
     first = make_feeds(model, rows, images=None)
     shapes = {name: feed.shape for name, feed in first.items()}
     built = BuiltEngine(ENGINE.name, graph, BuildRequest("fp32", "cpu", shapes), folder="")
     calls = max(1, min(DRAWN_ROWS, MOST_ELEMENTS // sum(feed.size for feed in first.values())))
-    with _repeatable(), ENGINE.open(built) as runner:
+    with _repeatable(), _opened(built, module) as runner:
         return {
             f"{name}, call {call + 1}": values
             for call in range(calls)
             for name, values in runner.infer(_feeds(model, rows, call) if call else first).items()
         }
+
+
+def _opened(built: BuiltEngine, module: nn.Module | None) -> AbstractContextManager[Runner]:
+    if module is None:
+        return ENGINE.open(built)
+    from pytest_infer.models.spec_module import SpecModule
+
+    return nullcontext(runner_of(SpecModule(module, built.graph.spec), built))
 
 
 def _feeds(model: Model, rows: int, call: int) -> Arrays:

@@ -128,7 +128,7 @@ def judge_graph(
 
     Pass: ``as-asked``; fail: ``other-opset``, ``other-signature`` (names or sizes; a dynamic
     dimension was lost), ``other-types`` (of inputs, or of most convolutions and matrix products),
-    ``not-quantized``, ``not-pruned``.
+    ``not-quantized``, ``other-weights`` (of more bits), ``not-pruned``.
     """
     figures = facts.figures()
     if request.precision in _DTYPES:
@@ -212,6 +212,12 @@ def _quantization_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpe
     return [f"it has {facts.quantizers} QuantizeLinear and DequantizeLinear nodes"]
 
 
+def _weight_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
+    if facts.weight_bits <= request.weight_bits:
+        return []
+    return [f"its weights in int8 have {facts.weight_bits} bits, not {request.weight_bits}"]
+
+
 def _pruning_oddities(facts: GraphFacts, request: GraphRequest, _: ModelSpec) -> list[str]:
     if not request.is_pruned or facts.pruned_share == 1:
         return []
@@ -223,6 +229,7 @@ _GRAPH_CHECKS = {
     "other-signature": _signature_oddities,
     "other-types": _type_oddities,
     "not-quantized": _quantization_oddities,
+    "other-weights": _weight_oddities,
     "not-pruned": _pruning_oddities,
 }
 """By the code of the failure, in order: a check may rely on those before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pytest_infer.arrays import Arrays
+    from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.session.models import Models
@@ -40,12 +42,19 @@ class LoadedModel:
         Raise `ModelError` if it answers in another way here than in the hosts of engines.
         """
         from pytest_infer.graphs.module import own_module
+
+        graph = self._graphs.module(self._name)
+        module = own_module(graph)
+        expected = self._graphs.modules.answers.get(self._name)
+        if expected is not None:
+            self._check(module, graph, expected)
+        return module
+
+    def _check(self, module: nn.Module, graph: Graph, expected: Arrays) -> None:
         from pytest_infer.hosts.probe import answer
         from pytest_infer.judges.burst import distance_of
 
-        graph = self._graphs.module(self._name)
-        expected = self._graphs.modules.answers.get(self._name)
-        if expected is not None and distance_of(answer(graph), expected) > ROUNDING:
+        if distance_of(answer(graph, _copied(module)), expected) > ROUNDING:
             raise ModelError(
                 f"{self._name} is another model in this process than where engines are built",
                 why="its module answers the same inputs in another way here: a fixture, a hook or "
@@ -53,7 +62,6 @@ class LoadedModel:
                 mend="change it where every process does: in the model's file or beside it, when "
                 "that is imported, or in the environment",
             )
-        return own_module(graph)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -63,3 +71,11 @@ class LoadedModel:
     def postprocess(self, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
         return self._models.meaning(self._name, outputs)
+
+
+def _copied(module: nn.Module) -> nn.Module | None:
+    """Return a copy, which a probe may convert and call; None of a module that has no copy."""
+    try:
+        return deepcopy(module)
+    except Exception:  # noqa: BLE001 - whatever the user's classes raise: it is loaded once more
+        return None

@@ -63,6 +63,7 @@ PUBLIC = [
     "Truth",
     "Variants",
     "Verdict",
+    "check_feeds",
     "expect",
     "metric",
     "model",

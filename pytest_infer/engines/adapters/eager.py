@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing
@@ -60,16 +60,8 @@ class Eager:
 
     @contextmanager
     def open(self, built: BuiltEngine) -> Iterator[TorchRunner]:
-        """Create the module, load its weights and move it to the device.
-
-        In int8, which no case of eager's has, it is rounded as int8 would: that is a noise floor.
-        """
-        module = module_from_graph(built.graph)
-        if built.request.precision == "int8":
-            fake_quantize(module)
-        yield EagerRunner(
-            module.to(built.request.device, torch_dtype(built.request.precision)), built
-        )
+        """Create the module, load its weights and move it to the device."""
+        yield runner_of(module_from_graph(built.graph), built)
 
 
 class EagerRunner(TorchRunner):
@@ -78,6 +70,17 @@ class EagerRunner(TorchRunner):
     def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         with own_code(f"run {self._built.graph.spec.name}", "forward", RunError):
             return super()._run(inputs)
+
+
+def runner_of(module: nn.Module, built: BuiltEngine) -> EagerRunner:
+    """Return the runner of a module, which is moved to the device and converted.
+
+    In int8, which no case of eager's has, it is rounded as int8 would: that is a noise floor.
+    """
+    request = built.request
+    if request.precision == "int8":
+        fake_quantize(module)
+    return EagerRunner(module.to(request.device, torch_dtype(request.precision)), built)
 
 
 ENGINE: Engine = Eager()

@@ -50,6 +50,20 @@ def test_what_is_read(tmp_path):
     assert facts.precisions.products == {"fp16": 1}
 
 
+@pytest.mark.parametrize(
+    ("largest", "bits"), [(127, 8), (-128, 8), (65, 8), (64, 7), (-64, 7), (33, 7), (32, 6), (0, 0)]
+)
+def test_bits_of_weights(tmp_path, largest, bits):
+    """They are those of the largest weight that is kept as int8; other weights have none."""
+    path = tmp_path / "graph.onnx"
+    values = np.zeros((2, 8, 3, 3), np.int8)
+    values[1, 2, 0, 0] = largest
+    write(path, values)
+    assert graph_facts(path).weight_bits == bits
+    write(path, kernel())
+    assert graph_facts(path).weight_bits == 0
+
+
 @pytest.mark.parametrize(("zeros", "share"), [(0, 0), (1, 0), (2, 1), (3, 1)])
 def test_pruned_share(tmp_path, zeros, share):
     """A group of four with two zeros is pruned, one with a single zero is not."""

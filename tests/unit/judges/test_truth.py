@@ -29,6 +29,7 @@ FACTS = GraphFacts(
     dynamic_dims=("batch",),
     precisions=NodePrecisions({"fp32": 4}, {"fp32": 9}),
     quantizers=0,
+    weight_bits=0,
     pruned_share=0.0,
 )
 
@@ -163,6 +164,12 @@ def test_graph_as_asked():
             {},
             "not-quantized",
             "it has 4 QuantizeLinear and DequantizeLinear nodes",
+        ),
+        (
+            {"quantizers": 4, "weight_bits": 8},
+            {"precision": "int8", "weight_bits": 7},
+            "other-weights",
+            "its weights in int8 have 8 bits, not 7",
         ),
         (
             {"pruned_share": 0.031},
