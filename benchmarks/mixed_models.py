@@ -40,7 +40,7 @@ class Mixed(nn.Module):
     def __init__(self, *, channels_last: bool) -> None:
         super().__init__()
         self.channels_last = channels_last
-        torch.manual_seed(int(channels_last))  # two networks, with weights of their own
+        torch.manual_seed(int(channels_last))  # two networks, with different weights
         widths = (8, 16, 32, 64, 64)
         self.stages = nn.ModuleList(
             _stage(a, b) for a, b in zip((3, *widths), widths, strict=False)

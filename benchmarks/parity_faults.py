@@ -66,7 +66,7 @@ TOO_COARSE = {("detr_resnet50", "int8")}
 
 @dataclass(frozen=True)
 class Plant:
-    """A fault, where it is planted, and the code that must tell it."""
+    """A fault, where it is planted, and the code that must report it."""
 
     name: str
     model: str

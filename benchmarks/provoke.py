@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _phase(name: str, device: str, work: Callable[[], list[int]]) -> dict[str, Any]:
-    """Do ``work`` in blocks for the phase's seconds; return what a watch of its own saw."""
+    """Do ``work`` in blocks for the phase's seconds; return what a separate watch saw."""
     watch, probe = GpuWatch(device), clock_probe(device)
     work()
     codes: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def _multiply(matrix: torch.Tensor, calls: int) -> list[int]:
 
 @contextmanager
 def _neighbour(device: str) -> Iterator[Callable[[], None]]:
-    """Start a process that loads nothing but libraries, until it is told to load the GPU."""
+    """Start a process that loads nothing but libraries, until it is asked to load the GPU."""
     command = [sys.executable, __file__, f"--device={device}", "--load"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

@@ -1,11 +1,11 @@
-"""Plant faults that depend on shapes, values and layouts, and see what the search of shapes finds.
+"""Plant faults that depend on shapes, values and layouts, and see what shape fuzzing finds.
 
     python benchmarks/shape_faults.py --update             # writes the table into docs/fuzzing.md
     python benchmarks/shape_faults.py --only=odd-height,layout-ignored --examples=60
 
 Each is planted in what a fake engine puts out or is fed, or in the ONNX graph that ONNX Runtime is
 built from. `suites/test_shapes.py` runs on them, in hypothesis's ``ci`` profile; then each command
-that a failure has printed runs in a process of its own, and must fail with the same code.
+that a failure has printed runs in a separate process, and must fail with the same code.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Found:
 
 
 def pytest_run(folder: Path, *options: str) -> dict[str, Any]:
-    """Run pytest in a process of its own; return its report."""
+    """Run pytest in a separate process; return its report."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     done = subprocess.run(

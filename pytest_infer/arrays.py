@@ -17,7 +17,7 @@ Arrays: TypeAlias = Mapping[str, Array]
 
 FILE = "arrays.npz"
 MARK = "="
-"""Goes before each name in the file: numpy takes names as keywords and has keywords of its own."""
+"""Goes before each name in the file: numpy takes names as keywords, and uses some itself."""
 
 
 def write_arrays(folder: Path, arrays: Arrays) -> None:

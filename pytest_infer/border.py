@@ -1,4 +1,4 @@
-"""The border of this package: what the machine or a library refuses there is an error of ours."""
+"""The border of this package: what the machine or a library refuses becomes an `InferError`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEND = (
 
 @contextmanager
 def border(doing: str, kind: type[InferError] = InferError, *, mend: str = MEND) -> Iterator[None]:
-    """Raise a ``kind`` of ours for what is refused within; errors of ours pass as they are.
+    """Raise a ``kind`` for what is refused within; an `InferError` passes as it is.
 
     The refusal is the cause, and its type and place are in the reason. Any other error is a fault
     in a program, and passes too.
@@ -45,7 +45,7 @@ def border(doing: str, kind: type[InferError] = InferError, *, mend: str = MEND)
 
 
 def from_fixture(error: BaseException | None, fixtures: str) -> BaseException | None:
-    """Return ``error`` as one of ours if it is a refusal that came out of the file ``fixtures``.
+    """Return ``error`` as an `InferError` if it is a refusal from the file ``fixtures``.
 
     An error that a test has raised by itself is returned as it is.
     """

@@ -28,7 +28,7 @@ class Case:
     options: tuple[tuple[str, OptionValue], ...] = ()
     """The engine's settings that differ from their defaults, sorted by name."""
     variant: str = ""
-    """What the id of a test says of parameters of its own, where it is judged; else empty."""
+    """The test's other parameters, as its id has them, where it is judged; else empty."""
 
     @property
     def id(self) -> str:

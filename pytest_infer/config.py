@@ -47,4 +47,4 @@ class InferConfig:
     fuzz_examples: int | None = None
     fuzz_replay: str = ""
     worker: int | None = None
-    """The number of the xdist worker that this is, None in a process of its own."""
+    """The number of this xdist worker; None without xdist."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class InferError(Exception):
-    """Something this package could not do; each stage has a subclass of its own."""
+    """Something this package could not do; each stage has its subclass."""
 
     def __init__(self, what: str, *, why: str, mend: str) -> None:
         super().__init__(what)
@@ -115,7 +115,7 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> OptionError:
     if not valid:
         return OptionError(what, why="none is known here", mend="leave the name out")
     mend = f"did you mean {near[0]!r}?" if near else f"choose one of: {', '.join(valid)}"
-    return OptionError(what, why=f"valid are: {', '.join(valid)}", mend=mend)
+    return OptionError(what, why=f"valid choices: {', '.join(valid)}", mend=mend)
 
 
 def _quoted(name: str) -> str:

@@ -54,5 +54,5 @@ def failed(
     mend: str,
     figures: Mapping[str, float] | None = None,
 ) -> Verdict:
-    """Return the verdict ``fail``, told in the words of an error."""
+    """Return the verdict ``fail``, worded as an error is."""
     return Verdict(judge, "fail", code, explanation(what, why=why, mend=mend), figures or {})

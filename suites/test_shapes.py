@@ -2,7 +2,7 @@
 
     pytest suites -m fuzz --infer-fuzz-examples=200
 
-Without ``-m fuzz`` these tests are counted, told of, and not run.
+Without ``-m fuzz`` these tests are counted and reported, and do not run.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def originals(cells: Cells) -> Cells:
 
 
 def by_bound(cells: Cells) -> dict[str, Cells]:
-    """Return the cells by what bounds them; launches have terms of their own."""
+    """Return the cells by what bounds them; launches have separate terms."""
     found: dict[str, Cells] = defaultdict(dict)
     for name, windows in cells.items():
         shares = [line["enqueue_share"] or 0 for lines in windows.values() for line in lines]

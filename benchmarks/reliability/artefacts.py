@@ -80,7 +80,7 @@ DAMAGES: tuple[Callable[[Path, Random], None], ...] = (
 
 
 def tried(session: InferSession, family: str, damages: int, random: Random) -> Counter[str]:
-    """Damage a family's engine so many times; return what was served, by kind."""
+    """Damage a family's engine a number of times; return what was served, by kind."""
     case = Case("toy", copied(family), "fp32", 1, "cpu")
     artefacts, counts = session.artefacts, Counter[str]()
     graph, request = artefacts.graphs.of(case), build_request(case)
@@ -124,7 +124,7 @@ def tried(session: InferSession, family: str, damages: int, random: Random) -> C
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a row per family; the exit status tells whether any is bad."""
+    """Print a row per family; the exit status says whether any is bad."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--damages", type=int, default=1000)
     parser.add_argument("--family", choices=FAMILIES, action="append")

@@ -83,7 +83,7 @@ def case(writer: str, number: int) -> Case:
 
 
 def entry(number: int) -> Entry:
-    """Return an entry whose figure tells which one it is."""
+    """Return an entry whose figure says which one it is."""
     provenance = Measured("benchmark", "2026-01-02", "benchmarks/reliability/baselines.py")
     return Entry({"p50_ms": float(number + 1)}, provenance)
 

@@ -49,7 +49,7 @@ def test_it(engine, feeds):
 
 
 def ask(askers: int) -> int:
-    """Run pytest so many times at once; return how many engines were built by all of them."""
+    """Run pytest a number of times at once; return how many engines were built by all of them."""
     with TemporaryDirectory() as place:
         folder = Path(place)
         copy(MODEL, folder / "conftest.py")
@@ -104,7 +104,7 @@ def builder(cache: Path, asked: str) -> subprocess.Popen[str]:
 
 
 def kill(kills: int, random: Random) -> Counter[str]:
-    """Kill so many builders while they build; return what was found after each."""
+    """Kill a number of builders while they build; return what was found after each."""
     counts = Counter[str]()
     with TemporaryDirectory() as place:
         session = InferSession(InferConfig(cache=Path(place, "graphs"), device="cpu"))
@@ -159,7 +159,7 @@ def outputs(asked: dict[str, Any], feeds: Any, cache: Path) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print what was found; the exit status tells whether any of it is bad."""
+    """Print what was found; the exit status says whether any of it is bad."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--askers", type=int, default=8)
     parser.add_argument("--kills", type=int, default=200)

@@ -267,7 +267,7 @@ def check(project: Project, kept: dict[str, Any], photographs: np.ndarray) -> li
 
 
 def tally(edits: int, seed: int) -> Tally:
-    """Make so many edits, and look at what each run answers."""
+    """Make a number of edits, and look at what each run answers."""
     from pytest_infer.models.photographs import photographs as carried
 
     random, counts, began = Random(seed), Tally(), monotonic()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_infer.verdict import Verdict
 
 IDENTITY = ("kind", "name", "cores")
-"""What tells one device from another; a new driver does not make it another."""
+"""What identifies a device; a new driver does not make it another."""
 
 
 class ChosenBaselines:
@@ -96,7 +96,7 @@ class ChosenBaselines:
     def count_gated(self, case: Case) -> int:
         """Return how many entries the gate may judge of a case of the matrix.
 
-        A test with parameters of its own has one for each of them.
+        A parametrized test has one for each of its parameters.
         """
         if self._config.update == "all":
             return 0

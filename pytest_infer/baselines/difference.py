@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def note(self) -> str:
-        """Return what else is to be said than figures: where it is, and what has changed since."""
+        """Return where the entry is missing, or what has changed since."""
         if self.old is None:
             return "added"
         if self.new is None:

@@ -101,10 +101,10 @@ def _judged_by_floor(compared: _Comparison) -> Verdict:
 
 
 def _without_measurements(case: Case, baselines: Baselines, *, is_named: bool) -> Verdict:
-    what = f"{case.id} has nothing in {baselines.name} that the latency gate could compare with"
+    what = f"{baselines.name} has no gate measurements of {case.id}"
     command = storing_command(case, baselines)
     if not is_named:
-        message = f"{what}: store it anew with {command}"
+        message = f"{what}: store it again with {command}"
         return Verdict("baseline", "new", "no-measurements", message)
     return failed(
         "baseline",

@@ -29,7 +29,7 @@ DEVICE_FILE = "device.json"
 SUFFIX = ".json"
 
 Fingerprint: TypeAlias = "Mapping[str, str]"
-"""What tells one device from another, such as ``{"kind": "cuda", "name": "NVIDIA H200"}``."""
+"""What identifies a device, such as ``{"kind": "cuda", "name": "NVIDIA H200"}``."""
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _T = TypeVar("_T")

@@ -28,7 +28,7 @@ def merge_baselines(
     """Store every entry of ``sources`` in the folder ``into``; return what changed there.
 
     All or nothing: raise `BaselineError` if the devices differ, if figures are published, or if a
-    key has other figures on two sides and ``take`` does not say which; the keys are told.
+    key has other figures on two sides and ``take`` does not say which; the error names the keys.
     """
     device = _common_device(sources)
     sides = [{model: each.read(model) for model in each.models()} for each in sources]

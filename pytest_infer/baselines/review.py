@@ -29,7 +29,7 @@ MOST_SHOWN = 5
 
 
 def review_lines(config: InferConfig, records: Records, met: Collection[str]) -> list[str]:
-    """Return what is to be said of the baselines of each device on which a complete run ran.
+    """Return the lines about the baselines of each device on which a complete run ran.
 
     ``met`` are the ids of the cases of all its tests.
     """

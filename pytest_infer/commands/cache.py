@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400
 TOLD = ("name", "model", "engine", "precision")
-"""What of a key tells a person which entry it is."""
+"""What a person recognises an entry by."""
 
 HEADINGS = ("kind", "made of", "MB", "last used", "state")
 

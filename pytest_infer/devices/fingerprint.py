@@ -29,7 +29,7 @@ def runtime_fingerprint(libraries: tuple[str, ...]) -> Fingerprint:
 
 
 def machine() -> str:
-    """Return what tells this machine from others until it boots again: ``jetson-1f2e3d4c``."""
+    """Return a name of this machine that is unique until it boots again: ``jetson-1f2e3d4c``."""
     boot = _text("/proc/sys/kernel/random/boot_id").strip() or f"{getnode():x}"
     return f"{platform.node()}-{boot[:8]}"
 

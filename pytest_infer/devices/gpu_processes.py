@@ -1,4 +1,4 @@
-"""Tell the processes of others on a GPU from this run's own."""
+"""Find processes on a GPU that are not this run's."""
 
 from __future__ import annotations
 

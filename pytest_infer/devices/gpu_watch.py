@@ -35,7 +35,7 @@ REASONS = {
 """Why the clocks are what they are, by bit (nvml.h, ``nvmlClocksEventReason…``)."""
 
 DISTURBING = ("thermal", "power-brake", "sw-thermal", "hw-slowdown")
-"""The reasons that make a block unclean, the most telling first.
+"""The reasons that make a block unclean, the most specific first.
 
 The two of the hardware (heat, an external power brake) come together with ``hw-slowdown``, and
 halve the clocks at least. NVML may also show ``hw-slowdown`` alone while clocks change: a block in

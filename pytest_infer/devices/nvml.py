@@ -32,7 +32,7 @@ def gpu_handle(device: str) -> GpuHandle | None:
 
     CUDA counts the devices that ``CUDA_VISIBLE_DEVICES`` names, the fastest first; NVML counts all,
     by their place on the bus. So the UUID is what joins them. An index is used only where torch
-    tells no UUID.
+    reports no UUID.
     """
     import pynvml
 
@@ -48,7 +48,7 @@ def gpu_handle(device: str) -> GpuHandle | None:
 def _names(index: int) -> Iterator[str]:
     """Yield what the device may be called, the surest first.
 
-    A MIG instance is named by the variable alone: torch may tell the UUID of its board.
+    A MIG instance is named by the variable alone: torch may report the UUID of its board.
     """
     visible = _visible(index)
     if visible.startswith(MIG):
@@ -64,7 +64,7 @@ def visible_gpus() -> tuple[str, ...]:
     """Return the UUID of each GPU or MIG instance that CUDA shows to this process.
 
     Of ``CUDA_VISIBLE_DEVICES``, the entries count that come before the first unknown one. A GPU
-    whose driver tells no UUID is named by its index.
+    whose driver reports no UUID is named by its index.
     """
     import pynvml
 

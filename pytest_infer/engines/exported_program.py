@@ -57,7 +57,7 @@ def refuse_breaks(graph: Graph, breaks: Mapping[str, int]) -> None:
 
 
 def trace_request(spec: ModelSpec, request: BuildRequest) -> BuildRequest:
-    """Return the request in whose shapes to trace: the same, unless dimensions are to be free."""
+    """Return the request in whose shapes to trace: the same, unless dimensions stay dynamic."""
     if not request.options[DYNAMIC_BATCH]:
         return request
     bounds = batch_bounds(spec)

@@ -1,4 +1,4 @@
-"""What a search of shapes has found, as a verdict with the command that tries it again."""
+"""What shape fuzzing has found, as a verdict with the command that tries it again."""
 
 from __future__ import annotations
 

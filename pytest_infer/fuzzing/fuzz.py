@@ -40,7 +40,7 @@ STEPS = 8
 """The most steps of a sequence."""
 
 EXAMPLES_PER_SEQUENCE = 10
-"""A sequence opens engines anew, and takes the time of so many shapes."""
+"""A sequence opens engines again, and takes as long as this many shapes."""
 
 
 class Fuzz:
@@ -94,7 +94,7 @@ class Fuzz:
             raise WrongShapeError(recipe, verdict)
 
     def shapes(self, tolerance: Tolerance | None = None) -> Verdict:
-        """Judge the engine on many recipes, or on the one to replay; tell the least wrong one."""
+        """Judge the engine on many recipes, or on the one to replay; report the least wrong one."""
         tally, trace = ShapeTally(self.case), Trace()
         trial = ShapeTrial(self._judge, self._runner, tally, tolerance, trace)
         if text := self._config.fuzz_replay:

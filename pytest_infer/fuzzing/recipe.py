@@ -75,7 +75,7 @@ class Recipe:
 
     @property
     def clean_rows(self) -> slice:
-        """Return the rows without a NaN or infinity of ours."""
+        """Return the rows in which no NaN or infinity was planted."""
         return slice(None, -1 if self.values in POISON else None)
 
     def feeds(self, spec: ModelSpec, photographs: Arrays) -> Arrays:
@@ -165,7 +165,7 @@ def possible_values(
     """Return the values for which ``precision`` promises anything.
 
     int8 has scales for photographs, or for whatever it was calibrated on; fp16 ends before
-    `LARGE`. A poisoned row tells something only where outputs have rows.
+    `LARGE`. A poisoned row shows something only where outputs have rows.
     """
     if precision == "int8":
         return (PHOTOGRAPHS if has_photographs else VALUES[0],)

@@ -1,6 +1,6 @@
 """Hypothesis's strategies for what a model may be fed, made of its spec.
 
-Each is an ordinary strategy, for a ``@given`` of your own:
+Each is an ordinary strategy, for your own ``@given``:
 
     @given(strategies.feeds(SPEC))
     def test_mine(feeds): ...
@@ -148,7 +148,7 @@ def register_profiles() -> None:
 
 
 def database_of(name: str, database: ExampleDatabase | None) -> ExampleDatabase | None:
-    """Return hypothesis's database with a part of its own for ``name``.
+    """Return the part of hypothesis's database that is for ``name``.
 
     One function searches for every case, and would take one's failures for another's.
     """

@@ -1,4 +1,4 @@
-"""A search of shapes as it goes: what is tried now, and the first error that it met."""
+"""Shape fuzzing as it goes: what is tried now, and the first error that it met."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SEPARATOR = "/"
 class Trace:
     """What a search has just fed, as ``--infer-fuzz-replay`` takes it, and its first error.
 
-    hypothesis does not tell an error that it could not repeat.
+    hypothesis does not report an error that it could not repeat.
     """
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ class EngineClient:
         return Missing(**found) if found else None
 
     def runtime(self, *, engine: str, doing: str) -> dict[str, Any]:
-        """Return the versions that an engine's built artefacts depend on."""
+        """Return the versions that an engine's built engines depend on."""
         found: dict[str, Any] = self.host.call(
             "engine.runtime", error=HostError, doing=doing, engine=engine
         )

@@ -83,13 +83,13 @@ class EngineOperations:
         return engines.find(engine).missing(device)
 
     def runtime(self, engine: str) -> dict[str, Any]:
-        """Return the versions that an engine's built artefacts depend on."""
+        """Return the versions that an engine's built engines depend on."""
         return fingerprint.runtime_fingerprint(engines.find(engine).libraries)
 
     def adapter(self, engine: str) -> list[list[str]]:
         """Return name and SHA-256 of each file that an engine's adapter consists of.
 
-        Its libraries are told by their versions, and not among them.
+        Its libraries are known by their versions, and not among them.
         """
         if engine not in self._adapters:
             code = reached_code(_adapter_files(engine))
@@ -248,5 +248,5 @@ def _check_whole(built: BuiltEngine) -> None:
         raise LoadError(
             f"cannot open {built.engine}'s engine of {built.graph.spec.name}",
             why=found or f"{built.folder} has gone",
-            mend="run again: what is damaged or gone is built anew",
+            mend="run again: what is damaged or gone is built again",
         )

@@ -28,9 +28,9 @@ They come after the user's own, of which ssh takes the first.
 
 LOG_LINES = 12
 FATAL = "Fatal Python error"
-"""How faulthandler begins to tell of a crash: the signal first, then the innermost call."""
+"""How faulthandler begins its report of a crash: the signal first, then the innermost call."""
 ENDS_WITHIN_S = 2.0 + keeper.GIVE_UP_S
-"""How long a process may take to end: one that is told to, or that of a connection that is cut."""
+"""How long a process may take to end: one that is asked to, or that of a connection that is cut."""
 SOON_S = 0.2
 """How long a process that has closed its connection may take to end."""
 LOOK_EVERY_S = 1.0

@@ -47,7 +47,7 @@ def keep(aftermath: str) -> None:
     status = _watched(host, woken)
     _kill_the_rest()
     if os.getppid() != caller:
-        with suppress(Exception):  # nobody is left to be told, and the next run does it again
+        with suppress(Exception):  # nobody is left to read it, and the next run does it again
             exec(aftermath, {})  # noqa: S102 - our own source
     _end_like(status)
 

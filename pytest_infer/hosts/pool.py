@@ -30,9 +30,9 @@ MODELS = ""
 
 
 THREADS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "TVM_NUM_THREADS")
-"""The environment of a host that computes on so many threads.
+"""The environment that sets how many threads a host computes on.
 
-The limit is for compiled code that has a number of threads of its own in it.
+The limit is for compiled code that has a number of threads built in.
 """
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"

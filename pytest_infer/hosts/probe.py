@@ -1,4 +1,4 @@
-"""What a model answers as it is now, so that what was made of it before can be told from it.
+"""What a model answers now, which shows whether what was made of it before is still right.
 
 No list of files and versions holds all that decides an answer: an environment variable, a file that
 the model's code reads, a compiled extension. Its answers show whether any of it has changed, if it

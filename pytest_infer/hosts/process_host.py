@@ -22,8 +22,8 @@ SSH_FAILED = 255
 """How ssh itself ends: without a connection, or when a signal has ended what it ran."""
 
 LOST_GPU = (
-    "CUDA_LAUNCH_BLOCKING=1 shows the call that did it; the process has lost its GPU by it, and "
-    "the next case gets a new one"
+    "set CUDA_LAUNCH_BLOCKING=1 to find the failing call. The process can no longer use its GPU; "
+    "the next case gets a new process"
 )
 _SERVE = f"""
 try:
@@ -152,7 +152,7 @@ class ProcessHost:
 
     @property
     def _killer(self) -> str:
-        """Return whose doing a SIGKILL was, as far as the kernel's count tells."""
+        """Return who sent a SIGKILL, as far as the kernel's count shows."""
         now = memory_kills()
         if now is None or self._memory_kills is None:
             return "perhaps by the kernel for lack of memory"
@@ -172,7 +172,7 @@ class ProcessHost:
 
     def _debug(self) -> str:
         if self._is_far:
-            return f"look at that machine and the way to it: {self._spec}; the next case tries anew"
+            return f"check that machine and the way to it: {self._spec}; the next case tries again"
         return "rerun this case with --infer-host=ENGINE=inline under a debugger"
 
     @property

@@ -41,7 +41,7 @@ def resources_of(built: BuiltEngine, load_s: float) -> dict[str, float]:
 
 
 def peak_host_bytes(status: Path = Path("/proc/self/status")) -> int | None:
-    """Return this process's largest resident set so far; None where the kernel does not tell."""
+    """Return this process's largest resident set so far; None where it is unknown."""
     try:
         found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.MULTILINE)
     except OSError:

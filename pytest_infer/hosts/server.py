@@ -37,7 +37,7 @@ def serve(channel: Channel) -> None:
 def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result of one request, or its error, as builtin types.
 
-    An error has ``is_lost`` beside it: whether this process can do no more on its GPU.
+    An error has ``is_lost`` beside it: whether this process has lost its GPU.
     """
     try:
         result = operations.run(request["operation"], unpacked(request["arguments"]))
@@ -51,7 +51,7 @@ def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _tell(channel: Channel, line: str, is_over: bool) -> None:
-    """Tell the caller of a wait; its own time-out stands still until that is over."""
+    """Report a wait to the caller, whose time-out stands still until it is over."""
     channel.send({"waiting": _encodable(line), "is_over": is_over})
 
 

@@ -81,7 +81,7 @@ class Noise:
         Rows that are relatively closer to each other than ``closeness`` are rounded alike, and
         count once. Beside large rows small ones count little (Kish's effective sample size).
         """
-        if self.reference.ndim < 2:  # noqa: PLR2004 - a row needs a dimension of its own
+        if self.reference.ndim < 2:  # noqa: PLR2004 - rows need a dimension
             return max(1, min(self.reference.size, MOST_ROWS))
         rows = self.reference.reshape(len(self.reference), -1)
         distinct = rows[:1]

@@ -72,7 +72,7 @@ def judge_budget(
     stored: StoredMedian | None = None,
     subject: str = "engine",
 ) -> Verdict:
-    """Judge samples by a budget; without one, only tell the figures.
+    """Judge samples by a budget; without one, only report the figures.
 
     ``eager`` are eager's samples of the same batch, by the same clock; they give the speed-up,
     unless they were taken on another machine. ``stored`` is what ``p50_over_baseline`` is over.
@@ -130,7 +130,7 @@ def judge_budget(
 
 
 def _without_stored(stored: StoredMedian, figures: dict[str, float], subject: str) -> Verdict:
-    """Tell that ``p50_over_baseline`` has nothing to be over; no other limit was missed."""
+    """Say that ``p50_over_baseline`` has nothing to be over; no other limit was missed."""
     what = f"{subject}: cannot judge p50_over_baseline"
     if not stored.is_demanded:
         return Verdict("latency", "new", stored.code, f"{what}: {stored.lack}", figures)

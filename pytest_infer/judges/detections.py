@@ -100,7 +100,7 @@ def judge_detections(
     is more, and a score likewise, at most by ``SCORE_CEILING``; ``tolerance.box_px`` and
     ``tolerance.score`` replace these. A detection may be missing or extra only if its score is that
     near to the threshold; a pair of two such that hardly overlap is one missing and one extra. How
-    many differences ``eager`` has itself, at the case's precision, is told beside a failure.
+    many differences ``eager`` has itself, at the case's precision, stands beside a failure.
     ``images`` are what a message calls them. Pass:
     ``match``; fail: ``missing-detection``, ``extra-detection``, ``wrong-class``, ``moved-box``,
     ``wrong-score``, ``not-finite``, ``missing-output``, ``wrong-shape``, ``vacuous``.

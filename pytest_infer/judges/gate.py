@@ -38,7 +38,7 @@ THROTTLED = ("thermal", "sw-thermal", "power-brake", "power-cap", "hw-slowdown",
 
 @dataclass(frozen=True)
 class Stored:
-    """What a baseline holds of a case: a few measurements of it, each of a process of its own."""
+    """What a baseline holds of a case: a few measurements, each of a separate process."""
 
     thetas: Sequence[float]
     rhos: Sequence[float]

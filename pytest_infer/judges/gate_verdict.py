@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_infer.timing.measurement import Measurement
 
 LARGE_CHANGE = 0.5
-"""A change that is told in both ratios, for the stored one may be wrong."""
+"""A change that is shown by both ratios, for the stored one may be wrong."""
 
 
 def verdict_of(

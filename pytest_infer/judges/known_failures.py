@@ -1,7 +1,7 @@
 """The ledger of known failures: what an engine is known not to build or run, and how it says so.
 
 A case in the ledger is expected to fail at its stage with its error. Another error is news, and so
-is a success: both fail the test until the ledger is mended. What a search of shapes is known to
+is a success: both fail the test until the ledger is mended. What shape fuzzing is known to
 find is passed over and counted; it may be missed, but not be worse than it is known to be.
 """
 
@@ -48,7 +48,7 @@ class KnownFailure:
     model: str
     stage: Stage
     error: str
-    """A part of the error's reason that tells it from any other."""
+    """A part of the error's reason that no other error has."""
     because: str
     """What is known of it: the cause, or where it was reported, and the versions that have it."""
     precisions: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class KnownFailure:
         return "known" if is_known else "changed"
 
     def news(self, settled: Settled, error: InferError | None) -> str:
-        """Return what to tell of a failure that changed or is gone."""
+        """Return the message about a failure that changed or is gone."""
         known = f"{self.engine} failed on {self.model} at its {self.stage}: {self.error}"
         if settled == "gone":
             return explanation(

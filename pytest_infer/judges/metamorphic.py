@@ -32,6 +32,7 @@ class Relation:
     code: str
     """What a verdict is called if they differ."""
     claim: str
+    """The rule, which an engine that is right keeps."""
     cause: str
     """Where to look if they differ."""
     is_exact: bool
@@ -156,7 +157,7 @@ def judge_relation(
     """Judge whether two ways gave one result.
 
     An exact relation allows no difference at all; any other as much as parity does, in max abs;
-    without ``references`` no more than roundoffs. ``tolerance.max_abs`` replaces both. Pass:
+    without ``references`` only roundoffs. ``tolerance.max_abs`` replaces both. Pass:
     ``consistent``; fail: the relation's code; ``rows-alike`` and ``diverged`` if what the engine
     agrees with proves nothing, though the reference would; ``not-finite``, ``eager-not-finite``,
     ``missing-output``, ``extra-output``, ``wrong-shape``, ``wrong-dtype``, ``vacuous``.
@@ -190,7 +191,7 @@ def judge_relation(
     return failed(
         "parity",
         relation.code,
-        what=f"{subject}: it is not so that {relation.claim}",
+        what=f"{subject} breaks a rule: {relation.claim}",
         why="\n".join(_told(check, actual, expected, relation) for check in missed),
         mend=f"look for {relation.cause}; or accept it: {mark_from_bounds(bounds)}",
         figures=figures,

@@ -167,7 +167,7 @@ def derived_part_bound(noise: float | None, floor: float, precision: Precision) 
 
     It is `derived_bound` with `part_floor` over the part's scale, ``floor``, if that is more than
     the roundoffs. There is no ceiling: it is the whole output's, which is judged too. Where eager
-    has no noise to show (None) the ceiling judges; where its noise tells nothing (infinite)
+    has no noise to show (None) the ceiling judges; where its noise is unknown (infinite)
     nothing does but the whole.
     """
     derived = CEILING[precision] if noise is None else NOISE_FACTOR[precision] * noise
@@ -191,7 +191,7 @@ def luck_of(carriers: float) -> float:
 
     The error is a sum of squares over ``carriers`` alike elements. The logarithm of its root is
     nearly normal, with a variance of ``1 / (4 (carriers - 1))`` at most; two of them are compared.
-    Source: Fisher's z, On a Distribution Yielding the Error Functions, 1924. One element tells
+    Source: Fisher's z, On a Distribution Yielding the Error Functions, 1924. One element says
     nothing: infinite. Without any error (0) there is none to be small.
     """
     if not carriers:

@@ -105,7 +105,7 @@ def judge_settings(
         return failed(
             "truth",
             "not-in-force",
-            what=f"{subject} does not run as it was set",
+            what=f"{subject} does not run with the settings asked for",
             why="\n".join(
                 f"{name} is {_text(value)}, not {_text(settings[name])}"
                 for name, value in ignored.items()
@@ -115,9 +115,9 @@ def judge_settings(
             figures=figures,
         )
     unseen = [name for name in settings if name not in seen]
-    message = f"{subject} runs as it was set: {_listed(seen) or 'nothing'} was seen"
+    message = f"{subject} runs with the settings asked for: {_listed(seen) or 'nothing'} confirmed"
     if unseen:
-        message += f"; not to be seen: {', '.join(unseen)}"
+        message += f"; cannot be observed: {', '.join(unseen)}"
     return Verdict("truth", "pass", "as-asked", message, figures)
 
 
@@ -140,7 +140,7 @@ def judge_graph(
                 code,
                 what=f"{subject} was built from another graph than the one that was asked for",
                 why="\n".join(odd),
-                mend="export the graph again with --infer-cache=DIR of its own; if it stays so, "
+                mend="export the graph again with another --infer-cache=DIR; if it stays so, "
                 "the exporter ignores what it is asked",
                 figures=figures,
             )

@@ -85,7 +85,7 @@ def _begins(inputs: Sequence[str], parameters: Sequence[str]) -> bool:
 
 
 def _signature(forward: Callable[..., Any]) -> Signature | None:
-    """Return forward's parameters, those of a compiled TorchScript method too, if it tells them."""
+    """Return forward's parameters, those of a compiled TorchScript method too, if it has them."""
     try:
         return signature(forward)
     except (TypeError, ValueError):
@@ -106,7 +106,7 @@ def _parameters(arguments: Iterable[Any]) -> Iterable[Parameter]:
 def _half_named(found: Signature, inputs: Sequence[str], model: str) -> ModelError:
     known = [name for name in inputs if name in found.parameters]
     return ModelError(
-        f"cannot tell which input of {model} is which parameter of forward",
+        f"cannot match the inputs of {model} with the parameters of forward",
         why=f"the inputs are {', '.join(inputs)}; forward takes {_told(found)}: only "
         f"{', '.join(known)} {'is' if len(known) == 1 else 'are'} in both",
         mend="name every input as forward does, and they are given by name; or none of them, and "

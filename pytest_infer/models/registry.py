@@ -68,7 +68,7 @@ def model(
     """Register the decorated function, which creates a module, as a model of its name.
 
     A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
-    brings weights of its own. Inputs that all have the name of a parameter of the module's forward
+    brings its weights. Inputs that all have the name of a parameter of the module's forward
     are given by name, others in order; ``outputs`` are taken by name from a dict, a NamedTuple or a
     dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
     a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are

@@ -56,7 +56,7 @@ class Fit:
     mean: float | tuple[float, ...] = 0.0
     std: float | tuple[float, ...] = 1.0
     ridge: float | None = None
-    """Damping of a regression that gives each position outputs of its own; None has no targets,
+    """Damping of a regression that gives each position its own outputs; None has no targets,
     the weights are random mixtures of the positions (which suits more positions than channels)."""
 
 
@@ -71,7 +71,7 @@ def seed_network(
     """Give ``module`` seeded weights in place; return what it returns for ``feeds``, in fp64.
 
     ``name`` keys the draws; ``gains`` scales the weights of submodules, by their names; ``fits``
-    tells which linear or pointwise layers follow the photographs. Ends in fp32 and eval mode.
+    says which linear or pointwise layers follow the photographs. Ends in fp32 and eval mode.
     """
     import torch
 

@@ -30,7 +30,7 @@ def source_of(function: Callable[..., Any]) -> Source:
 def file_of(function: Callable[..., Any]) -> Path:
     """Return the file in which a function, or what a partial or a decorator wraps, is defined.
 
-    Raise `ModelError` for what no file defines: its code cannot be told from other code.
+    Raise `ModelError` for what no file defines: its code cannot be identified.
     """
     while isinstance(function, partial):
         function = function.func
@@ -42,7 +42,7 @@ def file_of(function: Callable[..., Any]) -> Path:
     if file and Path(file).is_file():
         return Path(file).resolve()
     raise ModelError(
-        f"cannot tell where {function!r} is defined",
+        f"cannot find where {function!r} is defined",
         why="it has no file, and models and engines are made in other processes, from files",
         mend="define it in a Python file, such as conftest.py",
     )

@@ -98,7 +98,7 @@ class ModelSpec:
     source: Source
     dims: Mapping[str, Dim] = field(default_factory=lambda: {BATCH: Dim()})
     brings_weights: bool = False
-    """The model's function loads weights of its own; ``--infer-weights`` does not apply."""
+    """The model's function loads its own weights; ``--infer-weights`` does not apply."""
     profile: Profile | None = None
     """What the network takes besides; None: the dynamic dimensions above are all."""
 
@@ -116,7 +116,7 @@ class ModelSpec:
 
     @property
     def has_batch(self) -> bool:
-        """Return whether an input and an output have a batch, whose rows can be told apart."""
+        """Return whether an input and an output have a batch, whose rows can be compared."""
         return self.takes_rows and any(tensor.has_rows for tensor in self.outputs.values())
 
     @property

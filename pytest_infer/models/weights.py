@@ -32,7 +32,7 @@ def load_module(model: Model, weights: str) -> nn.Module:
     """Return the model's module in fp32 on the CPU, with ``weights``, in eval mode.
 
     ``weights`` is ``seeded``, ``pretrained``, or a folder that has ``<model>.safetensors`` (or
-    ``.pt``, ``.pth``). A model that brings weights of its own ignores it. Raise `ModelError`.
+    ``.pt``, ``.pth``). A model that brings its own weights ignores it. Raise `ModelError`.
     """
     if model.spec.brings_weights:
         return created(model)

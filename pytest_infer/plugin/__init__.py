@@ -1,4 +1,4 @@
-"""Every hook of the plugin; what they do lives in the modules they call.
+"""The plugin's main hooks; what they do lives in the modules they call.
 
 Loading this module imports no inference library, and of this package only what pytest needs in
 order to show the options.
@@ -33,10 +33,10 @@ BENCHMARK_TABLE = "pytest_infer.plugin.benchmark_table"
 """The name under which the hooks are registered that pytest-benchmark's table needs."""
 
 MARKS = (
-    "infer(models, engines, precisions, batches, tasks, formats): narrow a test's matrix to these",
-    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): by hand",
-    "fuzz: of the tests that ask for the fixture fuzz, too: run it only if -m names this mark",
-    "tolerance(mae, max_abs, relative_l2, cosine, ...): set a tolerance by hand",
+    "infer(models, engines, precisions, batches, tasks, formats): run a test for these cases only",
+    "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): limits",
+    "fuzz: a shape-fuzzing test (it uses the fuzz fixture); deselected unless -m mentions fuzz",
+    "tolerance(mae, max_abs, relative_l2, cosine, ...): allow these errors, not the derived ones",
 )
 
 
@@ -86,7 +86,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionstart(session: pytest.Session) -> Generator[None, object, object]:
-    """Let other plugins' fixtures win over the plain names of ours."""
+    """Let other plugins' fixtures win over this plugin's plain names."""
     result = yield
     stand_back(session._fixturemanager)  # noqa: SLF001 - pytest has no other way
     return result
@@ -171,13 +171,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach a test's records to its report, and let our errors speak for themselves."""
+    """Attach a test's records to its report, and show an `InferError` without a traceback."""
     report = yield
     if call.when == "setup":
         item.stash[ATTEMPT] = item.stash.get(ATTEMPT, 0) + 1
     error = call.excinfo.value if call.excinfo else None
     is_case = FIXTURE in getattr(item, "fixturenames", ()) or isinstance(error, CaseError)
-    if not is_case and RECORDS not in item.stash:  # a test with a case of its own has records
+    if not is_case and RECORDS not in item.stash:  # a test that makes its own case has records
         return report
     from pytest_infer.plugin.collection import case_of, judged_case
     from pytest_infer.plugin.outcome import settle_report, told

@@ -137,7 +137,7 @@ class BenchmarkTable:
 def chosen(rows: Iterable[Row]) -> list[Row]:
     """Return one row per name: the case's own test's, or else the first of those beside others.
 
-    Eager mode is timed beside every engine, and has a test of its own only if it was asked for.
+    Eager mode is timed beside every engine, and has a separate test only if it was asked for.
     """
     found: dict[str, Row] = {}
     for row in rows:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NO_CASE = "no-case"
 FUZZ = "fuzz"
-"""The mark of tests that search shapes."""
+"""The mark of shape-fuzzing tests."""
 
 SEARCHES = "infer_fuzz"
 """The fixture of such tests."""
@@ -82,9 +82,9 @@ def is_without_case(item: pytest.Item) -> bool:
 
 
 def is_unasked(item: pytest.Item) -> bool:
-    """Return whether a test searches shapes, and ``-m`` does not speak of such tests.
+    """Return whether this is a shape-fuzzing test, and ``-m`` does not mention fuzz.
 
-    A mark of that name on any other test is none of ours.
+    A mark of that name on any other test means something else.
     """
     is_ours = SEARCHES in getattr(item, "fixturenames", ()) and item.get_closest_marker(FUZZ)
     return bool(is_ours) and FUZZ not in re.findall(r"\w+", item.config.getoption("markexpr"))

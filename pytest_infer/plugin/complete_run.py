@@ -1,4 +1,4 @@
-"""Tell a run of the whole suite from a part of it, and review the baselines after the former."""
+"""Find out whether a run was of the whole suite, and review the baselines after it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ class CompleteRun:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """Note that a test of a case was left out.
 
-        One without any case in the matrix is none, and a search of shapes is no part of the suite
-        unless it is asked for.
+        Tests without a case, and fuzz tests that nobody selected, do not make a run partial.
         """
         if not self._state.is_used:
             return

@@ -165,7 +165,7 @@ def infer_oracles(infer: InferSession) -> Oracles:
 def infer_fuzz(infer_case: Case, infer: InferSession, infer_oracles: Oracles) -> Iterator[Fuzz]:
     """The case's engine, built once for every shape of its model: ``.shapes()``, ``.sequences()``.
 
-    Also ``fuzz.judge(recipe)``, for a ``@given`` of your own.
+    Also ``fuzz.judge(recipe)``, for your own ``@given``.
     """
     from pytest_infer.fuzzing.fuzz import Fuzz
 

@@ -1,4 +1,4 @@
-"""What readers of pytest's JUnit file are told of verdicts that are neither passes nor failures."""
+"""What pytest's JUnit file says of verdicts that are neither passes nor failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def write_to_junit(
     config: pytest.Config, report: pytest.TestReport, records: Sequence[Record]
 ) -> None:
-    """Add a line per such verdict to its test's ``system-out``, if there is to be a file.
+    """Add a line per such verdict to its test's ``system-out``, if a file was asked for.
 
     The format has no other status than passed, failed and skipped, and few readers show the
     properties of a test.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.session.session import InferSession
 
 ENVIRONMENTS = (
-    "Libraries that exclude each other each get an environment of their own, which\n"
+    "Libraries that exclude each other each get a separate environment, which\n"
     "--infer-host=ENGINE=popen//python=PATH names: onnxruntime and onnxruntime-gpu own the same\n"
     "files; onnxruntime-gpu links TensorRT 10, torch-tensorrt 2.13 and later TensorRT 11, and a\n"
     "GTX 1070 or a Jetson has TensorRT 8.6 with Python 3.10."

@@ -138,8 +138,8 @@ OPTIONS = (
         "--update-baselines",
         "update",
         read_update,
-        "measure, and store the figures as this device's baseline; new: only what is missing; "
-        "improved: that, and what has become faster",
+        "measure, and store the figures as this device's baseline; new: only the missing ones; "
+        "improved: these, and those that became faster",
         modes=("new", "improved"),
     ),
     Option("--infer-model", "models", read_names, "models to test; default: all", "NAME,..."),
@@ -190,7 +190,8 @@ OPTIONS = (
         "--infer-cache",
         "cache",
         read_cache,
-        "where built engines are kept; default: the user's cache folder; off: not after the run",
+        "where built engines are kept; default: the user's cache folder; off: a temporary folder, "
+        "deleted after the run",
         "DIR|off",
     ),
     Option(
@@ -251,7 +252,7 @@ OPTIONS = (
         "--infer-fuzz-replay",
         "fuzz_replay",
         read_one,
-        "try nothing but this, which a failure of -m fuzz has printed",
+        "replay only this recipe, as printed by a failed -m fuzz run",
         "RECIPE",
     ),
 )
@@ -260,7 +261,7 @@ OPTIONS = (
 class _StoreMode(Action):
     """Keeps which of its flags was given: ``--flag``, or ``--flag=mode``.
 
-    Each is a flag of its own that takes nothing. A value that may be left out would be taken from
+    Each is a separate flag that takes nothing. A value that may be left out would be taken from
     what follows the flag, which is a path of tests.
     """
 
@@ -297,5 +298,5 @@ def add_options(parser: pytest.Parser) -> None:
         "--infer-engines",
         dest="infer_engines",
         action="store_true",
-        help="show which engines can run here, which cannot, why, and the mend",
+        help="list the engines, what each can run here, and what to do about the missing ones",
     )

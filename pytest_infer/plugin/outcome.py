@@ -1,4 +1,4 @@
-"""What pytest is told of a test that ended in one of our errors, or should have."""
+"""How a test is reported that ended in an `InferError`, or should have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USES_ENGINE = "infer_engine"
 def settle_report(
     report: pytest.TestReport, item: pytest.Item, case: Case, error: BaseException | None
 ) -> None:
-    """Let our errors speak for themselves, and make known failures expected ones.
+    """Show an `InferError` without a traceback, and make known failures expected ones.
 
     A known failure that changed, or that is gone after the test's engine was used, fails.
     """
@@ -41,7 +41,7 @@ def settle_report(
 
 
 def told(error: InferError) -> str:
-    """Return what is shown of an error of ours, instead of a traceback."""
+    """Return what is shown of an `InferError`, instead of a traceback."""
     return encodable(str(error))
 
 

@@ -20,7 +20,7 @@ class Coverage:
     without_case: tuple[str, ...] = ()
     """Tests whose own marks leave no case of the matrix."""
     unasked: int = 0
-    """Checks that search shapes, which only ``-m fuzz`` runs."""
+    """Shape-fuzzing checks, which only ``-m fuzz`` runs."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
     built: int = 0

@@ -78,7 +78,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
             f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
         )
     if coverage.unasked:
-        lines.append(f"searches of shapes not asked for: {coverage.unasked}; -m fuzz runs them")
+        lines.append(_unasked(coverage.unasked))
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
         for machine, size_bytes in sorted(coverage.sent_bytes.items())
@@ -87,6 +87,11 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
     lines += [f"notice: {notice}" for notice in coverage.notices]
     lines += [_exclusion(each) for each in coverage.exclusions]
     return lines
+
+
+def _unasked(number: int) -> str:
+    tests = f"{number} shape-fuzzing test{'s' * (number > 1)}"
+    return f"{tests} not selected; run {'them' if number > 1 else 'it'} with -m fuzz"
 
 
 def _probes(seconds: Mapping[str, float]) -> str:

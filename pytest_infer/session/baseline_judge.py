@@ -76,7 +76,7 @@ class BaselineJudge:
     def __call__(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         """Judge by the latency gate where measurements are stored, else ``samples`` by a floor.
 
-        With ``--update-baselines`` measure what is to be stored instead.
+        With ``--update-baselines`` measure what will be stored instead.
         """
         try:
             verdict = self._verdict(engine, feeds, samples)
@@ -105,7 +105,7 @@ class BaselineJudge:
     def _renewed(
         self, engine: EngineUnderTest, feeds: Arrays, gate: Gate, verdict: Verdict
     ) -> Verdict:
-        """Measure anew what has improved; it is stored if the new measurements show it too.
+        """Measure again what has improved; it is stored if the new measurements show it too.
 
         Those that have shown it first were looked at because they are low: they would be a baseline
         that the same engine does not reach.
@@ -115,7 +115,9 @@ class BaselineJudge:
             return anew
         found = fmean(each.theta for each in anew.to_store.gate.measurements)
         if found >= fmean(each.theta for each in gate.measurements):
-            message = f"{verdict.message}; not to be stored: measured anew, it is not faster"
+            message = (
+                f"{verdict.message}; not stored: a second measurement did not confirm the speed-up"
+            )
             return replace(verdict, message=message)
         message = f"{verdict.message}; {anew.message}"
         return replace(anew, message=message, to_store=replace(anew.to_store, renews=True))
@@ -127,7 +129,7 @@ class BaselineJudge:
         if unlike:
             message = (
                 f"{self._case.id} cannot be compared with its baseline: {unlike}; "
-                f"store it anew with {mend}"
+                f"store it again with {mend}"
             )
             return Verdict("baseline", "inconclusive", "unlike-key", message)
         stored = Stored(
@@ -144,7 +146,7 @@ class BaselineJudge:
             message = (
                 f"{self._case.id} cannot be compared with its baseline: "
                 f"{self._baselines.place_of(self._case)}.gate.{odd}; one of these figures is "
-                f"wrong, or the device is another: look at that file, or store it anew with {mend}"
+                f"wrong, or the device is another: look at that file, or store it again with {mend}"
             )
             return Verdict("baseline", "inconclusive", "odd-baseline", message)
         decision, taken = measure_until_decided(
@@ -183,7 +185,7 @@ class BaselineJudge:
             told = "; ".join(each.told() for each in looks)
             is_throttled = any(reason in THROTTLED for each in looks for reason in each.dropped)
             message = (
-                f"{self._case.id} is not to be stored: {len(usable)} of {len(looks)} measurements "
+                f"{self._case.id} will not be stored: {len(usable)} of {len(looks)} measurements "
                 f"are usable ({told}); run again on a quiet{', cool' * is_throttled} device"
             )
             code = "inconclusive-throttled" if is_throttled else "inconclusive-noisy"
@@ -206,13 +208,13 @@ class BaselineJudge:
             artefact=Path(engine.built.folder).name,
             gpu=_gpu_of(usable),
         )
-        message = f"{self._case.id} is to be stored, by {len(usable)} measurements"
+        message = f"{self._case.id} will be stored ({len(usable)} measurements)"
         return Verdict("baseline", "new", "to-be-stored", message, to_store=ToStore(gate))
 
     def _beside_others(self, others: Sequence[str]) -> Verdict:
         """Refuse to store what was measured beside other processes: it would hide a regression."""
         message = (
-            f"{self._case.id} is not to be stored: others are on the GPU: {', '.join(others)}; "
+            f"{self._case.id} will not be stored: others are on the GPU: {', '.join(others)}; "
             "end them, or choose another GPU by --infer-device"
         )
         return Verdict("baseline", "inconclusive", "inconclusive-foreign", message)

@@ -112,7 +112,7 @@ def _page(failure: Failure, graph: str) -> str:
 
 
 def _commands(case: Case, failure: Failure, graph: str) -> str:
-    """Return the same comparison for polygraphy and trtexec; they take inputs of their own."""
+    """Return the same comparison for polygraphy and trtexec; they make their own inputs."""
     flag = {"fp16": " --fp16", "bf16": " --bf16", "int8": " --int8", "tf32": " --tf32"}
     precision = flag.get(case.precision, "")
     shapes = {name: list(values.shape) for name, values in failure.feeds.items()}

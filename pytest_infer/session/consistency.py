@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Consistency:
-    """Judges outputs of a case that must agree: what is to be judged, then what with."""
+    """Judges outputs of a case that must agree: first what is judged, then what with."""
 
     def __init__(self, case: Case, reference: Reference, tolerance: Tolerance | None) -> None:
         """Take the ``reference`` of as many rows as the outputs have."""

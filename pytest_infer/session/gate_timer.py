@@ -103,7 +103,7 @@ class GateTimer:
         return replace(found, look=look)
 
     def kept_folder(self, case: Case, artefact: str) -> str:
-        """Return the folder of a built engine by its name; empty if the cache has it no more."""
+        """Return the folder of a built engine by its name; empty if the cache no longer has it."""
         client = EngineClient(self._hosts.shared(case.engine))
         found = client.kept(
             cache=client.host.place.cache,

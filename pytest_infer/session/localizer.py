@@ -40,7 +40,7 @@ class Localizer:
     def localize(self, case: Case, start: int = 0) -> str:
         """Return the first diverging layer in words, with a table; or why there is none to name.
 
-        First every so many layers are looked at, then each between two of them. An engine that
+        First it looks at every n-th layer, then at each between two of them. An engine that
         cannot put out intermediate tensors is given the graph cut after one, again and again. It
         is fed the photographs from number ``start`` on.
         """

@@ -1,4 +1,4 @@
-"""A model's code and weights, told from every other model's and from what they were before."""
+"""A model's code and weights, identified so that no other or older model is taken for it."""
 
 from __future__ import annotations
 

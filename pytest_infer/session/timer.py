@@ -63,7 +63,7 @@ class GpuTimer:
     ) -> list[Samples]:
         """Return the samples of several engines, timed in turns within the same seconds.
 
-        Each gets a process of its own, so that neither their libraries nor their thread pools
+        Each gets a separate process, so that neither their libraries nor their thread pools
         meet; nothing else of this package runs on the devices meanwhile. An engine that is named
         twice is timed once. With ``cold_l2`` a GPU's L2 cache is overwritten before each call;
         raise `TimingError` for another device.

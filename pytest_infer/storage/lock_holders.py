@@ -34,7 +34,7 @@ class Holder:
     folder: str
     started: str
     is_stopped: bool
-    """It has been suspended (Ctrl-Z, SIGSTOP), and goes on when it is told to."""
+    """It has been suspended (Ctrl-Z, SIGSTOP), and goes on when it is resumed."""
 
     def __str__(self) -> str:
         state = ", which is stopped," if self.is_stopped else ""

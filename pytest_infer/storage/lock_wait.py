@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_S, AGAIN_S = 5.0, 60.0
-"""After how long a wait is told of, and how often from then on."""
+"""After how long a wait is reported, and how often from then on."""
 
 UNSEEN = "a process that cannot be seen from here (in another container or on another machine)"
 
 _LISTENERS: list[Tell] = []
-"""Whom this process tells of its waits: the last of them."""
+"""Who gets the lines about waits: the last of them."""
 
 
 @dataclass(frozen=True)

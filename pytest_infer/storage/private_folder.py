@@ -28,7 +28,7 @@ def private_folder(path: Path, cache: Path | None = None) -> Path:
         raise unusable(cache or path, str(error)) from error
     if facts.st_uid != os.geteuid():
         why = f"{place} belongs to user {facts.st_uid}, and this is user {os.geteuid()}"
-        raise unusable(cache or path, why, "name a folder of your own with --infer-cache=DIR")
+        raise unusable(cache or path, why, "name a folder that is yours with --infer-cache=DIR")
     if is_open_to_others(facts):
         why = f"others can write to {place} ({filemode(facts.st_mode)})"
         raise unusable(cache or path, why, f"chmod go-w {place}, after a look at what is in it")

@@ -1,4 +1,4 @@
-"""Tell a folder without room from a maker that failed: libraries put it in words of their own."""
+"""Find out whether a maker failed for lack of room: each library words it in another way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NO_ROOM = (EDQUOT, EFBIG, ENOSPC, EROFS)
-"""What a maker is told that is the folder's fault and not its own."""
+"""Errors of a maker that are the folder's fault."""
 
 LEAST_FREE_BYTES = 1 << 20
 """With less than this no engine is built; a writer that fails may leave a part of it free."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from pytest_infer.plain_text import shown
 
 SIZE_LIMIT_BYTES = 4 * 1024 * 1024
-"""Some ten thousand baseline entries; a larger file is none of ours."""
+"""Some ten thousand baseline entries; no larger file was written by this package."""
 
 DEPTH_LIMIT = 32
 """Of objects and arrays in each other; the files of this package have eight at most."""

@@ -45,6 +45,6 @@ def only(names: Iterable[str], folder: Path, suffix: str = "") -> str:
     raise CacheError(
         f"{folder} has {len(found)} {suffix or 'weights'} files instead of one",
         why=f"there is {', '.join(present) or 'nothing'} in it",
-        mend="remove that folder, if it is still there, and it is made again; if it comes back so, "
-        "the host does not write what it says",
+        mend="delete the folder and run again. If it happens again, the host writes other files "
+        "than it reports",
     )

@@ -1,4 +1,4 @@
-"""What every engine promises, as tests that it can run on itcls."""
+"""What every engine promises, as tests that an engine can run on itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EngineContract:
     def run(
         cls, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[InferSession]:
-        """A session with a cache of its own, whose hosts know the contract's model."""
+        """A session with a separate cache, whose hosts know the contract's model."""
         from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
         given = read_config(pytestconfig)

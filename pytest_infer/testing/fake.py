@@ -56,7 +56,7 @@ class FakeEngine:
     delay_s: float = 0.0
     """Is added to every timed call."""
     repeats: int = 1
-    """A timed call is so many of the inner engine's: a slowdown that a busy machine keeps."""
+    """Calls of the inner engine per timed call: a slowdown that a busy machine keeps."""
     runs_as: Precision | None = None
     """The precision that really runs, whatever was asked for."""
     runs_on: str | None = None

@@ -43,7 +43,7 @@ def stale() -> OutputFault:
 
 
 def every(number: int, fault: OutputFault) -> MemoryFault:
-    """Plant a fault at every so many-th call of a runner, as a race or a full buffer does."""
+    """Plant a fault at every n-th call of a runner, as a race or a full buffer does."""
 
     def make() -> ShapeFault:
         calls = count(1)
@@ -58,7 +58,7 @@ def every(number: int, fault: OutputFault) -> MemoryFault:
 
 
 def stale_every(number: int) -> MemoryFault:
-    """Return what the call before put out, at every so many-th call of a runner."""
+    """Return what the call before put out, at every n-th call of a runner."""
 
     def make() -> ShapeFault:
         calls = count(1)

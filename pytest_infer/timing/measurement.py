@@ -62,12 +62,12 @@ class Measurement:
 
     @property
     def foreign_processes(self) -> Sequence[str]:
-        """Return who else was on the GPU, as far as the driver tells."""
+        """Return who else was on the GPU, as far as the driver reports it."""
         return self.environment.get("foreign_processes") or ()
 
     @property
     def gpu(self) -> str:
-        """Return the UUID of the GPU; empty on a CPU, or where the driver does not tell."""
+        """Return the UUID of the GPU; empty on a CPU, or where the driver does not report it."""
         return str(self.environment.get("uuid") or "")
 
     def told(self) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from random import Random
 
 Arm: TypeAlias = "Callable[[int], Sequence[int]]"
-"""Make so many calls, and return each one's duration in ns."""
+"""Make that number of calls, and return each one's duration in ns."""
 
 
 class Watch(Protocol):
@@ -39,13 +39,13 @@ class Plan:
     """How much is measured; durations in seconds."""
 
     block_s: float
-    """A block of calls of one arm lasts at least so long, ..."""
+    """A block of calls of one arm lasts at least this long, ..."""
     block_calls: int
-    """... and has so many calls at least, after `DISCARDED` that do not count."""
+    """... and has at least this number of calls, after `DISCARDED` that do not count."""
     clean_rounds: int = 12
-    """It is enough after so many rounds that nothing disturbed, ..."""
+    """It is enough after this number of rounds that nothing disturbed, ..."""
     clean_s: float = 0.0
-    """... which lasted so long together."""
+    """... which lasted this long together."""
     most_s: float = 20.0
     window_s: float = 0.1
     """Two windows of at most `WINDOW_CALLS` calls whose medians differ by `STEADY` are warm."""

@@ -239,6 +239,6 @@ def test_unknown_engine_of_a_host(toy_run):
     assert run.code == 4
     assert run.errors.strip() == (
         "ERROR: unknown engine 'ortt'\n"
-        "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt, tvm\n"
+        "  why:  valid choices: compile, eager, openvino, ort, torch-trt, torchscript, trt, tvm\n"
         "  mend: did you mean 'ort'?"
     )

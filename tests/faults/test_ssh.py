@@ -334,7 +334,7 @@ def test_lost(toy_run, machine, toy):
     )
     told = {name: run.record(f"toy-{name}-fp32-b1")["message"] for name in names}
     assert {run.record(f"toy-{name}-fp32-b2")["code"] for name in names} == {"match"}
-    mend = f"\n  mend: look at that machine and the way to it: {spec}; the next case tries anew"
+    mend = f"\n  mend: check that machine and the way to it: {spec}; the next case tries again"
     for name in names:
         assert told[name].startswith(
             f"cannot run toy-{name}-fp32-b1\n"
@@ -358,7 +358,7 @@ def test_client_that_is_killed(start, machine):
         "cannot ask\n"
         "  why:  its engine host died, or the connection to it\n"
         "        without a word: the connection was cut, or the process there was killed\n"
-        f"  mend: look at that machine and the way to it: {spec}; the next case tries anew"
+        f"  mend: check that machine and the way to it: {spec}; the next case tries again"
     )
     assert not host.is_alive
 

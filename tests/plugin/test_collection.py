@@ -74,7 +74,7 @@ def test_unknown_model(pytester: pytest.Pytester, write: Write) -> None:
     result.stderr.fnmatch_lines(
         [
             "ERROR: unknown model 'min'",
-            "  why:  valid are: *mine*",
+            "  why:  valid choices: *mine*",
             "        conftest.py files loaded: */tests/engines/deep/conftest.py",
             "  mend: did you mean 'mine'?",
             "        or also name the folder of the conftest.py that registers it",

@@ -66,7 +66,7 @@ def test_searches_are_told_of(run: Run, pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "test_own.py::test_with_a_fixture_of_ours*",
-            "searches of shapes not asked for: 1; -m fuzz runs them",
+            "1 shape-fuzzing test not selected; run it with -m fuzz",
             "*1 deselected*",
         ]
     )

@@ -32,7 +32,7 @@ def _error(result: pytest.RunResult) -> str:
             "--engine=ortt",
             (
                 "ERROR: unknown engine 'ortt'\n"
-                "  why:  valid are: all, auto, compile, eager, openvino, ort, torch-trt, "
+                "  why:  valid choices: all, auto, compile, eager, openvino, ort, torch-trt, "
                 "torchscript, trt, tvm\n"
                 "  mend: did you mean 'ort'?"
             ),
@@ -41,7 +41,7 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-precision=fp61",
             (
                 "ERROR: unknown precision 'fp61'\n"
-                "  why:  valid are: bf16, fp16, fp32, fp64, int8, tf32\n"
+                "  why:  valid choices: bf16, fp16, fp32, fp64, int8, tf32\n"
                 "  mend: did you mean 'fp64'?"
             ),
         ),
@@ -67,7 +67,7 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-device=gpu",
             (
                 "ERROR: unknown device 'gpu'\n"
-                "  why:  valid are: auto, cpu, cuda, cuda:0\n"
+                "  why:  valid choices: auto, cpu, cuda, cuda:0\n"
                 "  mend: did you mean 'cpu'?"
             ),
         ),
@@ -91,7 +91,7 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-report=pdf:x",
             (
                 "ERROR: unknown report 'pdf'\n"
-                "  why:  valid are: html, json, md\n"
+                "  why:  valid choices: html, json, md\n"
                 "  mend: choose one of: html, json, md"
             ),
         ),
@@ -114,7 +114,7 @@ def test_unknown_model(bare_run: Run, pytester: pytest.Pytester) -> None:
     """The error names the files that were loaded, and the nearest name."""
     assert _error(bare_run("--infer-model=toyy")) == (
         "ERROR: unknown model 'toyy'\n"
-        "  why:  valid are: detr_resnet50, efficientnet_b0, mobilenet_v2, resnet50, toy\n"
+        "  why:  valid choices: detr_resnet50, efficientnet_b0, mobilenet_v2, resnet50, toy\n"
         f"        conftest.py files loaded: {pytester.path / 'conftest.py'}\n"
         "  mend: did you mean 'toy'?\n"
         "        or also name the folder of the conftest.py that registers it"
@@ -145,7 +145,7 @@ def test_unknown_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
     )
     assert _error(bare_run("--gpu-baseline=mime")) == (
         "ERROR: unknown baseline 'mime'\n"
-        "  why:  valid are: gtx1070, h200, mine\n"
+        "  why:  valid choices: gtx1070, h200, mine\n"
         "  mend: did you mean 'mine'?"
     )
 
@@ -170,7 +170,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(model="toy")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
-                "  why:  valid are: batched, batches, engines, formats, models, precisions, tasks\n"
+                "  why:  valid choices: batched, batches, engines, formats, models, precisions, "
+                "tasks\n"
                 "  mend: did you mean 'models'?"
             ),
         ),
@@ -178,8 +179,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(engines="ortt")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown engine 'ortt'\n"
-                "  why:  valid are: compile, eager, openvino, ort, torch-trt, torchscript, trt, "
-                "tvm\n"
+                "  why:  valid choices: compile, eager, openvino, ort, torch-trt, torchscript, "
+                "trt, tvm\n"
                 "  mend: did you mean 'ort'?"
             ),
         ),
@@ -196,7 +197,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             (
                 "ERROR: @pytest.mark.latency_budget of test_own.py::test_it: unknown keyword of "
                 "@pytest.mark.latency_budget 'p50'\n"
-                "  why:  valid are: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, "
+                "  why:  valid choices: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, "
                 "throughput_per_s\n"
                 "  mend: did you mean 'p50_ms'?"
             ),
@@ -206,8 +207,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             (
                 "ERROR: @pytest.mark.tolerance of test_own.py::test_it: unknown keyword of "
                 "@pytest.mark.tolerance 'mea'\n"
-                "  why:  valid are: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, score, "
-                "softmax_kl, sqnr_db, top_k\n"
+                "  why:  valid choices: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, "
+                "score, softmax_kl, sqnr_db, top_k\n"
                 "  mend: did you mean 'mae'?"
             ),
         ),

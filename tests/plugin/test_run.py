@@ -119,7 +119,7 @@ def test_engines_are_listed(bare_run: Run) -> None:
             "*ort * on cpu * fp32*",
             "*--infer-option=ort.intra_op_threads=N (0): threads of one operator*",
             "*torchscript * on cpu * fp16*",
-            "Libraries that exclude each other each get an environment of their own, which",
+            "Libraries that exclude each other each get a separate environment, which",
         ]
     )
     assert "test_outputs" not in result.stdout.str()

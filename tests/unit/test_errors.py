@@ -52,12 +52,15 @@ def test_kind_from_a_newer_host():
         (
             "ortt",
             ["trt", "ort"],
-            "unknown engine 'ortt'\n  why:  valid are: ort, trt\n  mend: did you mean 'ort'?",
+            "unknown engine 'ortt'\n  why:  valid choices: ort, trt\n  mend: did you mean 'ort'?",
         ),
         (
             "zebra",
             ["trt", "ort"],
-            "unknown engine 'zebra'\n  why:  valid are: ort, trt\n  mend: choose one of: ort, trt",
+            (
+                "unknown engine 'zebra'\n  why:  valid choices: ort, trt\n"
+                "  mend: choose one of: ort, trt"
+            ),
         ),
     ],
 )

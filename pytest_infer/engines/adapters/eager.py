@@ -65,7 +65,7 @@ class Eager:
 
 
 class EagerRunner(TorchRunner):
-    """A user's module; what it raises is told with the line of the user's file."""
+    """A user's module; what it raises names the line of the user's file."""
 
     def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         with own_code(f"run {self._built.graph.spec.name}", "forward", RunError):

@@ -155,7 +155,7 @@ class TorchTensorRt:
 
 
 class TorchTensorRtRunner(TorchRunner):
-    """A loaded program, whose graph tells what TensorRT runs and what torch does."""
+    """A loaded program, whose graph shows what TensorRT runs and what torch runs."""
 
     def __init__(self, program: Any, built: BuiltEngine, *, nodes: int) -> None:
         super().__init__(program.module(), built)
@@ -188,7 +188,7 @@ class TorchTensorRtRunner(TorchRunner):
     def _share(self, left: int) -> float:
         """Return the share of the exported nodes that torch does not run.
 
-        What happens inside an engine is not to be seen. Lowering replaces nodes before it
+        What happens inside an engine cannot be seen. Lowering replaces nodes before it
         divides the graph, so that the share is exact at nothing and at everything only.
         """
         return max(0.0, 1 - left / self._exported_nodes) if self._exported_nodes else 0.0

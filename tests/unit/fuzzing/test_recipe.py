@@ -64,14 +64,14 @@ def test_text_and_back():
             "batch=3,hight=7,length=1",
             (
                 "unknown part of a recipe 'hight'\n"
-                "  why:  valid are: batch, height, layout, length, seed, values\n"
+                "  why:  valid choices: batch, height, layout, length, seed, values\n"
                 "  mend: did you mean 'height'?"
             ),
         ),
         (
             "batch=3,height=7,length=1,values=norm",
             (
-                f"unknown values 'norm'\n  why:  valid are: {', '.join(sorted(VALUES))}\n"
+                f"unknown values 'norm'\n  why:  valid choices: {', '.join(sorted(VALUES))}\n"
                 "  mend: did you mean 'normal'?"
             ),
         ),

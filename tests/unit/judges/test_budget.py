@@ -125,7 +125,8 @@ def test_an_unknown_keyword_names_the_nearest():
         budget_from_keywords({"p95_ms": 2})
     assert str(caught.value) == (
         "unknown keyword of @pytest.mark.latency_budget 'p95_ms'\n"
-        "  why:  valid are: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, throughput_per_s\n"
+        "  why:  valid choices: p50_ms, p50_over_baseline, p90_ms, p99_ms, speedup, "
+        "throughput_per_s\n"
         "  mend: did you mean 'p99_ms'?"
     )
 

@@ -93,7 +93,9 @@ def test_settings_in_force():
     evidence = Evidence("fp32", "cpu", proven={"threads": 2, "another": 1})
     verdict = judge_settings(evidence, {"threads": 2, "level": 3}, subject="toy")
     assert verdict.status == "pass"
-    assert verdict.message == ("toy runs as it was set: threads=2 was seen; not to be seen: level")
+    assert verdict.message == (
+        "toy runs with the settings asked for: threads=2 confirmed; cannot be observed: level"
+    )
 
 
 def test_setting_that_is_ignored():
@@ -102,7 +104,7 @@ def test_setting_that_is_ignored():
     verdict = judge_settings(evidence, {"cuda_graph": True, "sparse": True}, subject="toy")
     assert (verdict.status, verdict.code) == ("fail", "not-in-force")
     assert verdict.message == (
-        "toy does not run as it was set\n"
+        "toy does not run with the settings asked for\n"
         "  why:  cuda_graph is false, not true\n"
         "  mend: leave the setting out, or find why the engine ignores it"
     )

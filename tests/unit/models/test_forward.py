@@ -66,7 +66,7 @@ def test_some_names_are_refused():
     with pytest.raises(ModelError) as caught:
         arguments_of(_with_defaults, ("mask", "tokens"), "toy")
     assert str(caught.value) == (
-        "cannot tell which input of toy is which parameter of forward\n"
+        "cannot match the inputs of toy with the parameters of forward\n"
         "  why:  the inputs are mask, tokens; forward takes (ids, mask=None, scale=1.0): only mask "
         "is in both\n"
         "  mend: name every input as forward does, and they are given by name; or none of them, "

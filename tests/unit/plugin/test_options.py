@@ -226,6 +226,6 @@ def test_unknown_update_by_ini():
         read_config(FakeConfig(ini={"infer_update_baselines": "newer"}))
     assert str(caught.value) == (
         "unknown value of --update-baselines 'newer'\n"
-        "  why:  valid are: 0, 1, all, false, improved, new, no, off, on, true, yes\n"
+        "  why:  valid choices: 0, 1, all, false, improved, new, no, off, on, true, yes\n"
         "  mend: did you mean 'new'?"
     )

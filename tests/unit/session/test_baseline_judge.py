@@ -133,7 +133,7 @@ def test_a_stored_figure_that_contradicts_what_is_measured(theta):
         "toy-ort-fp32-b1 cannot be compared with its baseline: /b/toy.json: toy-ort-fp32-b1.gate."
         f"measurements[0]: theta {theta:g}, rho 2 and engine_ms 10 mean a calibration kernel of "
         f"{kernel_ms} ms, which takes 0.498 ms now; one of these figures is wrong, or the device "
-        "is another: look at that file, or store it anew with pytest suites --update-baselines"
+        "is another: look at that file, or store it again with pytest suites --update-baselines"
     )
 
 
@@ -188,7 +188,7 @@ def test_unlike_measurements_are_never_compared(change, why):
     assert (verdict.status, verdict.code) == ("inconclusive", "unlike-key")
     assert verdict.message == (
         f"toy-ort-fp32-b1 cannot be compared with its baseline: {why}; "
-        "store it anew with pytest suites --update-baselines"
+        "store it again with pytest suites --update-baselines"
     )
 
 
@@ -225,7 +225,7 @@ def test_what_others_disturb_is_not_stored():
     verdict = judged(None, GateTimer([look(), beside]), is_updating=True)
     assert (verdict.status, verdict.code) == ("inconclusive", "inconclusive-foreign")
     assert verdict.message == (
-        "toy-ort-fp32-b1 is not to be stored: others are on the GPU: pid 7 (python), 512 MiB; "
+        "toy-ort-fp32-b1 will not be stored: others are on the GPU: pid 7 (python), 512 MiB; "
         "end them, or choose another GPU by --infer-device"
     )
     assert verdict.to_store is None
@@ -261,7 +261,9 @@ def test_improved_by_chance():
     verdict = judged(entry(), gate_timer, renews=True)
     assert (verdict.status, verdict.code) == ("pass", "improved")
     assert verdict.to_store is None
-    assert verdict.message.endswith("; not to be stored: measured anew, it is not faster")
+    assert verdict.message.endswith(
+        "; not stored: a second measurement did not confirm the speed-up"
+    )
 
 
 def test_improved_and_then_noisy():

@@ -100,7 +100,7 @@ def test_unknown_engine(chosen):
     with pytest.raises(OptionError) as caught:
         make(engines=chosen)
     assert str(caught.value) == (
-        "unknown engine 'alfa'\n  why:  valid are: all, alpha, auto, beta, gamma\n"
+        "unknown engine 'alfa'\n  why:  valid choices: all, alpha, auto, beta, gamma\n"
         "  mend: did you mean 'alpha'?"
     )
 

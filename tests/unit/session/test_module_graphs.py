@@ -124,7 +124,7 @@ def test_answer_decides_without_a_memory(found):
 
 
 def test_answer_that_changes_each_time(found):
-    """Such a model is told of, and is the same from the run on in which that was seen."""
+    """Such a model is reported, and is the same from the run on in which that was seen."""
     found(Host(1.0))
     digest, notices = found(Host(2.0, 3.0))
     (notice,) = notices

@@ -260,7 +260,7 @@ def test_a_folder_of_another_user(cache, monkeypatch):
     assert str(caught.value) == (
         f"cannot use the cache folder {cache.root}\n"
         f"  why:  {cache.root} belongs to user {owner}, and this is user {owner + 1}\n"
-        "  mend: name a folder of your own with --infer-cache=DIR"
+        "  mend: name a folder that is yours with --infer-cache=DIR"
     )
 
 

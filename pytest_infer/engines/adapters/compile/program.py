@@ -27,7 +27,7 @@ CACHES = "caches.bin"
 FACTS = "facts.json"
 
 STANCE = "fail_on_recompile"
-"""torch's name of the attitude in which a call that would be compiled anew is an error."""
+"""torch's name for the mode in which a call that would be compiled again is an error."""
 
 
 def write_program(
@@ -59,7 +59,7 @@ def opened_program(built: BuiltEngine, scratch: str) -> Compiled:
     """Load a program and compile it from its caches, which are laid out in ``scratch``.
 
     The folder must remain as long as the call is used: kernels are loaded from it. Nothing is
-    written beside the program. A later call that would be compiled anew raises `RunError`.
+    written beside the program. A later call that would be compiled again raises `RunError`.
     """
     program = _loaded(built.path(FILE), built.request.device)
     with _private_caches(built.request, scratch):
@@ -142,7 +142,7 @@ def _called(
 
 
 def _mark_dynamic(graph: Graph, inputs: Sequence[Tensor]) -> None:
-    """Tell Dynamo which axes are dynamic: to fix one of them is an error from then on."""
+    """Mark the dynamic axes for Dynamo, which then refuses to fix one."""
     import torch
 
     for value, axes in zip(inputs, dynamic_axes(graph.spec).values(), strict=True):
@@ -176,7 +176,7 @@ def _never_again(call: Callable[..., Any], name: str) -> Callable[..., Any]:
             if STANCE not in str(error):
                 raise
             raise RunError(
-                f"{name} would be compiled anew",
+                f"{name} would be compiled again",
                 why=str(error),
                 mend="leave torch's settings as they were when it was opened, and feed it what it "
                 "was built for",

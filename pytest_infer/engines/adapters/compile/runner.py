@@ -42,7 +42,7 @@ class Compiled:
     weight_dtypes: Collection[str]
     """torch's names of the weights' floating types."""
     facts: Mapping[str, Any]
-    """What `compilation_facts` has told, and more."""
+    """What `compilation_facts` reported, and more."""
 
 
 def artefact_of(request: BuildRequest) -> str:

@@ -202,7 +202,7 @@ class OpenVinoRunner:
         return {"dynamic_batch": is_dynamic, **threads}
 
     def _filled(self, feeds: Arrays) -> Any:
-        """Return a request of its own whose inputs hold the feeds."""
+        """Return a new request whose inputs hold the feeds."""
         import openvino
 
         request = self._compiled.create_infer_request()

@@ -238,7 +238,7 @@ class OrtRunner:
     def _precisions(self) -> NodePrecisions:
         """Count the session's nodes by precision; an older ONNX Runtime's are read from the file.
 
-        The session tells operators and no types: those of fractions are taken from its inputs.
+        The session reports operators without types: those of fractions come from its inputs.
         """
         operators = operators_of(self._session)
         types = {value.type for value in self._session.get_inputs() if "float" in value.type}

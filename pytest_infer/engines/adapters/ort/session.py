@@ -102,7 +102,7 @@ def placement(session: Any) -> Mapping[str, int]:
     """Return how many of the graph's nodes each provider has taken.
 
     A session with the CPU provider alone has them all there. For any other, ONNX Runtime before
-    1.24 cannot tell; raise `LoadError`.
+    1.24 does not report it; raise `LoadError`.
     """
     if hasattr(session, "get_provider_graph_assignment_info"):
         counts: dict[str, int] = {}
@@ -112,14 +112,14 @@ def placement(session: Any) -> Mapping[str, int]:
     if session.get_providers() == [CPU]:
         return {CPU: 1}
     raise LoadError(
-        "cannot tell where ONNX Runtime has placed the graph's nodes",
+        "cannot find out where ONNX Runtime has placed the graph's nodes",
         why="this version does not record it",
         mend="pip install 'onnxruntime-gpu>=1.24'",
     )
 
 
 def operators_of(session: Any) -> list[str]:
-    """Return the operator of every node; ONNX Runtime before 1.24 tells none."""
+    """Return the operator of every node; ONNX Runtime before 1.24 reports none."""
     if not hasattr(session, "get_provider_graph_assignment_info"):
         return []
     parts = session.get_provider_graph_assignment_info()

@@ -67,7 +67,7 @@ class LayerPrecisions:
     def precision(self, *, allows_tf32: bool) -> str:
         """Return the engine's precision; a mixture's name is no precision's.
 
-        Whether fp32 layers multiply in TF32 is read from kernels' names. If none of them tells,
+        Whether fp32 layers multiply in TF32 is read from kernels' names. If none of them shows it,
         it is taken from ``allows_tf32``, the flag with which the engine was built.
         """
         if not self.total:

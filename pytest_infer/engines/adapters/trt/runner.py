@@ -74,7 +74,7 @@ class _Captured:
 
 
 class TensorRtRunner:
-    """An engine with one execution context, one set of buffers and a stream of its own.
+    """An engine with one execution context, one set of buffers and one stream.
 
     The buffers have the shapes of the latest feeds, which the engine's profile must allow.
     """

@@ -1,4 +1,4 @@
-"""A compiled call that is never compiled anew; programs are compiled in tests/contract."""
+"""A compiled call that is never compiled again; programs are compiled in tests/contract."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_call_that_would_be_compiled_anew(compiled):
     assert fixed(torch.ones(2, 3)).tolist() == [[2.0] * 3] * 2
     with pytest.raises(RunError) as caught:
         fixed(torch.ones(4, 3))
-    assert caught.value.what == "toy would be compiled anew"
+    assert caught.value.what == "toy would be compiled again"
     assert "size mismatch at index 0. expected 2, actual 4" in caught.value.why
 
 

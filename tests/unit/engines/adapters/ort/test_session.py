@@ -101,7 +101,7 @@ def test_placement_that_cannot_be_told():
     with pytest.raises(LoadError) as caught:
         placement(old)
     assert str(caught.value) == (
-        "cannot tell where ONNX Runtime has placed the graph's nodes\n"
+        "cannot find out where ONNX Runtime has placed the graph's nodes\n"
         "  why:  this version does not record it\n"
         "  mend: pip install 'onnxruntime-gpu>=1.24'"
     )
