@@ -1,4 +1,4 @@
-"""A small suite of its own for tests of whole runs: a real model, real engines, real hosts."""
+"""A small suite for tests of whole runs: a real model, real engines, real hosts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def toy() -> str:
 def bare_run(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., pytest.RunResult]:
-    """Run pytest in a process of its own on the suites and a toy model.
+    """Run pytest in a separate process on the suites and a toy model.
 
     ``conftest`` is added to the toy's.
     """

@@ -53,7 +53,7 @@ def device_bytes(device: str) -> int | None:
     """Return what the driver says that this process has on a GPU, its CUDA context included.
 
     None on a CPU, and where the driver does not know this process by its number: in a container
-    with process numbers of its own.
+    with separate process numbers.
     """
     if not Device.named(device).is_gpu:
         return None

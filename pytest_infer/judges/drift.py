@@ -22,7 +22,7 @@ def with_drift(
     """Return ``verdict``, or ``parity-drift`` if it passes with far larger errors than stored.
 
     Inconclusive: nothing is wrong by the tolerance, and something has changed. ``stored`` holds the
-    figures of the case's own baseline, None without one; ``mend`` stores anew.
+    figures of the case's own baseline, None without one; ``mend`` stores it again.
     """
     if verdict.status != "pass" or not stored:
         return verdict

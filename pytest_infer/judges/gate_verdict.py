@@ -30,7 +30,7 @@ def verdict_of(
     since: str = "",
     is_same: bool = False,
 ) -> Verdict:
-    """Return the verdict; ``since`` says what is known to have changed, ``mend`` stores anew.
+    """Return the verdict; ``since`` says what is known to have changed, ``mend`` stores again.
 
     ``is_same``: the very artefact that was stored, run by the same libraries. Pass: ``unchanged``,
     ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive: ``unexplained``,

@@ -93,7 +93,7 @@ class BaselineJudge:
 
     def _verdict(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         if self._baselines.is_stored_anew(self._case):
-            return self._measured_anew(engine, feeds)
+            return self._to_store(engine, feeds)
         entry = self._baselines.gated(self._case)
         if entry is None or entry.gate is None:
             return self._baselines.judge_floor(self._case, samples.figures())
@@ -110,17 +110,17 @@ class BaselineJudge:
         Those that have shown it first were looked at because they are low: they would be a baseline
         that the same engine does not reach.
         """
-        anew = self._measured_anew(engine, feeds)
-        if anew.to_store is None:
-            return anew
-        found = fmean(each.theta for each in anew.to_store.gate.measurements)
+        again = self._to_store(engine, feeds)
+        if again.to_store is None:
+            return again
+        found = fmean(each.theta for each in again.to_store.gate.measurements)
         if found >= fmean(each.theta for each in gate.measurements):
             message = (
                 f"{verdict.message}; not stored: a second measurement did not confirm the speed-up"
             )
             return replace(verdict, message=message)
-        message = f"{verdict.message}; {anew.message}"
-        return replace(anew, message=message, to_store=replace(anew.to_store, renews=True))
+        message = f"{verdict.message}; {again.message}"
+        return replace(again, message=message, to_store=replace(again.to_store, renews=True))
 
     def _gated(self, engine: EngineUnderTest, feeds: Arrays, entry: Entry, gate: Gate) -> Verdict:
         setting = self._gate_timer.setting(self._case)
@@ -172,7 +172,7 @@ class BaselineJudge:
         changed = changed_versions(_versions(entry), self._runtime())
         return f"since then: {', '.join(map(str, changed))}" if changed else ""
 
-    def _measured_anew(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
+    def _to_store(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
         """Take as many measurements as a baseline has, of a fresh process each."""
         looks: list[Measurement] = []
         usable: list[Measurement] = []

@@ -100,7 +100,7 @@ class Variants:
             return engine(self.feeds)
 
     def rebuilt(self) -> dict[str, Array]:
-        """Return the outputs of an engine that was built anew."""
+        """Return the outputs of an engine that was built again."""
         built = self._artefacts.engines.rebuilt(self.case)
         with under_test(self.case, built, self._hosts) as engine:
             return engine(self.feeds)

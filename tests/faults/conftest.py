@@ -1,4 +1,4 @@
-"""Whole runs in processes of their own, and what they left behind."""
+"""Whole runs in separate processes, and what they left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUITES = Path(__file__).parents[2] / "suites"
 OWN = {SUITES / "test_metamorphic.py", SUITES / "test_shapes.py"}
-"""They have tests of their own, in files of their names here."""
+"""Their tests are here, in files of their names."""
 INI = """
 [pytest]
 addopts = --import-mode=importlib
@@ -60,7 +60,7 @@ class Run:
 
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, toy: str) -> Callable[..., Run]:
-    """Run the suites on the toy model, with more of a conftest.py, in a folder of its own."""
+    """Run the suites on the toy model, with more of a conftest.py, in a separate folder."""
 
     def call(*options: str, conftest: str = "", environment: dict[str, str] | None = None) -> Run:
         folder = tmp_path_factory.mktemp("run")

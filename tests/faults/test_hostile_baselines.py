@@ -145,7 +145,7 @@ def check_error(error: InferError, folder: Path) -> None:
 
 
 def check(device: bytes, model: bytes) -> None:
-    """A folder of these files is told with its path and a mend, or read as a plain reader does."""
+    """A folder of these files is reported with path and mend, or read as a plain reader does."""
     with TemporaryDirectory() as place:
         folder = Path(place, "mine")
         folder.mkdir()

@@ -70,7 +70,7 @@ def ort_python(tmp_path_factory, ort_environment):
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a host by its specification, with a cache of its own."""
+    """Start a host by its specification, with a separate cache."""
 
     def call(spec, sources=()):
         cache = Cache(tmp_path / "cache")
@@ -163,14 +163,14 @@ def start_error(start):
     ],
 )
 def test_spec_that_starts_no_python(start_error, spec, why):
-    """A specification from which no Python comes is told with an example of one."""
+    """A specification from which no Python comes is reported with an example of one."""
     text = start_error(spec)
     expected = f"cannot start the engine host {re.escape(spec)}\n  why:  {why}\n{re.escape(MEND)}"
     assert re.fullmatch(expected, text)
 
 
 def test_python_without_this_package(start_error, bare_python):
-    """A Python that lacks this package is told how to get it, at this version."""
+    """The error about a Python that lacks this package says how to get it, at this version."""
     assert start_error(f"popen//python={bare_python}") == (
         f"cannot start the engine host popen//python={bare_python}\n"
         "  why:  No module named 'pytest_infer'\n"
@@ -204,7 +204,7 @@ def test_host_of_another_version(toy_run, other_version):
 
 
 def test_models_that_the_host_cannot_import(start, tmp_path):
-    """Code of the user's that fails in the host is told with its file; the host is ended."""
+    """Code of the user's that fails in the host is reported with its file; the host is ended."""
     file = tmp_path / "conftest.py"
     file.write_text("import no_such_module")
     with pytest.raises(ModelError, match=f"cannot import {file}"):
@@ -212,7 +212,7 @@ def test_models_that_the_host_cannot_import(start, tmp_path):
 
 
 def test_last_words(start, tmp_path):
-    """What a library writes to stdout past Python, just before its process ends, is told."""
+    """What a library writes to stdout past Python, just before its process ends, is reported."""
     file = tmp_path / "conftest.py"
     file.write_text("import os\nos.write(1, b'out of luck\\n')\nos.kill(os.getpid(), 9)\n")
     with pytest.raises(HostError) as caught:

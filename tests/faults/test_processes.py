@@ -147,7 +147,7 @@ def test_no_traceback_of_ours(faulty):
     ],
 )
 def test_segfault(faulty, engine, code, doing):
-    """A crash is told with the signal and the place in Python that faulthandler saw."""
+    """A crash is reported with the signal and the place in Python that faulthandler saw."""
     message = message_of(faulty, engine)
     assert faulty.record(f"toy-{engine}-fp32-b1")["code"] == code
     assert message.startswith(
@@ -159,7 +159,7 @@ def test_segfault(faulty, engine, code, doing):
 
 
 def test_abort(faulty):
-    """A library that gives up by itself is told with the signal and the place as well."""
+    """A library that gives up by itself is reported with the signal and the place as well."""
     message = message_of(faulty, "abort-infer")
     assert message.startswith(
         "cannot run toy-abort-infer-fp32-b1\n  why:  its engine host died: killed by SIGABRT\n"
@@ -192,7 +192,7 @@ def test_crash_when_closed(faulty):
 
 
 def test_hang(faulty):
-    """A host that does not answer in time is told with the time and how to allow more."""
+    """A host that does not answer in time is reported with the time and how to allow more."""
     assert message_of(faulty, "hang-infer") == (
         "cannot run toy-hang-infer-fp32-b1\n"
         f"  why:  its engine host did not answer within {TIMEOUT_S} s\n"
@@ -201,7 +201,7 @@ def test_hang(faulty):
 
 
 def test_killed(faulty):
-    """A host that was killed has left no word; whether the kernel was short of memory is told."""
+    """A host that was killed has left no word; a kernel short of memory is reported."""
     assert message_of(faulty, "killed-infer") in [
         "cannot run toy-killed-infer-fp32-b1\n"
         f"  why:  its engine host died: killed by SIGKILL, {killer}\n"
@@ -216,7 +216,7 @@ def test_killed(faulty):
 
 @pytest.mark.parametrize(("engine", "doing"), [("raise-build", "build"), ("raise-infer", "run")])
 def test_exception(faulty, engine, doing):
-    """An exception is told with its type and text, and where in the engine it arose."""
+    """An exception is reported with its type and text, and where in the engine it arose."""
     message = message_of(faulty, engine)
     assert message.startswith(
         f"cannot {doing} toy-{engine}-fp32-b1\n  why:  ValueError: no kernel for this shape\n"
@@ -235,7 +235,7 @@ def test_exit(faulty):
 
 
 def test_exit_past_python(faulty):
-    """An engine that ends its process takes its host with it, and its exit status is told."""
+    """An engine that ends its process takes its host with it, and its exit status is reported."""
     assert message_of(faulty, "exit0-infer") == (
         "cannot run toy-exit0-infer-fp32-b1\n"
         "  why:  its engine host has left with exit status 0: something in it called exit\n"
@@ -251,7 +251,7 @@ def test_interrupt(faulty):
 
 
 def test_half_a_character(faulty):
-    """A text that nothing can encode is told by its code."""
+    """A text that nothing can encode is reported by its code."""
     message = message_of(faulty, "half-infer")
     assert message.startswith(
         "cannot run toy-half-infer-fp32-b1\n  why:  ValueError: bad \\udc80 byte\n"
@@ -259,7 +259,7 @@ def test_half_a_character(faulty):
 
 
 def test_scaled_output(faulty):
-    """Outputs that are 1 % off diverge: element, both values and the tolerance are told."""
+    """Outputs that are 1 % off diverge: element, both values and the tolerance are reported."""
     message = message_of(faulty, "scaled")
     where = "toy-scaled-fp32-b1, 8 rows of 8 calls"
     assert message.startswith(f"{where}: 'logits' diverged from eager fp64\n  why:  ")

@@ -183,7 +183,7 @@ def test_an_unknown_user_without_a_home(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", ["64k", "300k"])
 def test_a_cache_on_a_full_disk(pytester: pytest.Pytester, bare_run: Run, size: str) -> None:
-    """The folder and its room are told, whatever library could not write into it."""
+    """The folder and its room are reported, whatever library could not write into it."""
     alone = possible("unshare", "--map-root-user", "--mount")
     bare_run("--version")  # writes the toy's files
     disk = pytester.mkdir("disk")

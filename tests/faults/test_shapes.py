@@ -96,7 +96,7 @@ register(FakeEngine("alike", inner="torchscript", shapes=fault))
 
 @pytest.mark.parametrize("test", ["every_shape", "sequences"], ids=["call", "steps"])
 def test_wrong_once(shapes_run: Callable[..., Run], tmp_path: Path, test: str) -> None:
-    """What cannot be found again is told as it was the first time, with what was fed then."""
+    """What cannot be found again is reported as it was the first time, with what was fed then."""
     done = shapes_run(
         *("-m", "fuzz", "--engine=once", "-k", test, "--infer-fuzz-examples=40"),
         conftest=f"""

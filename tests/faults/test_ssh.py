@@ -48,7 +48,7 @@ hostname {name}
 mount -t tmpfs tmpfs {hidden}
 exec {sshd} -D -e -f {folder}/sshd_config
 """
-"""Gives sshd a name of its own, and an empty folder where this run has its files."""
+"""Gives sshd another name, and an empty folder where this run has its files."""
 
 MODEL = """
 from pytest_infer import TensorSpec, model
@@ -138,7 +138,7 @@ class Machine:
 
     @property
     def cache(self):
-        """Return the folder of its own cache."""
+        """Return the folder of its cache."""
         return self.folder / "cache/pytest-infer"
 
 
@@ -172,7 +172,7 @@ def free_port():
 
 @pytest.fixture(scope="module")
 def machine(cache, ort_environment, bare_environment):
-    """A sshd with interpreters and a cache of its own, which does not see this run's files."""
+    """A sshd with its own interpreters and cache, which does not see this run's files."""
     if not Path(SSHD).exists():
         pytest.skip(f"there is no {SSHD}: apt-get install openssh-server openssh-client")
     folder = Path(mkdtemp(prefix="pytest-infer-machine-"))
@@ -196,7 +196,7 @@ def machine(cache, ort_environment, bare_environment):
     while told[-1] and "listening" not in told[-1]:
         told.append(sshd.stderr.readline())
     if not told[-1]:
-        pytest.skip(f"no sshd in a namespace of its own, which takes root: {''.join(told)}")
+        pytest.skip(f"no sshd in a separate namespace, which takes root: {''.join(told)}")
     yield Machine(folder, port)
     sshd.kill()
     sshd.wait()
@@ -243,7 +243,7 @@ def sent_to(run):
 
 
 def test_place(start, machine, tmp_path):
-    """The other machine has a name and a cache of its own, and sees nothing of ours."""
+    """The other machine has another name and cache, and sees none of our files."""
     host = start(machine.spec())
     try:
         assert host.place.machine.startswith(f"{NAME}-")
@@ -347,7 +347,7 @@ def test_lost(toy_run, machine, toy):
 
 
 def test_client_that_is_killed(start, machine):
-    """A ssh that is killed here is told as a connection that was cut."""
+    """A ssh that is killed here is reported as a connection that was cut."""
     spec = machine.spec()
     host = start(spec)
     (client,) = children("ssh")
@@ -364,7 +364,7 @@ def test_client_that_is_killed(start, machine):
 
 
 def test_what_a_library_has_left_there(start, machine, tmp_path):
-    """A process in a session of its own ends with its host, though the connection was cut."""
+    """A process in a separate session ends with its host, though the connection was cut."""
     pid = machine.folder / "daemon"
     file = tmp_path / "conftest.py"
     file.write_text(DAEMON.format(pid=str(pid)))
@@ -396,7 +396,7 @@ def children(name):
 
 
 def test_no_machine_there(start_error, machine):
-    """A port on which nobody listens is told in ssh's words, with a command to try by hand."""
+    """A port on which nobody listens is reported in ssh's words, with a command to try by hand."""
     port = free_port()
     spec = machine.spec(port=port)
     assert start_error(spec) == unreached(
@@ -421,7 +421,7 @@ def test_key_that_the_machine_refuses(start_error, machine, tmp_path):
 
 
 def test_machine_without_that_python(start_error, machine):
-    """A Python that is not there is told in the words of the shell there."""
+    """A Python that is not there is reported in the words of the shell there."""
     text = start_error(machine.spec("no-python"))
     assert re.search(rf"  why:  .*{machine.folder}/no-python: No such file or directory\n", text)
     assert text.endswith(f"-o BatchMode=yes {machine.folder}/no-python --version")
@@ -435,7 +435,7 @@ def test_shell_that_prints(start_error, machine):
 
 
 def test_machine_without_this_package(start_error, machine):
-    """A Python there without this package is told how to get it."""
+    """The error about a Python there without this package says how to get it."""
     spec = machine.spec("bare/bin/python")
     assert start_error(spec) == (
         f"cannot start the engine host {spec}\n"

@@ -141,7 +141,7 @@ def test_classes_are_diverse_and_some_are_certain(name: str, seeded: Seeding) ->
 
 
 def test_detections_are_many_and_diverse(seeded: Seeding) -> None:
-    """Three detections or more on four photographs or more, with boxes and classes of their own."""
+    """Three detections or more on four photographs or more, with different boxes and classes."""
     found = find("detr_resnet50").postprocess(seeded("detr_resnet50").outputs)
     print([len(row["scores"]) for row in found])  # noqa: T201 (the figures of docs/models.md)
     rich = [row for row in found if len(row["scores"]) >= 3]

@@ -1,4 +1,4 @@
-"""Tests that are run again, or have parameters of their own: what counts, what is kept."""
+"""Tests that are run again, or are parametrized: what counts, what is kept."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_it(case, engine, feeds, latency, baseline, enforce, way):
 
 
 def test_own_parameters_find_their_entry(run: Run, pytester: pytest.Pytester) -> None:
-    """A test is compared with the entry of its own way; one without an entry is told so."""
+    """A test is compared with the entry of its own way; one without an entry says so."""
     name = _write(
         pytester,
         THREE_WAYS.replace('"size", [224', '"size", ["a"')
@@ -158,7 +158,7 @@ def test_two_tests_of_one_key(run: Run, pytester: pytest.Pytester) -> None:
 
 
 def test_entries_stored_before(run: Run, pytester: pytest.Pytester, cache: Path) -> None:
-    """A test without parameters of its own has the key that it always had."""
+    """A test that is not parametrized has the key that it always had."""
     del cache
     name = _write(pytester, "def test_it(case, enforce): enforce(Verdict(*TIMED, {'p50_ms': 1.0}))")
     run(name, "--engine=ort", "--gpu-baseline=mine", "--update-baselines")

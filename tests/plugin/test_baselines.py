@@ -62,7 +62,7 @@ def _stored(pytester: pytest.Pytester) -> Path:
 
 
 def _counted(layers: int, repeats: int = 1) -> str:
-    """Return a net of so many more layers, and an engine that calls every net so often."""
+    """Return a net with that many more layers, and an engine that repeats every call."""
     return COUNTED.format(layers=layers, repeats=repeats)
 
 

@@ -1,4 +1,4 @@
-"""Unused and stale baselines are told after a run of the whole suite, never of a part of it."""
+"""Unused and stale baselines are reported after a run of the whole suite, never of a part of it."""
 
 from __future__ import annotations
 

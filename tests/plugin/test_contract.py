@@ -1,4 +1,4 @@
-"""The contract as others use it, from a package of their own."""
+"""The contract as others use it, from a separate package."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_known(run: Run) -> None:
 
 
 def test_changed(run: Run) -> None:
-    """Another error than the known one fails, and both are told."""
+    """Another error than the known one fails, and both are reported."""
     result = run(
         "--engine=broken",
         *("-k", "test_outputs"),

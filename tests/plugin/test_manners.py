@@ -183,7 +183,7 @@ def test_it(case, enforce, text):
 def test_report_that_cannot_be_written(
     run: Run, pytester: pytest.Pytester, workers: tuple[str, ...]
 ) -> None:
-    """The run ends as a usage error that is told, and the other reports are written."""
+    """The run ends as a usage error that is reported, and the other reports are written."""
     name = _write(pytester, "def test_it(case, enforce): enforce(verdict('pass'))")
     result = run(name, "--engine=ort", "--infer-report=md:test_own.py/r.md,json:r.json", *workers)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -221,7 +221,7 @@ def test_baselines_of_another_device(run: Run, pytester: pytest.Pytester) -> Non
 
 
 def test_baselines_that_cannot_be_stored(run: Run, pytester: pytest.Pytester) -> None:
-    """What goes wrong in the end is told, and the figures still reach the report."""
+    """What goes wrong in the end is reported, and the figures still reach the report."""
     name = _write(
         pytester,
         "import pathlib\n\n"

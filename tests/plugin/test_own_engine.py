@@ -20,7 +20,7 @@ FILES = {"pyproject.toml", "infer_exported.py", "test_contract.py", "test_mine.p
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The four files of the page, and the package in a folder of its own, as pip installs it."""
+    """The four files of the page, and the package in a separate folder, as pip installs it."""
     folder = tmp_path_factory.mktemp("exported")
     blocks = re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     assert {name for name, _ in blocks} == FILES

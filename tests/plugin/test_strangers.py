@@ -169,7 +169,7 @@ def test_a_function_that_returns_no_module(strangers) -> None:
 
 
 def test_batches_of_a_model_without_one(strangers) -> None:
-    """They are told, and not run twice under two names."""
+    """They are reported, and not run twice under two names."""
     options = ("--engine=eager", "--infer-batch=1,4", "-k", "test_outputs")
     found = strangers("without_batch,by_name", *options)
     found.assert_outcomes(passed=3)
@@ -177,7 +177,7 @@ def test_batches_of_a_model_without_one(strangers) -> None:
 
 
 def test_a_dimension_without_bounds(strangers) -> None:
-    """It is told where the model is declared, in the words of an error of ours."""
+    """It is reported where the model is declared, in the words of an `InferError`."""
     wrong = """
 from pytest_infer import TensorSpec, model
 

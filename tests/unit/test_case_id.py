@@ -23,7 +23,7 @@ def test_keys_are_read_again(variant: str) -> None:
 
 
 def test_key_without_parameters() -> None:
-    """It is what it was before tests could have parameters of their own."""
+    """It is what it was before tests could be parametrized."""
     assert CASE.id == "toy-ort-int8-b4+intra_op_threads=2+static"
     assert "variant" not in CASE.as_dict()
 

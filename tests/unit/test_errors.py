@@ -65,7 +65,7 @@ def test_kind_from_a_newer_host():
     ],
 )
 def test_unknown_name(name, choices, text):
-    """An unknown name is told with every valid one, sorted, and the nearest if there is one."""
+    """An unknown name is reported with every valid one, sorted, and the nearest if there is one."""
     error = unknown("engine", name, choices)
     assert isinstance(error, OptionError)
     assert str(error) == text

@@ -26,7 +26,7 @@ from pytest_infer.plain_text import encodable, plain_text, shown
     ],
 )
 def test_plain_text(text, plain):
-    """Control characters are told by their code, commands are broken, the rest stays."""
+    """Control characters are reported by their code, commands are broken, the rest stays."""
     assert plain_text(text) == plain
 
 

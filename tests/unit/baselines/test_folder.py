@@ -194,7 +194,7 @@ def test_a_models_name_cannot_leave_the_folder(tmp_path, model):
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
-    """A file where the folder should be is told with its path."""
+    """A file where the folder should be is reported with its path."""
     (tmp_path / "h200").write_text("")
     with pytest.raises(BaselineError) as caught:
         update(tmp_path / "h200", H200, {CASE: entry(1.0)})

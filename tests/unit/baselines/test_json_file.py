@@ -1,4 +1,4 @@
-"""JSON files: hostile content is told with its place, and a write is all or nothing."""
+"""JSON files: hostile content is reported with its place, and a write is all or nothing."""
 
 import os
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_hostile_content_is_told_with_its_place(tmp_path, content, why):
 
 
 def test_a_number_of_many_digits_is_refused(tmp_path):
-    """Python's limit on digits is told as an error of the file."""
+    """Python's limit on digits is reported as an error of the file."""
     path = tmp_path / "resnet50.json"
     path.write_text("1" * 5000)
     with pytest.raises(BaselineError, match="cannot read"):

@@ -69,7 +69,7 @@ def test_the_same_figures_are_no_conflict(stored):
 
 
 def test_other_figures_are_a_conflict(stored):
-    """All of them are told, and nothing is written, not even what is in no conflict."""
+    """All of them are reported, and nothing is written, not even what is in no conflict."""
     into = stored("into", {case("ort"): entry(1.0), case("ort", "net"): entry(1.0)})
     source = stored(
         "source",
@@ -94,7 +94,7 @@ def test_a_conflict_leaves_no_new_folder_half_made(stored, tmp_path):
 
 
 def test_many_conflicts(stored):
-    """Ten are told, and how many more there are."""
+    """Ten are reported, and how many more there are."""
     cases = [Case("toy", "ort", "fp32", batch, "cuda") for batch in range(1, 13)]
     into = stored("into", dict.fromkeys(cases, entry(1.0)))
     source = stored("source", dict.fromkeys(cases, entry(2.0)))

@@ -47,7 +47,7 @@ def test_run_that_stores(mine):
 
 
 def test_no_baselines():
-    """Without baselines of this device the command that stores them is told."""
+    """Without baselines of this device the command that stores them is reported."""
     median = found(None, is_named=False)
     assert median == StoredMedian(lack=f"nothing is stored: store it with {COMMAND.format('')}")
 

@@ -48,7 +48,7 @@ def test_diff(folder, capsys):
 
 
 def test_diff_of_two_devices(folder, capsys):
-    """Both are told."""
+    """Both are reported."""
     main(["baselines", "diff", "a", "gtx1070", f"--folder={folder}"])
     first, second, *_ = printed(capsys)
     assert first == f"{folder}/a: {CPU}"
@@ -100,7 +100,7 @@ def test_trouble(folder, capsys, arguments, error):
 
 @pytest.mark.parametrize("arguments", [[], ["cache"], ["baselines", "merge", "a"], ["engines"]])
 def test_usage(arguments, capsys):
-    """What is no command is told by its usage."""
+    """What is no command is reported by its usage."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -163,7 +163,7 @@ def test_clean_what_is_broken(cache, capsys):
 
 
 def test_clean_leaves_what_is_in_use(cache, capsys):
-    """Even of everything; it is told."""
+    """Even of everything; it is reported."""
     cache.entry("engines", {"engine": "ort", "precision": "fp32"}, lambda _: {})
     main(["cache", "clean", f"--infer-cache={cache.root}", "--all"])
     assert printed(capsys) == [

@@ -108,7 +108,7 @@ def test_block_on_a_quiet_board(board):
 
 
 def test_block_with_a_thermal_violation(board):
-    """A counter that moved since the mark is told; before it, it is not."""
+    """A counter that moved since the mark is reported; before it, it is not."""
     watch = GpuWatch("cuda:0")
     board.limited_ns[1] += 100
     mark = watch.mark()

@@ -191,7 +191,7 @@ def test_a_gpu_without_uuid(gpus):
 
 
 def test_gpus_in_turn(gpus):
-    """Processes get them one after the other, and begin anew."""
+    """Processes get them one after the other, and begin again."""
     gpus()
     assert [gpu_in_turn(number) for number in range(5)] == [A, B, A, B, A]
 

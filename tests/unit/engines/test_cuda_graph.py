@@ -26,7 +26,7 @@ SPEC = ModelSpec(
 
 
 class Gpu:
-    """What torch.cuda was asked, in order; a replay computes anew, on what it was captured on."""
+    """What torch.cuda was asked, in order; a replay computes again, on what it was captured on."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -40,7 +40,7 @@ def test_what_differs_from_the_default():
     ],
 )
 def test_refused(name, text, why):
-    """What is not valid is told with what is."""
+    """What is not valid is reported with what is."""
     with pytest.raises(OptionError) as caught:
         read_options(OPTIONS, "e", {name: text})
     assert caught.value.why.startswith(why) or caught.value.what.startswith("unknown")

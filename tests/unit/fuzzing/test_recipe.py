@@ -86,7 +86,7 @@ def test_text_and_back():
     ],
 )
 def test_text_that_is_none(text, error):
-    """What cannot be read is told, with a line that can."""
+    """What cannot be read is reported, with a line that can."""
     with pytest.raises(OptionError) as caught:
         recipe_from_text(text, SPEC)
     assert str(caught.value) == error

@@ -86,7 +86,7 @@ def test_right_graph(tmp_path):
     ],
 )
 def test_wrong_graph(tmp_path, monkeypatch, wrong, message):
-    """Whatever the exporter wrote instead is told; torch itself only warns."""
+    """Whatever the exporter wrote instead is reported; torch itself only warns."""
     monkeypatch.setattr(torch.onnx, "export", lambda *given, **_: write(given[2], **wrong))
     with pytest.raises(ExportError) as caught:
         export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})

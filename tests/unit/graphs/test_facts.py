@@ -73,7 +73,7 @@ def test_pruned_share(tmp_path, zeros, share):
 
 
 def test_pruned_share_of_external_data(tmp_path):
-    """Weights in a file of their own are read, too."""
+    """Weights in a separate file are read, too."""
     path = tmp_path / "graph.onnx"
     write(path, kernel(2))
     model = onnx.load(path)

@@ -28,7 +28,7 @@ def received(*chunks):
 
 
 def test_whole_file(tmp_path):
-    """Chunks become a file of that name in an entry of its own, private to the user."""
+    """Chunks become a file of that name in a separate entry, private to the user."""
     files = received(CONTENT[:1234], CONTENT[1234:])
     assert files.find(str(tmp_path), **KNOWN) == ""
     path = Path(files.finish(str(tmp_path), **KNOWN))

@@ -1,4 +1,4 @@
-"""What ssh is told besides what the user tells it, and programs that are no Python."""
+"""What ssh is given besides what the user gives it, and programs that are no Python."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_options_come_last(spec, expected):
     ],
 )
 def test_program_that_ends(tmp_path: Path, script: str, why: str) -> None:
-    """What it said is told, or else how it ended."""
+    """What it said is reported, or else how it ended."""
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
@@ -62,6 +62,6 @@ def test_program_that_is_no_python(tmp_path: Path, script: str) -> None:
     with pytest.raises(NoGatewayError, match=r"^it did not answer within 0\.5 s$"):
         Gateway(f"popen//python={program}", "", timeout_s=0.5)
     try:
-        os.kill(int(pid.read_text()), signal.SIGKILL)  # in a session of its own, it is left
+        os.kill(int(pid.read_text()), signal.SIGKILL)  # in a separate session, it is left
     except ProcessLookupError:
         assert "TERM" in script

@@ -144,7 +144,7 @@ ENDS = {
 
 @pytest.mark.parametrize("code", ENDS)
 def test_how_it_ended(tmp_path: Path, code: str) -> None:
-    """A host's exit status or signal is told, though its keeper is what was waited for."""
+    """A host's exit status or signal is reported, though its keeper is what was waited for."""
     file = tmp_path / "ends.py"
     file.write_text(f"import os\n{code}\n")
     host = ProcessHost("popen", timeout_s=60)

@@ -16,7 +16,7 @@ from pytest_infer.models.spec import ModelSpec
 
 
 class Elsewhere:
-    """A host with a folder of its own, which writes down what it is asked."""
+    """A host with a separate folder, which writes down what it is asked."""
 
     is_alive = True
 

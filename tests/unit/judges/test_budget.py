@@ -173,13 +173,13 @@ def test_a_speedup_over_another_machine_is_no_pass():
 
 
 def test_a_missed_latency_comes_before_a_speedup_that_is_not_there():
-    """What can be judged is judged: a latency over its budget is told as ever."""
+    """What can be judged is judged: a latency over its budget is reported as ever."""
     verdict = judge_budget(HERE, Budget(p50_ms=1, speedup=0.1), eager=ELSEWHERE, subject=SUBJECT)
     assert (verdict.status, verdict.code) == ("fail", "over-budget")
 
 
 def test_kept_over_the_baseline():
-    """The median may be as many times the stored one as the mark says, and the ratio is told."""
+    """The median may be as many times the stored one as the mark says, and the ratio is shown."""
     verdict = judge_budget(STEADY, Budget(p50_over_baseline=1.1), stored=StoredMedian(2 / 1.1))
     assert (verdict.status, verdict.code) == ("pass", "within-budget")
     assert verdict.figures["p50_over_baseline"] == pytest.approx(1.1)
@@ -207,7 +207,7 @@ def test_over_the_baseline():
     ],
 )
 def test_nothing_stored_is_new(stored, code, lack):
-    """Without an entry a ratio is neither kept nor missed; the figures are told all the same."""
+    """Without an entry a ratio is neither kept nor missed; the figures are shown all the same."""
     budget = Budget(p50_ms=3, p50_over_baseline=1.1)
     verdict = judge_budget(STEADY, budget, eager=EAGER, stored=stored, subject=SUBJECT)
     assert (verdict.status, verdict.code) == ("new", code)

@@ -96,7 +96,7 @@ def test_declared_float64():
     ],
 )
 def test_other_shapes(change, found, declared):
-    """Both shapes are told; eager itself is refused like any engine."""
+    """Both shapes are reported; eager itself is refused like any engine."""
     changed = outputs(dtype="float64", **change)
     refused = misdeclared(changed, SPEC, SIZES, "finder-ort-fp32-b2")
     assert (refused.status, refused.code) == ("fail", "wrong-shape")

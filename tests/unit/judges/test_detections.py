@@ -54,7 +54,7 @@ def test_order_of_the_queries_is_free(order):
 
 @given(st.permutations(range(3)), st.sampled_from(range(3)))
 def test_a_fault_is_the_same_in_any_order(order, index):
-    """A box moved by 10 px is told in the same words wherever it stands."""
+    """A box moved by 10 px is reported in the same words wherever it stands."""
     moved = changed("boxes", (index, slice(None)), IMAGE["boxes"][index] + [10, 0, 10, 0])
     shuffled = [{name: values[list(order)] for name, values in moved[0].items()}, moved[1]]
     assert judge(shuffled).message == judge(moved).message
@@ -151,7 +151,7 @@ def test_a_missing_detection_is_seen():
 
 
 def test_an_extra_detection_is_seen():
-    """A detection that the reference does not have is told as extra, in its image."""
+    """A detection that the reference does not have is reported as extra, in its image."""
     verdict = judge([IMAGE, {name: values[:1] for name, values in IMAGE.items()}])
     assert verdict.code == "extra-detection"
     assert "image 1: extra cat (17) at [10.0, 10.0, 110.0, 110.0], score 0.9" in verdict.message

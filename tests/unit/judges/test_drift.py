@@ -1,4 +1,4 @@
-"""Errors that pass and have grown since the baseline are told."""
+"""Errors that pass and have grown since the baseline are reported."""
 
 import pytest
 

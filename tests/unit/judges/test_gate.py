@@ -139,7 +139,7 @@ def test_unusable_looks_are_no_evidence():
 
 @pytest.mark.parametrize("reason", ["thermal", "clock", "power-brake"])
 def test_a_device_that_slowed_itself_down_is_throttled(reason):
-    """What the device does to itself has a code of its own."""
+    """What the device does to itself has a separate code."""
     nothing = Measurement(float("nan"), float("nan"), float("nan"), 0, {reason: 40})
     assert outcome(*[nothing] * MOST_TRIES) == "throttled"
 

@@ -88,7 +88,7 @@ def test_settle():
 
 
 def test_news():
-    """What is told names what was known, what happened, and the mend."""
+    """What is reported names what was known, what happened, and the mend."""
     error = BuildError("cannot build", why="out of memory", mend="buy more")
     assert KNOWN.news("changed", error) == (
         "a known failure of tvm on detr has changed\n"

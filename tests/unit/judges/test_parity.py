@@ -90,7 +90,7 @@ def test_copies_of_a_row_say_nothing_new_of_the_scale():
 
 
 def test_one_nan_is_seen():
-    """A single NaN is told with its index and the value that should be there."""
+    """A single NaN is reported with its index and the value that should be there."""
     verdict = judge(planted((1, 3), np.nan))
     assert (verdict.status, verdict.code) == ("fail", "not-finite")
     assert verdict.message == (
@@ -141,7 +141,7 @@ def test_a_tolerance_replaces_the_bounds_it_names():
 
 
 def test_a_tolerance_adds_bounds_that_are_not_derived():
-    """MAE and cosine judge once they are set, and are told as set."""
+    """MAE and cosine judge once they are set, and are reported as set."""
     verdict = judge(EAGER["logits"], tolerance=Tolerance(mae=1e-7))
     assert verdict.code == "diverged"
     assert verdict.message == (
@@ -392,7 +392,7 @@ def test_a_tolerance_by_hand_holds_for_every_part():
 
 
 def test_integers_have_no_parts():
-    """Integers of two scales must be equal, and are told once."""
+    """Integers of two scales must be equal, and are reported once."""
     reference = {"y": np.array([[[1000] * 9, [1] * 9]])}
     verdict = judge_outputs({"y": reference["y"] + 1}, reference, reference, precision="fp32")
     assert verdict.message.count("must be equal") == 1

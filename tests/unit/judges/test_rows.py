@@ -1,4 +1,4 @@
-"""Rows are judged together and alone, and the worst of it is told with the photograph's name."""
+"""Rows are judged together and alone, and the worst is reported with its photograph's name."""
 
 from dataclasses import replace
 
@@ -78,7 +78,7 @@ def test_right_outputs(batch):
 @pytest.mark.parametrize("row", range(ROWS))
 @pytest.mark.parametrize("batch", [1, 2, 4, 8])
 def test_one_wrong_row_is_named(batch, row):
-    """Its photograph, its row of the batch and its call are told, and where the batch starts."""
+    """Its photograph, its row of the batch and its call are shown, and where the batch starts."""
     finding = judge(compared(off(row, 1e-3), batch=batch), batch)
     verdict = finding.verdict
     assert (verdict.status, verdict.code) == ("fail", "diverged")
@@ -164,7 +164,7 @@ def test_a_row_of_zeros_proves_nothing_alone():
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_nan_is_named(batch):
-    """The row that holds it is told."""
+    """The row that holds it is reported."""
     actual = off(0, 0)
     actual[6, 3] = np.nan
     finding = judge(compared(actual, batch=batch), batch)
@@ -176,7 +176,7 @@ def test_nan_is_named(batch):
 
 
 def test_integers_name_the_row():
-    """A wrong integer is told with its photograph, large ones to the last unit."""
+    """A wrong integer is reported with its photograph, large ones to the last unit."""
     truth = DRAW.integers(-(2**62), 2**62, (ROWS, SIZE))
     calls = compared(truth, truth, truth)
     calls = [replace(each, answer=replace(each.answer, outputs=each.truth)) for each in calls]

@@ -102,7 +102,7 @@ def test_a_part_is_told():
 
 
 def test_the_worst_element_of_a_part_is_named_by_its_place_in_the_whole():
-    """The part's error is told, not the larger one beside it."""
+    """The part's error is reported, not the larger one beside it."""
     expected = np.zeros((1, 4, 3))
     actual = expected.copy()
     actual[0, 0, 0], actual[0, 3, 2] = 9, 0.5

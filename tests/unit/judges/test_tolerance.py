@@ -74,7 +74,7 @@ def test_no_noise_to_show_leaves_the_ceiling():
 
 
 def test_a_mark_is_what_can_be_pasted():
-    """The mark is told as Python."""
+    """The mark is reported as Python."""
     text = mark_from_bounds({"mae": 0.006, "cosine": 0.9988})
     assert text == "@pytest.mark.tolerance(cosine=0.9988, mae=0.006)"
 

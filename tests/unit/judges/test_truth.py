@@ -35,7 +35,7 @@ FACTS = GraphFacts(
 
 
 def test_precision_that_ran():
-    """The share is told."""
+    """The share is reported."""
     evidence = Evidence("fp16", "cuda:0", precision_share=54 / 56)
     verdict = judge_precision(evidence, "fp16", subject="toy")
     assert (verdict.status, verdict.code) == ("pass", "as-asked")
@@ -44,7 +44,7 @@ def test_precision_that_ran():
 
 
 def test_precision_that_did_not_run():
-    """What ran instead is told with the engine's details."""
+    """What ran instead is reported with the engine's details."""
     evidence = Evidence("fp32", "cuda:0", details={"layers": 56, "is_typed": False})
     verdict = judge_precision(evidence, "fp16", subject="toy")
     assert (verdict.status, verdict.code) == ("fail", "other-precision")
@@ -182,7 +182,7 @@ def test_graph_as_asked():
     ],
 )
 def test_graph_that_is_another(changes, request_fields, code, why):
-    """Each thing that an exporter may lose has its code and is told."""
+    """Each thing that an exporter may lose has its code and is reported."""
     verdict = judged(replace(FACTS, **changes), **request_fields)
     assert (verdict.status, verdict.code) == ("fail", code)
     assert verdict.message.splitlines()[1] == f"  why:  {why}"

@@ -121,7 +121,7 @@ def declared(inputs=X, outputs=Y, **keywords):
     ],
 )
 def test_what_is_refused(keywords, why, mend):
-    """What no engine could be given is told where it is written."""
+    """What no engine could be given is reported where it is written."""
     with pytest.raises(ModelError) as caught:
         declared(**keywords)
     assert str(caught.value) == f"cannot use the model toy\n  why:  {why}\n  mend: {mend}"

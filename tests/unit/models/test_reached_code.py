@@ -251,7 +251,7 @@ def test_this_package_counts_by_content(place):
 
 
 def test_file_that_is_not_python_is_its_content(place):
-    """A syntax error is told where the file is run, not here."""
+    """A syntax error is reported where the file is run, not here."""
     folder = place({"root.py": "def (:"})
     assert names(folder / "root.py") == ["root.py"]
 

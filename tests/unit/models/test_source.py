@@ -43,7 +43,7 @@ def test_file_is_imported_once_with_its_folder(tmp_path):
     ],
 )
 def test_broken_file(tmp_path, content, why):
-    """Whatever a file raises is told with its place; it is not taken for imported."""
+    """Whatever a file raises is reported with its place; it is not taken for imported."""
     file = tmp_path / "conftest.py"
     file.write_text(content)
     for _ in range(2):

@@ -52,7 +52,7 @@ def test_frozen():
 
 
 def test_source_reads_as_its_place():
-    """A source is told as its file, or else as its module."""
+    """A source is reported as its file, or else as its module."""
     assert str(Source(file="/a/conftest.py")) == "/a/conftest.py"
     assert str(Source(module="a.b")) == "a.b"
 

@@ -114,7 +114,7 @@ def test_counts():
 
 
 def test_lines():
-    """What ran, was built and could not run is told, with reasons and mends."""
+    """What ran, was built and could not run is reported, with reasons and mends."""
     lack = {"why": "on cpu, ort runs fp32", "mend": "--infer-precision=fp32"}
     coverage = Coverage(
         expected=5,
@@ -247,7 +247,7 @@ def test_reports_hold_nothing_that_acts():
 
 
 def test_unwritable(tmp_path):
-    """A path that cannot be written is told with the option."""
+    """A path that cannot be written is reported with the option."""
     (tmp_path / "file").write_text("")
     path = tmp_path / "file/r.md"
     with pytest.raises(OptionError) as caught:

@@ -69,7 +69,7 @@ def _write(arguments: dict[str, Any], name: str, text: str) -> None:
 
 
 class Wants:
-    """An engine that wants a graph of its own kind."""
+    """An engine that wants its own kind of graph."""
 
     name = "wants"
 
@@ -183,7 +183,7 @@ def wanting(monkeypatch: pytest.MonkeyPatch, **wanted: Any) -> Case:
 def test_a_static_graph_belongs_to_its_batch(
     hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A static graph is exported anew for another batch size."""
+    """A static graph is exported again for another batch size."""
     one = wanting(monkeypatch, is_static=True)
     artefacts = _artefacts(hosts, tmp_path)
     assert artefacts.graphs.of(one).digest != artefacts.graphs.of(case("wants", 8)).digest

@@ -109,7 +109,7 @@ def test_one_calm_measurement_is_enough():
 
 
 def test_the_same_engine_that_became_slower_is_unexplained():
-    """Nothing is there to compare it with but the stored ratios: it is told, and does not fail."""
+    """There are only the stored ratios to compare it with: it is reported, and does not fail."""
     gate_timer = GateTimer([look(0.05)] * 3)
     verdict = judged(entry(), gate_timer)
     assert (verdict.status, verdict.code) == ("inconclusive", "unexplained")
@@ -182,7 +182,7 @@ def test_another_version_of_the_library_is_no_duet():
     ],
 )
 def test_unlike_measurements_are_never_compared(change, why):
-    """It is inconclusive, with the command that stores anew; nothing is measured."""
+    """It is inconclusive, with the command that stores again; nothing is measured."""
     gate_timer = GateTimer([])
     verdict = judged(entry(**change), gate_timer)
     assert (verdict.status, verdict.code) == ("inconclusive", "unlike-key")
@@ -300,7 +300,7 @@ def test_nothing_else_is_renewed(change, artefact, code):
     ],
 )
 def test_terms_are_the_devices(setting, share, stored, terms):
-    """A GPU that waits for launches has terms of its own, and so has another one of its model."""
+    """A GPU that waits for launches has separate terms, and so has another one of its model."""
     environment = {"uuid": "GPU-1"} if setting.clock == "cuda-event" else {}
     measurement = Measurement(1.0, 2.0, 10.0, 12, enqueue_share=share, environment=environment)
     assert terms_of(setting, measurement, stored) is terms

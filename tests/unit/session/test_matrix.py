@@ -56,7 +56,7 @@ def make(**options):
 
 
 def test_auto():
-    """By default every engine that can run here is tested; the others are told."""
+    """By default every engine that can run here is tested; the others are reported."""
     matrix = make()
     assert ids(matrix) == [
         f"{model}-{engine}-fp32-b1" for model in ("ant", "zoo") for engine in ("alpha", "beta")
@@ -77,7 +77,7 @@ def test_order():
 
 
 def test_precision_that_an_engine_lacks():
-    """It is told per engine, with what the engine can do."""
+    """It is reported per engine, with what the engine can do."""
     matrix = make(precisions=("fp16", "fp32"), models=("ant",), batches=(1, 2))
     lack = matrix.exclusions[0]
     assert (lack.what, lack.cases) == ("beta in fp16", 2)
@@ -199,7 +199,7 @@ def test_settings_that_make_no_sense(name, text, message):
 
 
 def test_precision_that_this_machine_lacks():
-    """An engine's own version or hardware decides too, and is told."""
+    """An engine's own version or hardware decides too, and is reported."""
     lack = Missing("the CPU has no fp16", "another CPU")
     matrix = make_matrix(
         InferConfig(precisions=("fp16", "fp32"), engines=("alpha",)),
@@ -212,7 +212,7 @@ def test_precision_that_this_machine_lacks():
 
 
 def test_a_model_without_a_batch_has_one_case(monkeypatch):
-    """Its case is batch 1; the other batches that were asked for are told, not run."""
+    """Its case is batch 1; the other batches that were asked for are reported, not run."""
     known = {"ant": SimpleNamespace(spec=spec("ant", "tensor", (4, 8)), is_listed=True)}
     monkeypatch.setattr(models, "registered", lambda: known)
     monkeypatch.setattr(models, "find", known.__getitem__)

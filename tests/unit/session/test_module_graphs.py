@@ -1,4 +1,4 @@
-"""What a model is told by: its name, its spec, its code, its weights and one answer."""
+"""By what a model is known: its name, its spec, its code, its weights and one answer."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +146,7 @@ def test_one_forward_a_run(found):
 
 
 def test_weights_that_no_longer_fit_are_made_again(found):
-    """A module whose weights have other names or shapes by now gets weights of its own."""
+    """A module whose weights have other names or shapes by now gets new weights."""
     first, _ = found(Host(structures=["wide"]))
     host = Host(structures=["wide", "narrow"])
     digest, notices = found(host)

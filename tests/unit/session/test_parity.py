@@ -124,7 +124,7 @@ def test_mark_replaces_what_is_derived():
 
 
 def test_flipped_class_by_name():
-    """A flipped class fails the top-1 and is told by its label."""
+    """A flipped class fails the top-1 and is reported by its label."""
     judge, _ = parity_of("fp32")
     outputs = {"logits": LOGITS[:, ::-1].astype(np.float32)}
     verdict = judge.top_k(outputs)
@@ -167,7 +167,7 @@ def test_rounding_of_eager_does_not_excuse_an_engine():
     ],
 )
 def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
-    """What is wrong with them is told, and not what a postprocessing makes of them."""
+    """What is wrong with them is reported, and not what a postprocessing makes of them."""
     judge, eager = parity_of("fp32")
     monkeypatch.setattr(eager, "meaning", None)
     for judged in (judge, judge.detections, judge.top_k):
@@ -279,7 +279,7 @@ def test_latency_has_the_budget_of_its_mark(p50_ms, status):
 
 @pytest.mark.parametrize("given", [None, 3, LOGITS, [{"logits": LOGITS}]])
 def test_what_is_no_answer(given):
-    """An engine call whose result was forgotten is told, and so is a bare array."""
+    """An engine call whose result was forgotten is reported, and so is a bare array."""
     case = Case("toy", "ort", "fp32", 1, "cpu")
     judge = Parity(case, Reference(case, FakeEager()), FakeEager(), None)
     with pytest.raises(CaseError, match="cannot judge toy-ort-fp32-b1") as caught:

@@ -191,7 +191,7 @@ def test_named_twice_timed_once(measure):
 
 
 def test_hosts_are_fresh_and_alone(measure):
-    """Every engine has a process of its own, started and ended while the device is held."""
+    """Every engine has a separate process, started and ended while the device is held."""
     world = World(a=MS, b=MS)
     measure(world, "a", "b", calls=5)
     assert world.started == ["a", "b", "end of b", "end of a"]

@@ -20,7 +20,7 @@ KEY = {"graph": "12ab", "shapes": {"x": [1, 3]}}
 
 
 def make(folder):
-    """Make an entry of two files, one in a folder of its own."""
+    """Make an entry of two files, one in a separate folder."""
     (folder / "engine.bin").write_bytes(b"engine" * 100)
     (folder / "parts").mkdir()
     (folder / "parts/weights.bin").write_bytes(b"weights")
@@ -29,7 +29,7 @@ def make(folder):
 
 @pytest.fixture
 def cache(tmp_path):
-    """A cache of its own."""
+    """A separate cache."""
     return Cache(tmp_path / "cache")
 
 
@@ -272,7 +272,7 @@ def test_root_behind_a_link(tmp_path, cache):
 
 
 def test_unusable_root(tmp_path):
-    """A root that is no folder is told with the mend."""
+    """A root that is no folder is reported with the mend."""
     root = tmp_path / "file"
     root.write_text("")
     with pytest.raises(CacheError) as caught:
@@ -284,7 +284,7 @@ def test_unusable_root(tmp_path):
 
 
 def test_unwritable_folder(cache):
-    """A folder in which nothing can be made is told with the same mend, not as a bare OSError."""
+    """A folder in which nothing can be made has the same mend, and is no bare OSError."""
     (cache.root / "engines").write_text("")
     with pytest.raises(CacheError) as caught:
         cache.entry("engines", KEY, make)
@@ -352,7 +352,7 @@ def test_token(cache):
 
 
 def test_token_in_a_folder_that_cannot_be_used(cache):
-    """A cache that went away is told with the option."""
+    """A cache that went away is reported with the option."""
     cache.root.rmdir()
     with pytest.raises(CacheError) as caught, cache.token():
         pass

@@ -48,7 +48,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def cache(tmp_path):
-    """A cache of its own."""
+    """A separate cache."""
     return Cache(tmp_path / "cache")
 
 
@@ -187,7 +187,7 @@ def test_limit(monkeypatch):
 
 @pytest.mark.parametrize("text", ["much", "0", "-1", "nan", "inf"])
 def test_bad_limit(monkeypatch, tmp_path, text):
-    """It is told when the cache is opened."""
+    """It is reported when the cache is opened."""
     monkeypatch.setenv("PYTEST_INFER_CACHE_GB", text)
     with pytest.raises(CacheError) as caught:
         Cache(tmp_path)

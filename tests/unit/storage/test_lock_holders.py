@@ -60,7 +60,7 @@ def hold(tmp_path: Path) -> Iterator[Callable[..., int]]:
 
 @pytest.mark.parametrize("how", ["file", "read", "write"])
 def test_holder(tmp_path: Path, hold: Callable[..., int], how: str) -> None:
-    """Its number, command, folder and start are told."""
+    """Its number, command, folder and start are reported."""
     file = tmp_path / "lock"
     before = datetime.now().astimezone().replace(microsecond=0).timestamp()
     pid = hold(file, how)
@@ -73,7 +73,7 @@ def test_holder(tmp_path: Path, hold: Callable[..., int], how: str) -> None:
 
 
 def test_all_that_share_it(tmp_path: Path, hold: Callable[..., int]) -> None:
-    """Each of several is told."""
+    """Each of several is reported."""
     file = tmp_path / "lock"
     assert {hold(file, "read"), hold(file, "read")} == {each.pid for each in holders(file)}
 
@@ -91,7 +91,7 @@ def test_the_dead_and_other_files(tmp_path: Path, hold: Callable[..., int]) -> N
 
 
 def test_stopped(tmp_path: Path, hold: Callable[..., int]) -> None:
-    """A run that was suspended is told as such: only its user can let it go on."""
+    """A run that was suspended is reported as such: only its user can let it go on."""
     file = tmp_path / "lock"
     pid = hold(file, "file")
     os.kill(pid, signal.SIGSTOP)
@@ -102,7 +102,7 @@ def test_stopped(tmp_path: Path, hold: Callable[..., int]) -> None:
 
 
 def test_run_of_a_host(tmp_path: Path) -> None:
-    """A process that execnet has started is told as the run behind it: here, this one."""
+    """A process that execnet has started is reported as the run behind it: here, this one."""
     lock = tmp_path / "lock"
     host = subprocess.Popen(
         [sys.executable, "-c", "import sys;exec(eval(sys.stdin.readline()))"],

@@ -1,4 +1,4 @@
-"""A wait for a lock is told, and ends with its holder or when that shows no sign of life."""
+"""A wait for a lock is reported, and ends with its holder or when that shows no sign of life."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def unavailable(times: int) -> Callable[[float], str]:
-    """Return an attempt that comes too early so many times."""
+    """Return an attempt that comes too early that many times."""
     left = iter(range(times))
 
     def attempt(_seconds: float) -> str:
@@ -80,7 +80,7 @@ def test_no_word_of_a_lock_that_is_free(tmp_path: Path, told: list[tuple[str, bo
 
 
 def test_lines(tmp_path: Path, told: list[tuple[str, bool]]) -> None:
-    """Each attempt that fails is told, and the end; a holder that is not seen is told as such."""
+    """Each attempt that fails is reported, and the end; so is a holder that is not seen."""
     assert acquire(Wanted("it", tmp_path / "lock"), unavailable(2)) == "taken"
     waiting = (
         "it: waiting for 0 s now; it is held by a process that cannot be seen from here (in "
@@ -177,7 +177,7 @@ def test_times_of_an_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_entry_of_the_cache(tmp_path: Path, told: list[tuple[str, bool]]) -> None:
-    """A lock on a file is told as one on a device is."""
+    """A lock on a file is reported as one on a device is."""
     lock = FileLock(tmp_path / "entry.lock")
     with acquire(Wanted("engines/12ab in the cache", tmp_path / "entry.lock"), lock.acquire):
         assert lock.is_locked

@@ -1,4 +1,4 @@
-"""A lack of room is told as such, however a library words it."""
+"""A lack of room is reported as such, however a library words it."""
 
 import shutil
 from errno import EACCES, ENOSPC
@@ -57,7 +57,7 @@ def test_words(disks, error):
 
 
 def test_full_cache(disks):
-    """A library that says nothing of it: the folder's room decides, and is told."""
+    """A library that says nothing of it: the folder's room decides, and is reported."""
     cache, _, free = disks
     free[cache] = LEAST_FREE_BYTES - 1
     found = lack_of_room(RuntimeError("failed writing file"), cache)

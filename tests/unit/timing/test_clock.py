@@ -19,7 +19,7 @@ from pytest_infer.timing.clock import (
 
 
 def test_each_call_is_timed(monkeypatch):
-    """Every call has a duration of its own, and nothing between calls is in it."""
+    """Every call has its duration, and nothing between calls is in it."""
     readings = iter([100, 130, 1000, 1007])
     monkeypatch.setattr(clock, "perf_counter_ns", lambda: next(readings))
     called = []
@@ -100,7 +100,7 @@ class Gpu:
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A GPU of its own for the clock."""
+    """A GPU for the clock alone."""
     gpu = Gpu()
     monkeypatch.setitem(sys.modules, "torch", gpu.module())
     monkeypatch.setattr(clock, "perf_counter_ns", lambda: gpu.now_ns)

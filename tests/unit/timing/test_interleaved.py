@@ -70,7 +70,7 @@ def probes(monkeypatch):
 
 @pytest.mark.usefixtures("probes")
 def test_a_gpu_is_measured_beside_its_clock():
-    """The engine's share of launches and the state of the GPU are told."""
+    """The engine's share of launches and the state of the GPU are reported."""
     found = measure({"engine": lambda: 8000, "reference": lambda: 4000}, "cuda:1")
     assert found.theta == pytest.approx(log(2))
     assert found.enqueue_share == pytest.approx(0.25)

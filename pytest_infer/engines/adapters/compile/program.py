@@ -162,7 +162,7 @@ def _without_size_guards(guards: Sequence[Any]) -> list[bool]:
 
 
 def _never_again(call: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Return ``call``, which raises `RunError` instead of being compiled anew.
+    """Return ``call``, which raises `RunError` instead of being compiled again.
 
     The stance belongs to the whole process, so that it is taken for each call alone.
     """

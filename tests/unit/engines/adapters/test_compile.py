@@ -373,7 +373,7 @@ def test_feeds_of_another_layout():
 
 
 def test_every_dynamic_dimension_is_free(build, monkeypatch):
-    """Each has the bounds of its own; one of multiples is so many times another."""
+    """Each has its own bounds; one of multiples is a multiple of another."""
     tensor = TensorSpec(("batch", 2, "height"))
     dims = {"batch": Dim(1, 3, 8), "height": Dim(8, 16, 32, multiple=8)}
     spec = replace(GRAPH.spec, inputs={"image": tensor}, dims=dims)

@@ -122,7 +122,7 @@ def test_dynamic_batch_is_proven(build):
 
 
 def test_outputs_are_owned(build):
-    """Outputs are arrays with memory of their own, not views of OpenVINO's."""
+    """Outputs are arrays with separate memory, not views of OpenVINO's."""
     with adapter.ENGINE.open(build()) as runner:
         assert all(value.flags.owndata for value in runner.infer(FEEDS).values())
 

@@ -61,7 +61,7 @@ class Bench:
         tensorrt_api.logger.cache_clear()
 
     def build(self, precision: str = "fp32", opset: int = 17, **options: Any) -> BuiltEngine:
-        """Build into a folder of its own from the graph that the adapter wants."""
+        """Build into a separate folder from the graph that the adapter wants."""
         request = _request(precision, **options)
         types = tensorrt_api.graph_precision(precision, self.version)
         file = self.folder / "graph.json"
@@ -538,7 +538,7 @@ def test_other_feeds_are_refused(bench: Bench, feeds: dict[str, Any], why: str) 
 
 @only(V8)
 def test_streams(bench: Bench, cuda: SimpleNamespace) -> None:
-    """Inference has a stream of its own; a bound call is on torch's current one, as the clock."""
+    """Inference has a separate stream; a bound call is on torch's current one, as the clock."""
     with trt.ENGINE.open(bench.build()) as runner:
         runner.infer(FEEDS)
         assert bench.behaviour.seen["stream"] == cuda.own[0].cuda_stream
@@ -681,7 +681,7 @@ def test_bound_outputs(bench: Bench, cuda: SimpleNamespace, *, replays: bool) ->
 
 
 def test_cuda_graph_of_other_shapes(bench: Bench, cuda: SimpleNamespace) -> None:
-    """New shapes are captured anew; an older bound call keeps its own memory."""
+    """New shapes are captured again; an older bound call keeps its own memory."""
     with bench.opened(cuda_graph=True, dynamic_batch=True) as runner:
         old = runner.bind(FEEDS)
         outputs = runner.infer({"image": np.ones((2, 3), np.float32)})

@@ -25,5 +25,5 @@ def test_bytes_are_int8_in_products_only():
 
 
 def test_precision_without_a_name_is_kept():
-    """A type that this package does not know is told as it is."""
+    """A type that this package does not know is reported as it is."""
     assert node_precisions([("MatMul", "f8e4m3")]).precision == "f8e4m3"

@@ -69,7 +69,7 @@ def test_its_own_stream_waits_for_nothing(call: Callable[..., list[str]]) -> Non
 
 
 def test_error(call: Callable[..., list[str]]) -> None:
-    """What ONNX Runtime says is told as it is."""
+    """What ONNX Runtime says is reported as it is."""
     with pytest.raises(RunError) as caught:
         call(is_own=True, error="no kernel image")
     assert caught.value.why == "no kernel image"

@@ -160,7 +160,7 @@ def test_graph_that_it_wants(asked, graph):
     ],
 )
 def test_no_cuda_provider(monkeypatch, owners, why):
-    """A build for the CPU, or two builds over each other, are told before anything runs."""
+    """A build for the CPU, or two builds over each other, are reported before anything runs."""
     monkeypatch.setattr(ort, "missing_gpu", lambda: None)
     monkeypatch.setattr(ort, "_owners", lambda: owners)
     assert ort.ENGINE.missing("cuda:0").why == why
