@@ -17,14 +17,14 @@ class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
     @property
     def kernel_ms(self) -> float:
-        """Return the duration of the calibration kernel that the three figures mean."""
+        """Return the duration of the fixed kernel that the three figures mean."""
         return kernel_ms(self.theta, self.rho, self.engine_ms)
 
     def told(self) -> str:
         """Return the figures, and the duration that they mean."""
         return (
             f"theta {self.theta:g}, rho {self.rho:g} and engine_ms {self.engine_ms:g} mean a "
-            f"calibration kernel of {self.kernel_ms:.3g} ms"
+            f"fixed kernel of {self.kernel_ms:.3g} ms"
         )
 
 
@@ -45,7 +45,7 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 def kernel_ms(theta: float, rho: float, engine_ms: float) -> float:
-    """Return what the calibration kernel took, which a measurement's figures say together.
+    """Return what the fixed kernel took, which a measurement's figures say together.
 
     It is a fixed amount of work, so a device takes about as long for it each time.
     """

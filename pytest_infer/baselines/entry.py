@@ -43,7 +43,7 @@ MOST_LOG = 38.0
 """Of a ratio's logarithm: ln(a year / a nanosecond) is 37.99."""
 
 KERNEL_FACTOR = 2.5
-"""How differently long one device may take for the calibration kernel.
+"""How differently long one device may take for the fixed kernel.
 
 Twenty stored measurements of an H200 have 206.5 to 207.3 us. A CPU is less steady: its clock goes
 up and down, and neighbours take a share.
@@ -144,7 +144,7 @@ def _check_log(path: Path, place: str, log: float) -> None:
 
 
 def _check_kernels(path: Path, place: str, measurements: Sequence[StoredMeasurement]) -> None:
-    """Refuse a measurement that differs from its like in what the calibration kernel took."""
+    """Refuse a measurement that differs from its like in what the fixed kernel took."""
     usual_ms = median(each.kernel_ms for each in measurements)
     for number, each in enumerate(measurements):
         if is_other_kernel(each.kernel_ms, usual_ms):
@@ -153,7 +153,7 @@ def _check_kernels(path: Path, place: str, measurements: Sequence[StoredMeasurem
 
 
 def is_other_kernel(one_ms: float, other_ms: float) -> bool:
-    """Return whether one device cannot have taken both durations for the calibration kernel."""
+    """Return whether one device cannot have taken both durations for the fixed kernel."""
     return not 1 / KERNEL_FACTOR <= one_ms / other_ms <= KERNEL_FACTOR
 
 

@@ -79,7 +79,7 @@ class Decision:
     ratio_change: float
     """Of the engine against the reference net, also where something else decided."""
     engine_change: float
-    """Of the reference net against the calibration kernel."""
+    """Of the reference net against the fixed kernel."""
 
 
 def decide(

@@ -21,7 +21,7 @@ class Terms:
     """The least slowdown against the stored artefact in the same process that fails."""
     duet_spread: float
     engine_delta: float
-    """The least slowdown of the reference net against the calibration kernel: a slower engine."""
+    """The least slowdown of the reference net against the fixed kernel: a slower engine."""
 
 
 SHARED_CPU = Terms(

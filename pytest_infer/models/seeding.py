@@ -1,4 +1,4 @@
-"""Seeded weights: drawn from names, calibrated on photographs, the same in every process.
+"""Seeded weights: drawn from names, adjusted to photographs, the same in every process.
 
 Plain random initialisation makes nets whose activations decay into denormals or explode, and
 whose answer is the same for every photograph. Here the batch norms hold the statistics of real
@@ -79,7 +79,7 @@ def seed_network(
     with torch.no_grad():
         with one_thread():
             draw(name, module, gains or {})
-        outputs = calibrate(name, module, feeds, fits or {})
+        outputs = adjust(name, module, feeds, fits or {})
     module.float()
     return outputs
 
@@ -92,7 +92,7 @@ def draw(name: str, module: nn.Module, gains: Mapping[str, float]) -> None:
             _store(tensor, values * _scale(part, leaf, gains.get(path, 1.0)))
 
 
-def calibrate(name: str, module: nn.Module, feeds: Arrays, fits: Mapping[str, Fit]) -> Any:
+def adjust(name: str, module: nn.Module, feeds: Arrays, fits: Mapping[str, Fit]) -> Any:
     """Set batch-norm statistics and fitted layers in place, in one pass of ``feeds`` in fp64.
 
     Each is set just before its layer runs, hence from what the layers before it give by then.

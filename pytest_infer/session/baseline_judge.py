@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_infer.timing.samples import Samples
 
 PROTOCOL = 1
-"""What a measurement is: the reference net, the calibration kernel, the rounds, the statistic.
+"""What a measurement is: the reference net, the fixed kernel, the rounds, the statistic.
 
 A change to one of them makes stored measurements worthless, and raises this number.
 """
@@ -236,7 +236,7 @@ def terms_of(setting: Setting, measurement: Measurement, stored_gpu: str) -> Ter
 def odd_measurement(gate: Gate, first: Measurement) -> str:
     """Return which stored measurement contradicts what is measured now; empty if none does.
 
-    The calibration kernel is the same work then and now, whatever became of the engine.
+    The fixed kernel is the same work then and now, whatever became of the engine.
     """
     now_ms = kernel_ms(first.theta, first.rho, first.engine_ms)
     for number, each in enumerate(gate.measurements):

@@ -13,8 +13,8 @@ from pytest_infer.devices.gpu_watch import GpuWatch
 from pytest_infer.timing.clock import clock_probe, time_on_cpu, time_on_gpu
 from pytest_infer.timing.fixed_kernel import matrix_product
 from pytest_infer.timing.measurement import (
-    CALIBRATION,
     ENGINE,
+    FIXED,
     STORED,
     Measurement,
     measurement_from_rounds,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def measure(
     calls: Mapping[str, Callable[[], object]], device: str, *, rounds: int = 0
 ) -> Measurement:
-    """Return what bound calls take on ``device``, by arm, beside its calibration kernel.
+    """Return what bound calls take on ``device``, by arm, beside its fixed kernel.
 
     A call of the arms is synchronous on a CPU and may be asynchronous on a GPU. ``rounds`` are
     taken as they come, without a warm-up; 0: the plan of the device.
@@ -53,7 +53,7 @@ def measure(
 
 def _on_cpu(calls: Mapping[str, Callable[[], object]], plan: Plan) -> Measurement:
     arms = {name: _timed_on_cpu(call) for name, call in calls.items()}
-    arms[CALIBRATION] = _timed_on_cpu(matrix_product())
+    arms[FIXED] = _timed_on_cpu(matrix_product())
     watch = CpuWatch()
     rounds = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(rounds, environment=watch.report())
@@ -66,7 +66,7 @@ def _on_gpu(calls: Mapping[str, Callable[[], object]], device: str, plan: Plan) 
         for name, call in calls.items()
     }
     probe, watch = clock_probe(device), GpuWatch(device)
-    arms[CALIBRATION] = lambda calls: [probe() for _ in range(calls)]
+    arms[FIXED] = lambda calls: [probe() for _ in range(calls)]
     rounds = time_rounds(arms, watch, plan, Random())  # noqa: S311 - an order, not a secret
     return measurement_from_rounds(
         rounds,

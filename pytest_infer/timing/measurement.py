@@ -15,7 +15,7 @@ from pytest_infer.units import NS_PER_MS
 if TYPE_CHECKING:
     from pytest_infer.timing.rounds import Round
 
-ENGINE, REFERENCE, CALIBRATION, STORED = "engine", "reference", "calibration", "stored"
+ENGINE, REFERENCE, FIXED, STORED = "engine", "reference", "fixed", "stored"
 """The arms: the engine under test, the frozen net in the same engine, a kernel of a fixed length
 that no inference library runs, and the engine's old artefact where it was kept."""
 
@@ -28,7 +28,7 @@ the slow ones: of the faster ones they have a share in every process.
 
 LEAST_ROUNDS = 5
 CLOCK_LIMIT = 0.03
-"""A round whose calibration kernel differs by this share from the median ran at another clock."""
+"""A round whose fixed kernel differs by this share from the median ran at another clock."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Measurement:
     theta: float
     """ln(engine / reference net)."""
     rho: float
-    """ln(reference net / calibration kernel): a slowdown of the whole engine shows here."""
+    """ln(reference net / fixed kernel): a slowdown of the whole engine shows here."""
     engine_ms: float
     kept: int
     """Rounds that count."""
@@ -83,7 +83,7 @@ def measurement_from_rounds(
 ) -> Measurement:
     """Return the measurement that ``rounds`` make; with none that counts, its figures are NaN.
 
-    ``checks_clock`` drops rounds in which the calibration kernel, whose cycles are fixed, took
+    ``checks_clock`` drops rounds in which the fixed kernel, whose cycles are fixed, took
     another time.
     """
     judged = _with_clock(rounds) if checks_clock else rounds
@@ -92,7 +92,7 @@ def measurement_from_rounds(
     has_stored = bool(clean) and STORED in clean[0]
     return Measurement(
         theta=_log_ratio(clean, ENGINE, REFERENCE),
-        rho=_log_ratio(clean, REFERENCE, CALIBRATION),
+        rho=_log_ratio(clean, REFERENCE, FIXED),
         engine_ms=_fast(clean, ENGINE) / NS_PER_MS,
         kept=len(clean),
         dropped=dict(dropped),
@@ -119,13 +119,13 @@ def _fast(rounds: Sequence[Mapping[str, float]], arm: str) -> float:
 
 
 def _with_clock(rounds: Sequence[Round]) -> list[Round]:
-    clean = [each.medians_ns[CALIBRATION] for each in rounds if not each.disturbance]
+    clean = [each.medians_ns[FIXED] for each in rounds if not each.disturbance]
     if not clean:
         return list(rounds)
     usual = median(clean)
     return [
         replace(each, disturbance="clock")
-        if not each.disturbance and abs(each.medians_ns[CALIBRATION] / usual - 1) > CLOCK_LIMIT
+        if not each.disturbance and abs(each.medians_ns[FIXED] / usual - 1) > CLOCK_LIMIT
         else each
         for each in rounds
     ]

@@ -456,7 +456,7 @@ def test_measurements_are_read(tmp_path):
             },
             # 7.5 ms over e to the 1.5 (= -1.5 + 3), and over e to the 3.5
             (
-                "measurements[2]: theta -1.5, rho 3 and engine_ms 7.5 mean a calibration kernel of "
+                "measurements[2]: theta -1.5, rho 3 and engine_ms 7.5 mean a fixed kernel of "
                 "1.67 ms, and of 0.226 ms in the others: a figure is wrong"
             ),
         ),

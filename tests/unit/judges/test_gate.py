@@ -119,7 +119,7 @@ def test_looks_beside_the_stored_artefact_that_spread_widen_the_limit():
 
 
 def test_a_slower_engine_shows_on_the_reference_net():
-    """The ratio hides what slows both nets; the calibration kernel does not."""
+    """The ratio hides what slows both nets; the fixed kernel does not."""
     assert outcome(look(engine=0.07)) == "unchanged"
     assert outcome(look(engine=0.12)) is None
     assert outcome(*[look(engine=0.12)] * 3) == "engine-regressed"

@@ -124,14 +124,14 @@ def test_the_same_engine_that_became_slower_is_unexplained():
 
 @pytest.mark.parametrize("theta", [-1.5, 0.0, 2.0])
 def test_a_stored_figure_that_contradicts_what_is_measured(theta):
-    """The calibration kernel takes 10 ms / e^(1 + 2) = 0.498 ms, whatever the engine takes."""
+    """The fixed kernel takes 10 ms / e^(1 + 2) = 0.498 ms, whatever the engine takes."""
     odd = [StoredMeasurement(theta, 2.0, 10.0, 12)] * 5
     verdict = judged(entry(measurements=odd), GateTimer([look()]))
     assert (verdict.status, verdict.code) == ("inconclusive", "odd-baseline")
     kernel_ms = {-1.5: "6.07", 0.0: "1.35", 2.0: "0.183"}[theta]
     assert verdict.message == (
         "toy-ort-fp32-b1 cannot be compared with its baseline: /b/toy.json: toy-ort-fp32-b1.gate."
-        f"measurements[0]: theta {theta:g}, rho 2 and engine_ms 10 mean a calibration kernel of "
+        f"measurements[0]: theta {theta:g}, rho 2 and engine_ms 10 mean a fixed kernel of "
         f"{kernel_ms} ms, which takes 0.498 ms now; one of these figures is wrong, or the device "
         "is another: look at that file, or store it again with pytest suites --update-baselines"
     )

@@ -29,9 +29,9 @@ def test_a_duet_on_a_cpu_is_longer(monkeypatch):
         measure(dict.fromkeys(names, int), "cpu")
     measure(dict.fromkeys(names, int), "cpu", rounds=5)
     assert plans == [
-        (["calibration", "engine", "reference"], 1.5),
-        (["calibration", "engine", "reference", "stored"], 3.0),
-        (["calibration", "engine", "reference", "stored"], 0),
+        (["engine", "fixed", "reference"], 1.5),
+        (["engine", "fixed", "reference", "stored"], 3.0),
+        (["engine", "fixed", "reference", "stored"], 0),
     ]
 
 

@@ -8,14 +8,14 @@ from pytest_infer.timing.measurement import measurement_from_rounds
 from pytest_infer.timing.rounds import Round
 
 
-def a_round(engine=20.0, reference=10.0, calibration=5.0, disturbance="", **more):
+def a_round(engine=20.0, reference=10.0, fixed=5.0, disturbance="", **more):
     """Return a round of durations in ms."""
-    arms = {"engine": engine, "reference": reference, "calibration": calibration, **more}
+    arms = {"engine": engine, "reference": reference, "fixed": fixed, **more}
     return Round({name: value * 1e6 for name, value in arms.items()}, disturbance)
 
 
 def test_ratios_are_of_the_faster_moments():
-    """Theta is ln(engine / reference), rho ln(reference / calibration), of 20th percentiles."""
+    """Theta is ln(engine / reference), rho ln(reference / fixed kernel), of 20th percentiles."""
     rounds = [a_round()] * 2 + [a_round(engine=22)] * 3 + [a_round(engine=90, disturbance="clock")]
     found = measurement_from_rounds(rounds)
     assert found.theta == pytest.approx(log(2))
@@ -58,8 +58,8 @@ def test_the_stored_artefact_is_a_duet():
 
 @pytest.mark.parametrize(("probe", "kept"), [(5.14, 6), (5.16, 5), (4.86, 6), (4.84, 5)])
 def test_a_round_at_another_clock_is_dropped(probe, kept):
-    """Where the calibration kernel has fixed cycles, 3 % more or less is another clock."""
-    rounds = [a_round()] * 5 + [a_round(calibration=probe)]
+    """Where the fixed kernel has fixed cycles, 3 % more or less is another clock."""
+    rounds = [a_round()] * 5 + [a_round(fixed=probe)]
     found = measurement_from_rounds(rounds, checks_clock=True)
     assert found.kept == kept
     assert found.dropped == ({} if kept == 6 else {"clock": 1})

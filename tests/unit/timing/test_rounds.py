@@ -122,7 +122,7 @@ def test_what_never_settles_is_timed_after_three_seconds():
 def test_the_order_of_the_arms_is_random():
     """No arm always runs after the same other one."""
     world = World()
-    world.rounds({"engine": [4], "reference": [4], "calibration": [4]}, CPU_PLAN)
+    world.rounds({"engine": [4], "reference": [4], "fixed": [4]}, CPU_PLAN)
     timed = [name for name, calls in world.order if calls == 1][-300:]
     assert len({tuple(timed[start : start + 3]) for start in range(0, 300, 3)}) == 6
 
