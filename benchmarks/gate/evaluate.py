@@ -22,7 +22,7 @@ from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.judges.gate import STORED_MEASUREMENTS, Stored, measure_until_decided
-from pytest_infer.session.baseline_judge import terms_of
+from pytest_infer.session.gate_terms import terms_of
 from pytest_infer.session.gate_timer import Setting
 from pytest_infer.timing.measurement import Measurement
 from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE

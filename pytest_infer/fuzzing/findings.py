@@ -7,7 +7,7 @@ import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_infer.judges.metamorphic import REPEATED
+from pytest_infer.judges.relations import REPEATED
 from pytest_infer.verdict import failed
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pytest_infer.fuzzing.oracle import Opinion
 from pytest_infer.fuzzing.recipe import PHOTOGRAPHS, example_of
 from pytest_infer.fuzzing.runner import ShapeRunner
 from pytest_infer.judges.known_failures import known_finding
-from pytest_infer.judges.metamorphic import REPEATED, judge_relation
+from pytest_infer.judges.metamorphic import judge_relation
+from pytest_infer.judges.relations import REPEATED
 
 if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays

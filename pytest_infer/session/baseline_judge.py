@@ -7,41 +7,26 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_infer.baselines.entry import is_other_kernel
 from pytest_infer.baselines.versions import changed_versions
-from pytest_infer.judges.gate import (
-    MOST_TRIES,
-    STORED_MEASUREMENTS,
-    THROTTLED,
-    Stored,
-    measure_until_decided,
-)
+from pytest_infer.judges.gate import Stored, measure_until_decided
 from pytest_infer.judges.gate_verdict import verdict_of
-from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
-from pytest_infer.session.gate_timer import FEW_CORES
-from pytest_infer.stored_gate import Gate, StoredMeasurement, kernel_ms
-from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE
-from pytest_infer.verdict import ToStore, Verdict
+from pytest_infer.session.gate_terms import odd_measurement, terms_of, unlike
+from pytest_infer.session.storing import Storing
+from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.baselines.entry import Entry, Measured
     from pytest_infer.case import Case
-    from pytest_infer.judges.terms import Terms
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.gate_timer import GateTimer, Setting
+    from pytest_infer.session.gate_timer import GateTimer
+    from pytest_infer.stored_gate import Gate
     from pytest_infer.timing.look import Look
     from pytest_infer.timing.measurement import Measurement
     from pytest_infer.timing.samples import Samples
-
-PROTOCOL = 1
-"""What a measurement is: the reference net, the fixed kernel, the rounds, the statistic.
-
-A change to one of them makes stored measurements worthless, and raises this number.
-"""
 
 
 class _WrongCallsError(Exception):
@@ -93,7 +78,7 @@ class BaselineJudge:
 
     def _verdict(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         if self._baselines.is_stored_anew(self._case):
-            return self._to_store(engine, feeds)
+            return self._measured_to_store(engine, feeds)
         entry = self._baselines.gated(self._case)
         if entry is None or entry.gate is None:
             return self._baselines.judge_floor(self._case, samples.figures())
@@ -101,6 +86,10 @@ class BaselineJudge:
         if verdict.code == "improved" and self._baselines.renews_improved:
             return self._renewed(engine, feeds, entry.gate, verdict)
         return verdict
+
+    def _measured_to_store(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
+        storing = Storing(self._case, self._gate_timer.setting(self._case))
+        return storing(engine, lambda: self._measure(engine, feeds))
 
     def _renewed(
         self, engine: EngineUnderTest, feeds: Arrays, gate: Gate, verdict: Verdict
@@ -110,7 +99,7 @@ class BaselineJudge:
         Those that have shown it first were looked at because they are low: they would be a baseline
         that the same engine does not reach.
         """
-        again = self._to_store(engine, feeds)
+        again = self._measured_to_store(engine, feeds)
         if again.to_store is None:
             return again
         found = fmean(each.theta for each in again.to_store.gate.measurements)
@@ -124,11 +113,11 @@ class BaselineJudge:
 
     def _gated(self, engine: EngineUnderTest, feeds: Arrays, entry: Entry, gate: Gate) -> Verdict:
         setting = self._gate_timer.setting(self._case)
-        unlike = _unlike(gate, setting)
+        odds = unlike(gate, setting)
         mend = self._baselines.storing_command(self._case)
-        if unlike:
+        if odds:
             message = (
-                f"{self._case.id} cannot be compared with its baseline: {unlike}; "
+                f"{self._case.id} cannot be compared with its baseline: {odds}; "
                 f"store it again with {mend}"
             )
             return Verdict("baseline", "inconclusive", "unlike-key", message)
@@ -171,97 +160,6 @@ class BaselineJudge:
         """Return which versions are others than those of the baseline."""
         changed = changed_versions(_versions(entry), self._runtime())
         return f"since then: {', '.join(map(str, changed))}" if changed else ""
-
-    def _to_store(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
-        """Take as many measurements as a baseline has, of a fresh process each."""
-        looks: list[Measurement] = []
-        usable: list[Measurement] = []
-        while len(usable) < STORED_MEASUREMENTS and len(looks) < 2 * MOST_TRIES:
-            looks.append(self._measure(engine, feeds))
-            if looks[-1].foreign_processes:
-                return self._beside_others(looks[-1].foreign_processes)
-            usable = [each for each in looks if each.is_usable]
-        if len(usable) < STORED_MEASUREMENTS:
-            told = "; ".join(each.told() for each in looks)
-            is_throttled = any(reason in THROTTLED for each in looks for reason in each.dropped)
-            message = (
-                f"{self._case.id} will not be stored: {len(usable)} of {len(looks)} measurements "
-                f"are usable ({told}); run again on a quiet{', cool' * is_throttled} device"
-            )
-            code = "inconclusive-throttled" if is_throttled else "inconclusive-noisy"
-            return Verdict("baseline", "inconclusive", code, message)
-        setting = self._gate_timer.setting(self._case)
-        gate = Gate(
-            protocol=PROTOCOL,
-            clock=setting.clock,
-            threads=setting.threads,
-            rounds=setting.rounds,
-            measurements=[
-                StoredMeasurement(
-                    theta=round(each.theta, 6),
-                    rho=round(each.rho, 6),
-                    engine_ms=float(f"{each.engine_ms:.6g}"),
-                    rounds=each.kept,
-                )
-                for each in usable
-            ],
-            artefact=Path(engine.built.folder).name,
-            gpu=_gpu_of(usable),
-        )
-        message = f"{self._case.id} will be stored ({len(usable)} measurements)"
-        return Verdict("baseline", "new", "to-be-stored", message, to_store=ToStore(gate))
-
-    def _beside_others(self, others: Sequence[str]) -> Verdict:
-        """Refuse to store what was measured beside other processes: it would hide a regression."""
-        message = (
-            f"{self._case.id} will not be stored: others are on the GPU: {', '.join(others)}; "
-            "end them, or choose another GPU by --infer-device"
-        )
-        return Verdict("baseline", "inconclusive", "inconclusive-foreign", message)
-
-
-def terms_of(setting: Setting, measurement: Measurement, stored_gpu: str) -> Terms:
-    """Return the terms on which a case is gated: by its device, and what a first look shows.
-
-    ``stored_gpu`` is the UUID of the GPU of the stored measurements.
-    """
-    if setting.clock == "monotonic":
-        return SHARED_CPU if setting.cores <= FEW_CORES else CPU
-    share = measurement.enqueue_share
-    if share is not None and share >= LAUNCH_BOUND_SHARE:
-        return LAUNCH_BOUND
-    return GPU if stored_gpu and stored_gpu == measurement.gpu else OTHER_GPU
-
-
-def odd_measurement(gate: Gate, first: Measurement) -> str:
-    """Return which stored measurement contradicts what is measured now; empty if none does.
-
-    The fixed kernel is the same work then and now, whatever became of the engine.
-    """
-    now_ms = kernel_ms(first.theta, first.rho, first.engine_ms)
-    for number, each in enumerate(gate.measurements):
-        if is_other_kernel(each.kernel_ms, now_ms):
-            return f"measurements[{number}]: {each.told()}, which takes {now_ms:.3g} ms now"
-    return ""
-
-
-def _gpu_of(measurements: Sequence[Measurement]) -> str:
-    """Return the UUID of the GPU of all of them; empty if there is no such one."""
-    uuids = {each.gpu for each in measurements}
-    return uuids.pop() if len(uuids) == 1 else ""
-
-
-def _unlike(gate: Gate, setting: Setting) -> str:
-    """Return what makes a stored entry another measurement than today's; empty if nothing does."""
-    pairs = (
-        ("protocol", gate.protocol, PROTOCOL),
-        ("clock", gate.clock, setting.clock),
-        ("threads", gate.threads, setting.threads),
-        ("rounds", gate.rounds, setting.rounds),
-    )
-    return ", ".join(
-        f"its {name} was {old}, and is {new} now" for name, old, new in pairs if old != new
-    )
 
 
 def _versions(entry: Entry) -> dict[str, str]:

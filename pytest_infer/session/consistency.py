@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_infer.judges import metamorphic
+from pytest_infer.judges import relations
+from pytest_infer.judges.metamorphic import judge_relation
 from pytest_infer.models import registry as models
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import Case
-    from pytest_infer.judges.metamorphic import Relation
+    from pytest_infer.judges.relations import Relation
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.session.reference import Reference
     from pytest_infer.verdict import Verdict
@@ -35,36 +36,36 @@ class Consistency:
         """Judge a batch of equal rows: each must be the first."""
         rows = self._with_rows(outputs)
         first = {name: np.repeat(values[:1], len(values), axis=0) for name, values in rows.items()}
-        return self._judge(rows, first, metamorphic.EQUAL_ROWS)
+        return self._judge(rows, first, relations.EQUAL_ROWS)
 
     def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
         """Judge the outputs of a reversed batch."""
         expected = {name: values[::-1] for name, values in self._with_rows(outputs).items()}
-        return self._judge(self._with_rows(reverse), expected, metamorphic.PERMUTED)
+        return self._judge(self._with_rows(reverse), expected, relations.PERMUTED)
 
     def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
         """Judge a batch by its rows, one by one."""
-        return self._judge(self._with_rows(outputs), self._with_rows(singles), metamorphic.SPLIT)
+        return self._judge(self._with_rows(outputs), self._with_rows(singles), relations.SPLIT)
 
     def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge a second call."""
-        return self._judge(again, outputs, metamorphic.REPEATED)
+        return self._judge(again, outputs, relations.REPEATED)
 
     def reopened(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge an engine that was loaded again."""
-        return self._judge(again, outputs, metamorphic.REOPENED)
+        return self._judge(again, outputs, relations.REOPENED)
 
     def rebuilt(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge an engine that was built again."""
-        return self._judge(again, outputs, metamorphic.REBUILT)
+        return self._judge(again, outputs, relations.REBUILT)
 
     def interleaved(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge a call after one of another shape."""
-        return self._judge(again, outputs, metamorphic.INTERLEAVED)
+        return self._judge(again, outputs, relations.INTERLEAVED)
 
     def concurrent(self, outputs: Arrays, alone: Arrays) -> Verdict:
         """Judge a runner that ran beside another one."""
-        return self._judge(outputs, alone, metamorphic.CONCURRENT)
+        return self._judge(outputs, alone, relations.CONCURRENT)
 
     def _with_rows(self, outputs: Arrays) -> Arrays:
         """Return the outputs of which the spec says that they have rows, and unknown ones."""
@@ -76,7 +77,7 @@ class Consistency:
         }
 
     def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
-        verdict = metamorphic.judge_relation(
+        verdict = judge_relation(
             actual,
             expected,
             relation,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pytest_infer.judges.metamorphic import (
+from pytest_infer.judges.metamorphic import References, judge_relation
+from pytest_infer.judges.relations import (
     CONCURRENT,
     EQUAL_ROWS,
     INTERLEAVED,
@@ -12,8 +13,6 @@ from pytest_infer.judges.metamorphic import (
     REOPENED,
     REPEATED,
     SPLIT,
-    References,
-    judge_relation,
 )
 from pytest_infer.judges.tolerance import Tolerance
 

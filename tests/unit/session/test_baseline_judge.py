@@ -9,7 +9,8 @@ import pytest
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.case import Case
 from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
-from pytest_infer.session.baseline_judge import PROTOCOL, BaselineJudge, terms_of
+from pytest_infer.session.baseline_judge import BaselineJudge
+from pytest_infer.session.gate_terms import PROTOCOL, terms_of
 from pytest_infer.session.gate_timer import Setting
 from pytest_infer.stored_gate import Gate, StoredMeasurement
 from pytest_infer.timing.measurement import Measurement

@@ -1,0 +1,61 @@
+"""Whether a stored measurement and one of today may be compared, and on which terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_infer.baselines.entry import is_other_kernel
+from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
+from pytest_infer.session.gate_timer import FEW_CORES
+from pytest_infer.stored_gate import kernel_ms
+from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE
+
+if TYPE_CHECKING:
+    from pytest_infer.judges.terms import Terms
+    from pytest_infer.session.gate_timer import Setting
+    from pytest_infer.stored_gate import Gate
+    from pytest_infer.timing.measurement import Measurement
+
+PROTOCOL = 1
+"""What a measurement is: the reference net, the fixed kernel, the rounds, the statistic.
+
+A change to one of them makes stored measurements worthless, and raises this number.
+"""
+
+
+def terms_of(setting: Setting, measurement: Measurement, stored_gpu: str) -> Terms:
+    """Return the terms on which a case is gated: by its device, and what a first look shows.
+
+    ``stored_gpu`` is the UUID of the GPU of the stored measurements.
+    """
+    if setting.clock == "monotonic":
+        return SHARED_CPU if setting.cores <= FEW_CORES else CPU
+    share = measurement.enqueue_share
+    if share is not None and share >= LAUNCH_BOUND_SHARE:
+        return LAUNCH_BOUND
+    return GPU if stored_gpu and stored_gpu == measurement.gpu else OTHER_GPU
+
+
+def unlike(gate: Gate, setting: Setting) -> str:
+    """Return what makes a stored entry another measurement than today's; empty if nothing does."""
+    pairs = (
+        ("protocol", gate.protocol, PROTOCOL),
+        ("clock", gate.clock, setting.clock),
+        ("threads", gate.threads, setting.threads),
+        ("rounds", gate.rounds, setting.rounds),
+    )
+    return ", ".join(
+        f"its {name} was {old}, and is {new} now" for name, old, new in pairs if old != new
+    )
+
+
+def odd_measurement(gate: Gate, first: Measurement) -> str:
+    """Return which stored measurement contradicts what is measured now; empty if none does.
+
+    The fixed kernel is the same work then and now, whatever became of the engine.
+    """
+    now_ms = kernel_ms(first.theta, first.rho, first.engine_ms)
+    for number, each in enumerate(gate.measurements):
+        if is_other_kernel(each.kernel_ms, now_ms):
+            return f"measurements[{number}]: {each.told()}, which takes {now_ms:.3g} ms now"
+    return ""
