@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_infer.errors import OptionError
 from pytest_infer.plain_text import shown
@@ -12,8 +12,7 @@ _MOST_DIGITS = 18
 """Of a number that is read at all; Python itself refuses to read more than 4300."""
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The least and the greatest valid whole number."""
 
     least: int

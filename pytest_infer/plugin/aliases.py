@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from inspect import Parameter, Signature
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import pytest
 
@@ -21,8 +20,7 @@ PLUGIN = "pytest_infer.plugin.aliases"
 Scope: TypeAlias = Literal["session", "function"]
 
 
-@dataclass(frozen=True)
-class Alias:
+class Alias(NamedTuple):
     """A fixture's plain name, and what it stands for."""
 
     name: str
