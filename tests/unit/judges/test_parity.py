@@ -40,7 +40,7 @@ def test_eager_matches_itself():
     )
     assert verdict.figures["max_abs"] == pytest.approx(1e-6)
     noise = verdict.figures["relative_l2"]
-    assert verdict.figures["worst_ratio"] == pytest.approx(noise / (6 * noise + 4 * 2**-24))
+    assert verdict.figures["worst_ratio"] == pytest.approx(noise / (16 * noise + 4 * 2**-24))
     assert set(verdict.figures) == {*metrics(), "worst_ratio"}
 
 
