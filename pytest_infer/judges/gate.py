@@ -42,6 +42,8 @@ class Stored:
 
     thetas: Sequence[float]
     rhos: Sequence[float]
+    engine_ms: Sequence[float] = ()
+    """What the engine took, for messages: it decides nothing."""
 
 
 Outcome = Literal["unchanged", "regressed", "engine-regressed", "improved", "noisy", "throttled"]

@@ -37,19 +37,22 @@ def verdict_of(
     ``inconclusive-noisy``, ``inconclusive-throttled``.
     """
     figures = _figures(decision, looks)
-    why = "\n".join(_reasons(decision, looks, stored, terms)) + (f"\n{since}" if since else "")
+    plain = _plain(looks, stored)
+    reasons = _reasons(decision, looks, stored, terms)
+    why = "\n".join([since, *reasons] if since else reasons)
     if decision.outcome == "regressed" and is_same:
         message = (
-            f"{subject} is slower by {decision.change:.1%} against {decision.beside}, and nothing "
-            "that is known of it has changed: the artefact and the libraries are those that were "
-            f"stored. Look for what changed on the machine, or accept it with {mend}: {why}"
+            f"{subject} is slower: {plain}{decision.change:+.1%} against {decision.beside}. "
+            "Nothing that is known of it has changed: the artefact and the libraries are those "
+            "that were stored. Look for what changed on the machine, or accept it with "
+            f"{mend}: {why}"
         )
         return Verdict("baseline", "inconclusive", "unexplained", message, figures)
     if decision.outcome == "regressed":
         return failed(
             "baseline",
             "regressed",
-            what=f"{subject} regressed: {decision.change:+.1%} against {decision.beside}",
+            what=f"{subject} regressed: {plain}{decision.change:+.1%} against {decision.beside}",
             why=why,
             mend=f"find what became slow, or accept it: {mend}",
             figures=figures,
@@ -58,8 +61,8 @@ def verdict_of(
         return failed(
             "baseline",
             "engine-regressed",
-            what=f"{subject}: its whole engine is slower, {decision.engine_change:+.1%} on the "
-            "reference net",
+            what=f"{subject}: its whole engine is slower: {plain}"
+            f"{decision.engine_change:+.1%} on the reference net",
             why=why,
             mend=f"look for what changed in the engine or on the machine, or accept it: {mend}",
             figures=figures,
@@ -73,9 +76,20 @@ def verdict_of(
         )
         return Verdict("baseline", "inconclusive", code, message, figures)
     if decision.outcome == "improved":
-        message = f"{subject} improved: {decision.change:+.1%}; keep it with {mend}; {why}"
+        change = f"{decision.change:+.1%} against {decision.beside}"
+        message = f"{subject} improved: {plain}{change}; keep it with {mend}; {why}"
         return Verdict("baseline", "pass", "improved", message, figures)
-    return Verdict("baseline", "pass", "unchanged", f"{subject} is unchanged: {why}", figures)
+    message = f"{subject} is unchanged: {plain}{why}"
+    return Verdict("baseline", "pass", "unchanged", message, figures)
+
+
+def _plain(looks: Sequence[Measurement], stored: Stored) -> str:
+    """Return what the engine takes and took, which a person looks for first."""
+    usable = [each.engine_ms for each in looks if each.is_usable]
+    if not usable or not stored.engine_ms:
+        return ""
+    now, before = fmean(usable), fmean(stored.engine_ms)
+    return f"{now:.4g} ms now, {before:.4g} ms stored ({now / before - 1:+.1%}); "
 
 
 def _reasons(

@@ -122,7 +122,9 @@ class BaselineJudge:
             )
             return Verdict("baseline", "inconclusive", "unlike-key", message)
         stored = Stored(
-            [each.theta for each in gate.measurements], [each.rho for each in gate.measurements]
+            thetas=[each.theta for each in gate.measurements],
+            rhos=[each.rho for each in gate.measurements],
+            engine_ms=[each.engine_ms for each in gate.measurements],
         )
         is_same_runtime = _versions(entry) == self._runtime()
         is_stored = bool(gate.artefact) and Path(engine.built.folder).name == gate.artefact

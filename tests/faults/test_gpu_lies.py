@@ -1,6 +1,7 @@
 """Lies about what ran on a GPU are caught by the suite of truth, a misread graph by parity.
 
-TensorRT may be in another environment: --infer-host=trt=popen//python=/opt/trt8/bin/python.
+TensorRT may be in another environment: --infer-host=trt=popen//python=/opt/trt8/bin/python. Run it
+alone: beside other work TensorRT may choose kernels without TF32, and the lie is none.
 """
 
 from __future__ import annotations
@@ -94,9 +95,12 @@ def test_int8_without_int8_layers(codes: Callable[..., list[str]]) -> None:
 
 
 def test_int8_without_scales(codes: Callable[..., list[str]]) -> None:
-    """From a graph without scales TensorRT 8.6 builds, with no layer in int8, and says nothing."""
+    """A graph without scales does not pass for int8: TensorRT 8.6 refuses it, or builds in fp32.
+
+    It has done either on an H200: `no scaling factors detected`, or no layer in int8 and no word.
+    """
     lie = "built_from={'precision': 'fp32', 'is_symmetric': False}"
-    assert codes("trt", lie, "--infer-precision=int8") == ["other-precision"]
+    assert codes("trt", lie, "--infer-precision=int8") in (["build-error"], ["other-precision"])
 
 
 def test_sparse_of_dense_weights(codes: Callable[..., list[str]]) -> None:

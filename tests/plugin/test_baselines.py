@@ -94,7 +94,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     slower.assert_outcomes(failed=1)
     slower.stdout.fnmatch_lines(
         [
-            "toy-fake-fp32-b1 regressed: +* against its stored artefact",
+            "toy-fake-fp32-b1 regressed: * ms now, * ms stored (+*); +* against its stored *",
             "  why:  +* against its stored artefact in 3 of * measurements, *% is allowed (*",
             "        one measurement beside it spreads by *",
             "        measurement 1: * rounds kept*",
@@ -104,11 +104,15 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
 
     engine = run("--update-baselines=improved", *options, conftest=_counted(layers=20, repeats=8))
     engine.assert_outcomes(failed=1)
-    engine.stdout.fnmatch_lines(["toy-fake-fp32-b1: its whole engine is slower, +*"])
+    engine.stdout.fnmatch_lines(
+        ["toy-fake-fp32-b1: its whole engine is slower: * ms now, * ms stored (+*); +*"]
+    )
 
     strict = run("--infer-strict", *options, conftest=_counted(layers=1))
     strict.assert_outcomes(failed=1)
-    strict.stdout.fnmatch_lines(["toy-fake-fp32-b1 improved: -*; keep it with pytest suites *"])
+    strict.stdout.fnmatch_lines(
+        ["toy-fake-fp32-b1 improved: * ms now, * ms stored (-*); -*; keep it with pytest suites *"]
+    )
 
     assert file.read_text() == before
     renewed = run("--update-baselines=improved", *options, conftest=_counted(layers=1))

@@ -25,7 +25,7 @@ def test_the_whole_comes_first():
     """The whole output has the bounds that it always had."""
     whole, boxes, scores = of_parts([1e-6] * 4)
     assert (whole.part, boxes.part.members, scores.part.members) == (None, (0, 1), (2, 3))
-    assert whole.bound("relative_l2") == pytest.approx(6e-6 + 4 * 2**-24)
+    assert whole.bound("relative_l2") == pytest.approx(16e-6 + 4 * 2**-24)
     assert whole.bound("max_abs") == pytest.approx(
         16 * np.abs(whole.whole.eager - REFERENCE).max() + 4 * 2**-24 * LARGEST
     )

@@ -17,7 +17,11 @@ from pytest_infer.judges.gate_verdict import verdict_of
 from pytest_infer.judges.terms import GPU, LAUNCH_BOUND, SHARED_CPU
 from pytest_infer.timing.measurement import Measurement
 
-STORED = Stored(thetas=[1.0, 1.002, 0.998, 1.001, 0.999], rhos=[2.0, 2.01, 1.99, 2.0, 2.0])
+STORED = Stored(
+    thetas=[1.0, 1.002, 0.998, 1.001, 0.999],
+    rhos=[2.0, 2.01, 1.99, 2.0, 2.0],
+    engine_ms=[8.0, 8.1, 7.9, 8.0, 8.0],
+)
 
 
 def look(change=0.0, *, engine=0.0, kept=12, duet=None, dropped=None):
@@ -183,15 +187,16 @@ def test_a_regression_tells_everything():
     found = verdict(look(0.05), look(0.05), look(0.05, kept=10, dropped={"run-queue": 3}))
     assert (found.status, found.code) == ("fail", "regressed")
     assert found.message == (
-        "toy-ort-fp32-b1 regressed: +5.0% against the reference net\n"
-        "  why:  +5.00% against the reference net in 3 of 3 measurements, 2.50% is allowed "
+        "toy-ort-fp32-b1 regressed: 10 ms now, 8 ms stored (+25.0%); "
+        "+5.0% against the reference net\n"
+        "  why:  since then: onnxruntime 1.30 -> 1.31\n"
+        "        +5.00% against the reference net in 3 of 3 measurements, 2.50% is allowed "
         "(CPU of at most 4 cores)\n"
         "        stored: 5 measurements, which spread by 1.02%\n"
         "        the engine itself: +0.0% on the reference net\n"
         "        measurement 1: 12 of 12 rounds kept\n"
         "        measurement 2: 12 of 12 rounds kept\n"
         "        measurement 3: 10 of 13 rounds kept (dropped: 3 run-queue)\n"
-        "        since then: onnxruntime 1.30 -> 1.31\n"
         "  mend: find what became slow, or accept it: pytest suites --update-baselines"
     )
     assert found.figures["change"] == pytest.approx(0.05)
@@ -201,8 +206,10 @@ def test_a_regression_tells_everything():
 def test_what_stood_beside_it_is_told():
     """The stored artefact decides; what the reference net says since then is told too."""
     assert verdict(*[look(0.03, duet=0.05)] * 3).message.startswith(
-        "toy-ort-fp32-b1 regressed: +5.0% against its stored artefact\n"
-        "  why:  +5.00% against its stored artefact in 3 of 3 measurements, 1.50% is allowed "
+        "toy-ort-fp32-b1 regressed: 10 ms now, 8 ms stored (+25.0%); "
+        "+5.0% against its stored artefact\n"
+        "  why:  since then: onnxruntime 1.30 -> 1.31\n"
+        "        +5.00% against its stored artefact in 3 of 3 measurements, 1.50% is allowed "
         "(CPU of at most 4 cores)\n"
         "        one measurement beside it spreads by 0.64%\n"
         "        +3.00% against the reference net since it was stored\n"
@@ -223,6 +230,12 @@ def test_every_outcome_has_a_code(looks, status, code):
     """Codes are stable, and each has its status."""
     found = verdict(*looks)
     assert (found.judge, found.status, found.code) == ("baseline", status, code)
+
+
+def test_without_usable_measurements_nothing_is_said_of_now():
+    """What the engine takes now is of measurements that count."""
+    assert " ms now" not in verdict(*[look(kept=0)] * 6).message
+    assert "8 ms stored" in verdict(look(), look(kept=0)).message
 
 
 def test_others_on_the_gpu_are_named():

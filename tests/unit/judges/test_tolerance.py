@@ -49,7 +49,7 @@ def test_fp32_never_allows_what_tf32_loses():
 
 def test_derived_bound_is_a_multiple_of_the_noise_and_four_roundoffs():
     """Below the ceiling the bound is the documented sum."""
-    assert derived_bound(1e-6, "fp32") == pytest.approx(6e-6 + 4 * 2**-24)
+    assert derived_bound(1e-6, "fp32") == pytest.approx(16e-6 + 4 * 2**-24)
     assert derived_bound(1e-3, "fp16") == pytest.approx(4e-3 + 4 * 2**-11)
     assert derived_bound(0, "fp16") == 4 * 2**-11
 
