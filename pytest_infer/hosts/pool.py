@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.hosts.activity import activity
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
@@ -80,7 +81,7 @@ class HostPool:
     def _kept(self, name: str, engine: str) -> Host:
         host = self._shared.get(name)
         if host is None or not host.is_alive:
-            with self._guard(self.here):
+            with self._guard(self.here), activity(f"start the host of {engine or 'models'}"):
                 host = _GuardedHost(self._start(engine), self._guard)
             self._shared[name] = host
         return host
@@ -113,7 +114,8 @@ class HostPool:
         Libraries that take their number of threads from the environment find ``threads`` there,
         unless it is 0.
         """
-        host = _GuardedHost(self._start(engine, threads), self._fresh_guard)
+        with activity(f"start a fresh host of {engine}"):
+            host = _GuardedHost(self._start(engine, threads), self._fresh_guard)
         try:
             yield host
         finally:
@@ -158,7 +160,7 @@ class _GuardedHost:
     def call(
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
     ) -> Any:
-        with self._guard(self.place):
+        with activity(doing), self._guard(self.place):
             return self._host.call(operation, error=error, doing=doing, **arguments)
 
     def close(self) -> None:

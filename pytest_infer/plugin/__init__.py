@@ -18,6 +18,7 @@ from pytest_infer.plugin.aliases import PLUGIN, alias_plugin, names_needed, stan
 from pytest_infer.plugin.complete_run import CompleteRun
 from pytest_infer.plugin.conftests import load_conftests
 from pytest_infer.plugin.options import add_options, is_asked
+from pytest_infer.plugin.progress import Progress
 from pytest_infer.plugin.reporter import Reporter
 from pytest_infer.plugin.state import ATTEMPT, FIXTURE, RECORDS, STATE, State, state_of
 
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     state = config.stash[STATE] = State(config)
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.plugin.reporter")
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.plugin.complete_run")
+    config.pluginmanager.register(Progress(config), "pytest_infer.plugin.progress")
     config.pluginmanager.register(alias_plugin(), PLUGIN)
 
 

@@ -1,0 +1,55 @@
+"""What this process waits for now: one call of a host, or the start of one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Watcher = Callable[["Activity | None", "Activity | None"], None]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Something that takes its time."""
+
+    doing: str
+    """What, as it follows "cannot" in an error: build toy-ort-fp32-b1."""
+    began_s: float
+    """Seconds since 1970."""
+
+
+_stack: list[Activity] = []
+_watchers: list[Watcher] = []
+
+
+@contextmanager
+def activity(doing: str) -> Iterator[None]:
+    """Let watchers know what is going on, and that it has ended."""
+    _stack.append(Activity(doing, time()))
+    _show(None)
+    try:
+        yield
+    finally:
+        _show(_stack.pop())
+
+
+def watch(watcher: Watcher) -> None:
+    """Call ``watcher`` with what goes on now, and what has just ended, at each change."""
+    _watchers.append(watcher)
+
+
+def stop_watching(watcher: Watcher) -> None:
+    """Undo `watch`."""
+    if watcher in _watchers:
+        _watchers.remove(watcher)
+
+
+def _show(ended: Activity | None) -> None:
+    now = _stack[-1] if _stack else None
+    for watcher in tuple(_watchers):
+        watcher(now, ended)

@@ -1,0 +1,40 @@
+"""What goes on is known to those who watch, from its beginning to its end."""
+
+import pytest
+
+from pytest_infer.hosts.activity import activity, stop_watching, watch
+
+
+@pytest.fixture
+def seen():
+    """What a watcher was called with: what goes on, and what has ended."""
+    found = []
+
+    def watcher(now, ended):
+        found.append((now and now.doing, ended and ended.doing))
+
+    watch(watcher)
+    yield found
+    stop_watching(watcher)
+
+
+def test_begin_and_end(seen):
+    """Both are seen, and what goes on around it is back after it."""
+    with activity("build a"), activity("start b"):
+        pass
+    assert seen == [
+        ("build a", None), ("start b", None), ("build a", "start b"), (None, "build a"),
+    ]  # fmt: skip
+
+
+def test_an_error_is_an_end(seen):
+    """What failed goes on no longer."""
+    with pytest.raises(ValueError), activity("build a"):  # noqa: PT011 - any will do
+        raise ValueError
+    assert seen[-1] == (None, "build a")
+
+
+def test_nobody_has_to_watch():
+    """Without a watcher nothing happens."""
+    with activity("build a"):
+        pass
