@@ -78,7 +78,7 @@ class Findings:
             "--infer-device": case.device,
             "--infer-option": ",".join(f"{n}={v}" for n, v in config.engine_options.items()),
             "--infer-host": ",".join(f"{n}={v}" for n, v in config.hosts.items()),
-            "--infer-weights": "" if config.weights == "seeded" else config.weights,
+            "--infer-weights": config.weights or "",
             "--infer-images": config.images,
             "--infer-cache": config.cache,
             "--infer-fuzz-replay": replay,

@@ -1,4 +1,4 @@
-"""The models of the matrix: one decorated function each, found by scanning the folder `zoo`."""
+"""The models of the matrix: decorated functions, those of the folder `zoo` too, and sources."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,18 @@ import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
 from pytest_infer.models.declaration import check_declaration, dims_of
+from pytest_infer.models.draft import FUNCTIONS, Drafted, Reading, reading_of
 from pytest_infer.models.source import file_of, source_of
 from pytest_infer.models.spec import ModelSpec, Profile, Task, TensorSpec, is_name
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from torch import nn
 
+    from pytest_infer.models.draft import Unread
+    from pytest_infer.models.source import Source
     from pytest_infer.models.spec import Dim
 
     Arrays = Mapping[str, npt.NDArray[Any]]
@@ -31,6 +34,9 @@ ZOO = "pytest_infer.models.zoo"
 """The package of the models that come with this one; each of its modules imports this one."""
 
 _registry: dict[str, Model] = {}
+_unread: dict[str, Unread] = {}
+_declared: dict[Callable[..., Any], Model] = {}
+"""By the function that was decorated."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,13 @@ class Model:
     """Give the module its seeded weights in place, from feeds made of photographs."""
     is_listed: bool = True
     """It is a part of the matrix."""
+    files: Callable[[], Sequence[Path]] | None = None
+    """Return what decides its answer by content, and no code imports: a file of weights, say."""
+
+    @property
+    def source(self) -> Source:
+        """Return where it is defined."""
+        return self.spec.source
 
 
 def model(
@@ -119,11 +132,61 @@ def listed() -> dict[str, Model]:
 
 
 def find(name: str) -> Model:
-    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is."""
+    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is.
+
+    A model whose spec nobody has settled here is read here, with its library.
+    """
     models = registered()
-    if name not in models:
-        raise unknown("model", name, models)
-    return models[name]
+    if name in models:
+        return models[name]
+    if name in _unread:
+        return settle(reading_of(_unread[name]))
+    raise unknown("model", name, known_names())
+
+
+def known_names() -> list[str]:
+    """Return what a test can ask for by name: models of the matrix, read or not."""
+    return sorted({*listed(), *(each.name for each in _unread.values() if each.is_listed)})
+
+
+def add_unread(new: Unread) -> None:
+    """Register a model whose spec is read later; raise `ModelError` if its name is taken."""
+    registered()
+    old = _unread.get(new.name)
+    if old and (old.source, old.text) != (new.source, new.text):
+        raise _taken(new.name, str(old), str(new), new.text)
+    _check_name(new.name, new.source)
+    _unread[new.name] = new
+
+
+def unread(name: str) -> Unread | None:
+    """Return a model as it was asked for, if it is one whose spec is read from a source."""
+    return _unread.get(name)
+
+
+def settle(reading: Reading) -> Model:
+    """Register an unread model with what was read, here or in another process; return it."""
+    spec = reading.spec
+    drafted = {part: Drafted(_unread[spec.name], part) for part in ("create", *reading.has)}
+    _registry[spec.name] = model = Model(
+        spec,
+        drafted.pop("create"),
+        **{part: drafted[part] for part in FUNCTIONS if part in drafted},
+        is_listed=_unread[spec.name].is_listed,
+    )
+    return model
+
+
+def settled() -> list[Reading]:
+    """Return what was read so far."""
+    found = [_registry[name] for name in sorted(_unread.keys() & _registry.keys())]
+    return [Reading(each.spec, _functions_of(each)) for each in found]
+
+
+def sources() -> list[Source]:
+    """Return where every model is defined, read or not."""
+    found = [each.source for each in registered().values()]
+    return found + [each.source for each in _unread.values()]
 
 
 def code_files(model: Model) -> list[Path]:
@@ -132,18 +195,42 @@ def code_files(model: Model) -> list[Path]:
     return [file_of(each) for each in functions if each is not None]
 
 
+def _functions_of(model: Model) -> tuple[str, ...]:
+    return tuple(part for part in FUNCTIONS if getattr(model, part) is not None)
+
+
+def declared_by(create: Callable[..., Any]) -> Model | None:
+    """Return the model that a decorated function creates; None of a plain function."""
+    return _declared.get(create)
+
+
 def _add(new: Model) -> None:
-    if not is_name(new.spec.name):
+    _declared[new.create] = new
+    name, asked = new.spec.name, _unread.get(new.spec.name)
+    if asked and asked.text.endswith(f"/{new.create.__module__}:{name}"):
+        return  # asked for by this very function, whose module is imported for it
+    _check_name(name, new.spec.source)
+    _registry[name] = new
+
+
+def _check_name(name: str, source: Source) -> None:
+    """Raise `ModelError` for what cannot be a name, and for one that another model has."""
+    if not is_name(name):
         raise ModelError(
-            f"cannot call a model {shown(new.spec.name)!r}",
+            f"cannot call a model {shown(name)!r}",
             why="its name becomes a part of test ids and of files' names",
             mend="use at most 100 letters, digits, dots, dashes and underscores",
         )
-    old = _registry.get(new.spec.name)
-    if old and old.spec.source != new.spec.source:
-        raise ModelError(
-            f"two models are called {new.spec.name!r}",
-            why=f"one is in {old.spec.source}, the other in {new.spec.source}",
-            mend="rename one of the two functions",
-        )
-    _registry[new.spec.name] = new
+    known = _registry.get(name) or _unread.get(name)
+    if known is not None and known.source != source:
+        raise _taken(name, str(known.source), str(source), source.text)
+
+
+def _taken(name: str, old: str, new: str, text: str) -> ModelError:
+    return ModelError(
+        f"two models are called {name!r}",
+        why=f"one is in {old}, the other in {new}",
+        mend=f"give this one another name: --infer-model=NAME={text}, or name= in conftest.py"
+        if text
+        else "rename one of the two functions",
+    )

@@ -89,11 +89,20 @@ def _import_file(path: Path) -> None:
 class Source:
     """Where Python code lives: an importable module, or a file for a user's own code.
 
-    It is all that a host needs in order to have the same models and engines as its caller.
+    Or a model that needs no code of its user's: the ``text`` that names it, such as
+    ``timm:convnext_atto``. It is all that a host needs in order to have the same models and engines
+    as its caller.
     """
 
     module: str = ""
     file: str = ""
+    """Of a model named by a text: the file that it is, which hosts elsewhere are sent."""
+    text: str = ""
+    """What ``--infer-model`` names, with absolute paths; empty for code."""
+    name: str = ""
+    """What the model of ``text`` is called."""
+    inputs: tuple[str, ...] = ()
+    """What ``--infer-input`` says of its inputs."""
 
     def __str__(self) -> str:
-        return self.file or self.module
+        return self.text or self.file or self.module

@@ -31,19 +31,21 @@ SUFFIXES = (".safetensors", ".pt", ".pth")
 def load_module(model: Model, weights: str) -> nn.Module:
     """Return the model's module in fp32 on the CPU, with ``weights``, in eval mode.
 
-    ``weights`` is ``seeded``, ``pretrained``, or a folder that has ``<model>.safetensors`` (or
-    ``.pt``, ``.pth``). A model that brings its own weights ignores it. Raise `ModelError`.
+    ``weights`` is ``seeded``, ``pretrained``, ``random`` (what its constructor draws), or a folder
+    that has ``<model>.safetensors`` (or ``.pt``, ``.pth``). A model that brings weights of its own
+    ignores it. Raise `ModelError`.
     """
     if model.spec.brings_weights:
         return created(model)
     if weights == "pretrained":
         return _pretrained(model)
-    path = None if weights == "seeded" else weights_path(model.spec.name, weights)
+    is_folder = weights not in WEIGHTS
+    path = weights_path(model.spec.name, weights) if is_folder else None
     module = created(model, pretrained=False)
-    if path is None:
-        _seed(model, module)
-    else:
+    if path:
         load_weights(module, path)
+    elif weights == "seeded":
+        _seed(model, module)
     return module
 
 

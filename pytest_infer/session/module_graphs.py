@@ -119,7 +119,7 @@ class ModuleGraphs:
 
     def _kept(self, spec: ModelSpec, identity: dict[str, Any]) -> _Kept:
         """Return the module with its weights; only seeded ones are known without loading them."""
-        choice = "own" if spec.brings_weights else self._config.weights
+        choice = "own" if spec.brings_weights else self._config.weights or spec.default_weights
         key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
         if choice != "seeded":
             key["content"] = self._client.weights_digest(

@@ -118,7 +118,7 @@ def test_a_missing_folder_is_an_error_that_names_the_nearest(tmp_path: Path) -> 
     mends = {
         "seded": "did you mean 'seeded'?",
         str(tmp_path / "wieghts"): f"did you mean '{tmp_path / 'weights'}'?",
-        "/missing/everywhere": "give seeded, pretrained or a folder of weights",
+        "/missing/everywhere": "give seeded, pretrained, random or a folder of weights",
     }
     for weights, mend in mends.items():
         with pytest.raises(ModelError) as caught:
