@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from pytest_infer.arrays import Arrays
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import Dim, ModelSpec, Profile, Task, TensorSpec
 
-FUNCTIONS = ("preprocess", "postprocess", "labels", "seed", "files")
+FUNCTIONS = ("preprocess", "postprocess", "labels", "seed", "draw", "files")
 """What a draft may have beside the function that creates its module."""
 
 
@@ -22,6 +23,10 @@ class Wishes:
     task: Task | None = None
     inputs: Mapping[str, TensorSpec] | None = None
     outputs: Mapping[str, TensorSpec] | None = None
+    example: Any = None
+    """Inputs as forward takes them, or a function that returns them: see `example_inputs`."""
+    dynamic: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    """The axes of the example that may have other sizes, by input and number."""
     dims: Mapping[str, Dim] | None = None
     profile: Profile | None = None
     preprocess: Callable[..., Any] | None = None
@@ -54,6 +59,11 @@ class HasParts(Protocol):
         ...
 
     @property
+    def draw(self) -> Callable[[ModelSpec, int], Arrays] | None:
+        """Return what draws one row of inputs, by its number."""
+        ...
+
+    @property
     def files(self) -> Callable[[], Sequence[Path]] | None:
         """Return what names the files that decide what the module computes, besides code."""
         ...
@@ -67,6 +77,7 @@ class Parts:
     postprocess: Callable[..., Any] | None = None
     labels: Callable[[], Sequence[str]] | None = None
     seed: Callable[..., None] | None = None
+    draw: Callable[[ModelSpec, int], Arrays] | None = None
     files: Callable[[], Sequence[Path]] | None = None
 
 
@@ -114,6 +125,7 @@ class Asked:
             postprocess=wishes.postprocess or own.postprocess,
             labels=wishes.labels or own.labels,
             seed=wishes.seed or own.seed,
+            draw=own.draw,
             files=own.files,
         )
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
+from pytest_infer.models.created import created_by
 from pytest_infer.models.declaration import check_declaration, dims_of
 from pytest_infer.models.example import read_outputs
+from pytest_infer.models.example_inputs import inputs_from_example
 from pytest_infer.models.spec import Dim, ModelSpec, Task, TensorSpec
 
 if TYPE_CHECKING:
@@ -36,11 +40,20 @@ def spec_of(
     brings its own. Raise `ModelError` for wishes that do not fit.
     """
     wishes = asked.wishes
-    inputs = _merged(said.inputs, wishes.inputs, asked.name)
+    module = (
+        created_by(create, asked.name)
+        if wishes.outputs is None or wishes.example is not None
+        else None
+    )
+    if wishes.example is not None:
+        said = _from_example(asked, said, module)
+    inputs = {**said.inputs, **(wishes.inputs or {})}
+    if not inputs:
+        raise _no_inputs(asked)
     dims = dims_of(inputs, wishes.dims, said.dims)
     outputs = wishes.outputs
     if outputs is None:
-        outputs = read_outputs(create(), asked.name, inputs, dims, said.wanted)
+        outputs = read_outputs(module, asked.name, inputs, dims, said.wanted)
     spec = ModelSpec(
         name=asked.name,
         task=wishes.task or said.task,
@@ -56,15 +69,25 @@ def spec_of(
     return spec
 
 
-def _merged(
-    said: Mapping[str, TensorSpec], wished: Mapping[str, TensorSpec] | None, model: str
-) -> dict[str, TensorSpec]:
-    """Return the inputs that the source says, those that a user states in their place."""
-    stated = wished or {}
-    if said and (unknown := [name for name in stated if name not in said]):
-        raise ModelError(
-            f"{model} has no input {unknown[0]!r}",
-            why=f"its inputs are {', '.join(said)}",
-            mend="state what you know of one of these",
-        )
-    return {**said, **stated}
+def spec_of_function(asked: Asked, create: Callable[..., Any]) -> ModelSpec:
+    """Return the spec of the model that a function creates, which has none of its own."""
+    follows = "pretrained" in signature(create).parameters
+    choice = {"pretrained": False} if follows else {}
+    return spec_of(
+        asked, Said({}), partial(create, **choice), default_weights="seeded" if follows else ""
+    )
+
+
+def _from_example(asked: Asked, said: Said, module: Any) -> Said:
+    wishes = asked.wishes
+    inputs, dims = inputs_from_example(wishes.example, module.forward, wishes.dynamic, asked.name)
+    return replace(said, inputs={**said.inputs, **inputs}, dims={**said.dims, **dims})
+
+
+def _no_inputs(asked: Asked) -> ModelError:
+    return ModelError(
+        f"cannot tell the inputs of {asked.name}",
+        why=f"{asked.place or asked.source} says nothing of them",
+        mend="give example= or inputs=, or state them on the command line: "
+        "--infer-input='image:float32[batch,3,224,224]'",
+    )

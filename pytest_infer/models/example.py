@@ -94,12 +94,13 @@ def _drawn(tensor: TensorSpec, sizes: Sizes) -> Any:
 
 
 def _two_sizes(name: str, dim: Dim) -> tuple[int, int]:
-    """Return two sizes of a dimension: the least batches but 1, others around the optimum."""
-    usual = dim.min if name == BATCH else dim.opt
-    rising = [size for size in dim.sizes if size >= max(usual, 2)][:2]
-    falling = [size for size in reversed(dim.sizes) if size < usual][: 2 - len(rising)]
-    two = rising + falling
-    return two[0], two[-1]
+    """Return two sizes of a dimension: the least batches but 1, others far from each other."""
+    sizes = dim.sizes
+    if name == BATCH:
+        rows = [size for size in sizes[:3] if size > 1] or [dim.min]
+        return rows[0], rows[-1]
+    greater = [size for size in sizes if dim.opt < size <= 2 * dim.opt]
+    return dim.opt, greater[-1] if greater else dim.min
 
 
 def _dimension(

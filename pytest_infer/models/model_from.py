@@ -33,6 +33,8 @@ def model_from(
     task: Task | None = None,
     inputs: Mapping[str, TensorSpec] | None = None,
     outputs: Mapping[str, TensorSpec] | None = None,
+    example: Any = None,
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
     dims: Mapping[str, Dim] | None = None,
     profile: Profile | None = None,
     preprocess: Callable[..., Any] | None = None,
@@ -50,8 +52,9 @@ def model_from(
     """
     caller = Path(stack()[1].filename).resolve()
     wishes = Wishes(
-        task, inputs, outputs, dims, profile, preprocess, postprocess, labels, seed
-    )  # fmt: skip
+        *(task, inputs, outputs, example, dynamic or {}, dims, profile),
+        *(preprocess, postprocess, labels, seed),
+    )
     kind = _kind_of(source)
     text = kind.absolute(source, caller.parent)
     _add(kind, text, Asked(name or kind.name(text), Source(file=str(caller)), text, wishes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -14,7 +15,17 @@ import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
 from pytest_infer.models.declaration import check_declaration, dims_of
-from pytest_infer.models.draft import FUNCTIONS, Drafted, Reading, reading_of
+from pytest_infer.models.draft import (
+    FUNCTIONS,
+    Asked,
+    Draft,
+    Drafted,
+    Reading,
+    Unread,
+    Wishes,
+    reading_of,
+)
+from pytest_infer.models.draft_spec import spec_of_function
 from pytest_infer.models.source import file_of, source_of
 from pytest_infer.models.spec import ModelSpec, Profile, Task, TensorSpec, is_name
 from pytest_infer.plain_text import shown
@@ -24,7 +35,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from pytest_infer.models.draft import Unread
     from pytest_infer.models.source import Source
     from pytest_infer.models.spec import Dim
 
@@ -35,7 +45,7 @@ ZOO = "pytest_infer.models.zoo"
 
 _registry: dict[str, Model] = {}
 _unread: dict[str, Unread] = {}
-_declared: dict[Callable[..., Any], Model] = {}
+_declared: dict[Callable[..., Any], Model | Unread] = {}
 """By the function that was decorated."""
 
 
@@ -56,6 +66,9 @@ class Model:
     """Give the module its seeded weights in place, from feeds made of photographs."""
     is_listed: bool = True
     """It is a part of the matrix."""
+    draw: Callable[[ModelSpec, int], Arrays] | None = None
+    """Draw one row of inputs by its number, where drawing each by its own spec gives none that
+    makes sense."""
     files: Callable[[], Sequence[Path]] | None = None
     """Return what decides its answer by content, and no code imports: a file of weights, say."""
 
@@ -67,8 +80,10 @@ class Model:
 
 def model(
     *,
-    inputs: Mapping[str, TensorSpec],
-    outputs: Mapping[str, TensorSpec],
+    inputs: Mapping[str, TensorSpec] | None = None,
+    outputs: Mapping[str, TensorSpec] | None = None,
+    example: Any = None,
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
     task: Task = "tensor",
     dims: Mapping[str, Dim] | None = None,
     profile: Profile | None = None,
@@ -86,10 +101,23 @@ def model(
     dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
     a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
     dynamic where shapes are fuzzed. A model that is not listed is no part of the matrix, and no
-    option or mark can name it. Raise `ModelError` for what no engine could be given.
+    option or mark can name it.
+
+    Without ``outputs`` they are read off what the module returns, and so are the inputs off an
+    ``example``: tensors as forward takes them (one, a tuple, or a dict by name), or a function that
+    returns them. ``dynamic`` names the axes of the example that may have other sizes, as
+    ``{"x": {1: "time"}}``; the first axis is the batch. Raise `ModelError` for what no engine
+    could be given.
     """
+    wishes = Wishes(
+        *(task, inputs, outputs, example, dynamic or {}, dims, profile),
+        *(preprocess, postprocess, labels, seed),
+    )
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        if inputs is None or outputs is None:
+            _add_function(create, wishes, is_listed=is_listed)
+            return create
         spec = ModelSpec(
             name=_name_of(create),
             task=task,
@@ -105,6 +133,26 @@ def model(
         return create
 
     return register
+
+
+def _add_function(create: Callable[..., Any], wishes: Wishes, *, is_listed: bool) -> None:
+    """Register a function whose spec is read off a call of its module."""
+    if wishes.inputs is None and wishes.example is None:
+        raise ModelError(
+            f"cannot use the model {_name_of(create)}",
+            why="nothing says what its inputs are",
+            mend="give an example of them: @model(example=lambda: torch.zeros(1, 3, 224, 224)), "
+            'or name each: @model(inputs={"x": TensorSpec(("batch", 8))})',
+        )
+    asked = Asked(_name_of(create), source_of(create), "", wishes)
+
+    def make() -> Draft:
+        return asked.draft(create, partial(spec_of_function, asked, create))
+
+    unread = Unread(asked.name, asked.source, create.__qualname__, make, is_listed)
+    _declared[create] = unread
+    if not _is_asked(create, asked.name):
+        add_unread(unread)
 
 
 def _name_of(create: Callable[..., nn.Module]) -> str:
@@ -154,7 +202,7 @@ def add_unread(new: Unread) -> None:
     registered()
     old = _unread.get(new.name)
     if old and (old.source, old.text) != (new.source, new.text):
-        raise _taken(new.name, str(old), str(new), new.text)
+        raise _taken(new.name, str(old), str(new), new.source.text)
     _check_name(new.name, new.source)
     _unread[new.name] = new
 
@@ -191,7 +239,7 @@ def sources() -> list[Source]:
 
 def code_files(model: Model) -> list[Path]:
     """Return the files of the functions that decide what a model computes and is seeded with."""
-    functions = (model.create, model.preprocess, model.seed)
+    functions = (model.create, model.preprocess, model.seed, model.draw)
     return [file_of(each) for each in functions if each is not None]
 
 
@@ -199,18 +247,23 @@ def _functions_of(model: Model) -> tuple[str, ...]:
     return tuple(part for part in FUNCTIONS if getattr(model, part) is not None)
 
 
-def declared_by(create: Callable[..., Any]) -> Model | None:
+def declared_by(create: Callable[..., Any]) -> Model | Unread | None:
     """Return the model that a decorated function creates; None of a plain function."""
     return _declared.get(create)
 
 
 def _add(new: Model) -> None:
     _declared[new.create] = new
-    name, asked = new.spec.name, _unread.get(new.spec.name)
-    if asked and asked.text.endswith(f"/{new.create.__module__}:{name}"):
-        return  # asked for by this very function, whose module is imported for it
-    _check_name(name, new.spec.source)
-    _registry[name] = new
+    name = new.spec.name
+    if not _is_asked(new.create, name):
+        _check_name(name, new.spec.source)
+        _registry[name] = new
+
+
+def _is_asked(create: Callable[..., Any], name: str) -> bool:
+    """Return whether this very function is asked for by a text, and is imported for it."""
+    asked = _unread.get(name)
+    return asked is not None and asked.text.endswith(f"/{create.__module__}:{name}")
 
 
 def _check_name(name: str, source: Source) -> None:
@@ -230,7 +283,7 @@ def _taken(name: str, old: str, new: str, text: str) -> ModelError:
     return ModelError(
         f"two models are called {name!r}",
         why=f"one is in {old}, the other in {new}",
-        mend=f"give this one another name: --infer-model=NAME={text}, or name= in conftest.py"
+        mend=f"give this one another name: --infer-model=NAME={text}"
         if text
-        else "rename one of the two functions",
+        else "rename one of the two functions, or give name= to one of two sources",
     )

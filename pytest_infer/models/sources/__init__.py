@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.models.sources import (
     function,
+    hf_id,
     program_file,
     scripted_file,
     timm_name,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.source_kind import SourceKind
 
 KINDS: tuple[SourceKind, ...] = (
+    hf_id.KIND,
     timm_name.KIND,
     torchvision_name.KIND,
     scripted_file.KIND,

@@ -7,12 +7,12 @@ import sys
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models import registry
-from pytest_infer.models.draft_spec import Said, spec_of
+from pytest_infer.models.draft import Unread
+from pytest_infer.models.draft_spec import spec_of_function
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.source_kind import name_from_text
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_infer.models.draft import Asked, Draft
+    from pytest_infer.models.draft import Asked, Draft, HasParts
+    from pytest_infer.models.registry import Model
     from pytest_infer.models.source_kind import SourceKind
     from pytest_infer.models.spec import ModelSpec
 
@@ -54,9 +55,18 @@ class Function:
         create = _function(asked.place)
         declared = registry.declared_by(create)
         if declared is None:
-            return asked.draft(create, partial(_spec, asked, create))
-        spec = replace(declared.spec, name=asked.name, source=asked.source)
-        return asked.draft(create, lambda: spec, declared)
+            return asked.draft(create, partial(spec_of_function, asked, create))
+        return asked.draft(create, partial(_spec, asked, declared), _parts(declared))
+
+
+def _parts(declared: Model | Unread) -> HasParts:
+    return declared.draft if isinstance(declared, Unread) else declared
+
+
+def _spec(asked: Asked, declared: Model | Unread) -> ModelSpec:
+    """Return the spec of a decorated function, called as it was asked for."""
+    own = declared.draft.spec() if isinstance(declared, Unread) else declared.spec
+    return replace(own, name=asked.name, source=asked.source)
 
 
 def _function(text: str) -> Callable[..., Any]:
@@ -83,20 +93,6 @@ def _functions(module: Any) -> list[str]:
         for name, each in vars(module).items()
         if callable(each) and getattr(each, "__module__", "") == module.__name__
     ]
-
-
-def _spec(asked: Asked, create: Callable[..., Any]) -> ModelSpec:
-    inputs = asked.wishes.inputs
-    if not inputs:
-        raise ModelError(
-            f"cannot tell the inputs of {asked.name}",
-            why=f"{asked.place} is a plain function, which says nothing of them",
-            mend="decorate it with pytest_infer.model, or state them: "
-            "--infer-input='image:float32[batch,3,224,224]'",
-        )
-    follows = "pretrained" in signature(create).parameters
-    make = partial(create, pretrained=False) if follows else create
-    return spec_of(asked, Said(inputs), make, default_weights="seeded" if follows else "")
 
 
 KIND: SourceKind = Function()

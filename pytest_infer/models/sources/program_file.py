@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.spec import ModelSpec
 
 _MOST = 64
-"""The greatest size that is tried of a dimension without an upper bound."""
+"""The greatest size that is tried of a dimension, unless its least one is near that."""
 
 
 class Program(FileKind):
@@ -103,14 +103,14 @@ def _size(name: str, axis: int, size: Any, symbols: dict[str, str]) -> int | str
 
 
 def _dim(program: Any, symbol: str, *, is_batch: bool) -> Dim:
-    """Return the bounds of a symbol; the greatest size is the example's if that is larger."""
+    """Return the bounds of a symbol, and some sizes of what has no upper bound."""
     found = {str(each): bounds for each, bounds in program.range_constraints.items()}
     bounds = found.get(symbol)
     least = max(int(bounds.lower), 1) if bounds else 1
     upper = _whole(bounds.upper) if bounds else None
-    most = min(upper, _MOST) if upper is not None else _MOST
-    usual = least if is_batch else min(max(least, 16), max(most, least))
-    return Dim(least, usual, max(most, least))
+    most = max(least * 2, _MOST)
+    most = min(upper, most) if upper is not None else most
+    return Dim(least, least if is_batch else min(max(least, 16), most), most)
 
 
 def _whole(bound: Any) -> int | None:

@@ -48,19 +48,18 @@ def load(path: Path) -> nn.Module:
 
 
 def _spec(asked: Asked, path: Path) -> ModelSpec:
-    if not asked.wishes.inputs:
+    if not asked.wishes.inputs and asked.wishes.example is None:
         raise _no_shapes(path, load(path))
     return spec_of(asked, Said({}), partial(load, path))
 
 
 def _no_shapes(path: Path, module: Any) -> ModelError:
     names = [each.name for each in module.forward.schema.arguments[1:]]
-    given = ", ".join(f'"{name}": TensorSpec(("batch", …))' for name in names)
     return ModelError(
         f"cannot tell the inputs of {path.name}",
         why=f"a TorchScript file does not say their shapes; forward takes {', '.join(names)}",
         mend=f"state them: {' '.join(_option(name) for name in names)}\n"
-        f'or in conftest.py: model_from("{path.name}", inputs={{{given}}})',
+        f'or in conftest.py: model_from("{path.name}", example=lambda: torch.zeros(1, …))',
     )
 
 

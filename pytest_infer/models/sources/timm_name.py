@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ def _check(name: str) -> None:
             mend="pip install timm, in the environment in which eager runs",
         ) from error
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.partition('_')[0]}*")[:5]
+        near = get_close_matches(name, timm.list_models(), n=3)
         raise ModelError(
             f"timm has no model {name!r}",
             why=f"timm {timm.__version__} knows none of that name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache, partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,7 @@ def _family(name: str) -> str:
     try:
         parts = str(get_model_builder(name).__module__).split(".")
     except ValueError as error:
-        near = list_models(include=f"*{name.partition('_')[0]}*")[:5]
+        near = get_close_matches(name, list_models(), n=3)
         raise ModelError(
             f"torchvision has no model {name!r}",
             why=str(error),

@@ -75,8 +75,7 @@ def test_a_name_that_is_taken():
     assert str(caught.value) == (
         "two models are called 'net'\n"
         "  why:  one is in /home/me/a/net.pt, the other in /home/me/b/net.pt2\n"
-        "  mend: give this one another name: --infer-model=NAME=/home/me/b/net.pt2, or name= in "
-        "conftest.py"
+        "  mend: give this one another name: --infer-model=NAME=/home/me/b/net.pt2"
     )
     with pytest.raises(ModelError, match="two models are called 'resnet50'"):
         register_source(source("resnet50.pt"))
