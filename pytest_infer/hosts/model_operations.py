@@ -93,7 +93,8 @@ class ModelOperations:
         module = as_type(graph, Graph)
         began = perf_counter()
         try:
-            return ProbeResult(probe.answer(module), perf_counter() - began)
+            answer, left_out = probe.answer_and_rest(module)
+            return ProbeResult(answer, perf_counter() - began, left_out)
         except ModelError:
             found = _structure_of(created(models.find(module.spec.name)))
             if found == structure:

@@ -212,6 +212,15 @@ def unread(name: str) -> Unread | None:
     return _unread.get(name)
 
 
+def options_for(name: str) -> list[str]:
+    """Return the options that ask for a model: a source is found by its text, not by its name."""
+    known = _unread.get(name)
+    if known is None or not known.source.text:
+        return [f"--infer-model={name}"]
+    inputs = [f"--infer-input={text}" for text in known.source.inputs]
+    return [f"--infer-model={name}={known.text}", *inputs]
+
+
 def settle(reading: Reading) -> Model:
     """Register an unread model with what was read, here or in another process; return it."""
     spec = reading.spec
@@ -227,8 +236,14 @@ def settle(reading: Reading) -> Model:
 
 def settled() -> list[Reading]:
     """Return what was read so far."""
-    found = [_registry[name] for name in sorted(_unread.keys() & _registry.keys())]
-    return [Reading(each.spec, _functions_of(each)) for each in found]
+    return [reading(name) for name in sorted(_unread.keys() & _registry.keys())]
+
+
+def reading(name: str) -> Reading:
+    """Return what other processes need to know of a model that was read."""
+    found = find(name)
+    has = tuple(part for part in FUNCTIONS if getattr(found, part) is not None)
+    return Reading(found.spec, has)
 
 
 def sources() -> list[Source]:
@@ -241,10 +256,6 @@ def code_files(model: Model) -> list[Path]:
     """Return the files of the functions that decide what a model computes and is seeded with."""
     functions = (model.create, model.preprocess, model.seed, model.draw)
     return [file_of(each) for each in functions if each is not None]
-
-
-def _functions_of(model: Model) -> tuple[str, ...]:
-    return tuple(part for part in FUNCTIONS if getattr(model, part) is not None)
 
 
 def declared_by(create: Callable[..., Any]) -> Model | Unread | None:

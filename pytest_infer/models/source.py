@@ -32,9 +32,8 @@ def file_of(function: Callable[..., Any]) -> Path:
 
     Raise `ModelError` for what no file defines: its code cannot be identified.
     """
-    while isinstance(function, partial):
-        function = function.func
-    function = unwrap(function)
+    while isinstance(function, partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, partial) else unwrap(function)
     kind = function if hasattr(function, "__code__") else type(function)
     module = sys.modules.get(str(kind.__module__))
     code = getattr(kind, "__code__", None)

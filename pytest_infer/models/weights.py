@@ -93,7 +93,7 @@ def _pretrained(model: Model) -> nn.Module:
             f"cannot load the pretrained weights of {model.spec.name}",
             why=f"{type(error).__name__}: {error}",
             mend="fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-            "or use --infer-weights=seeded, or --infer-weights=DIR with "
+            "or use --infer-weights=seeded or random, or --infer-weights=DIR with "
             f"{model.spec.name}.safetensors",
         ) from error
 

@@ -157,6 +157,7 @@ class InferSession:
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules
             coverage.built, coverage.reused = tally.made, tally.found
             coverage.notices = modules.notices + tally.notices
+            coverage.weights = dict(modules.weights)
             coverage.probe_s = dict(modules.probe_s)
         if self._is_made("hosts"):
             coverage.sent_bytes = self.hosts.sent_bytes

@@ -108,7 +108,8 @@ def test_pretrained_weights_that_cannot_be_loaded_are_an_error() -> None:
         "cannot load the pretrained weights of tiny\n"
         "  why:  OSError: no network\n"
         "  mend: fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-        "        or use --infer-weights=seeded, or --infer-weights=DIR with tiny.safetensors"
+        "        or use --infer-weights=seeded or random, or --infer-weights=DIR with "
+        "tiny.safetensors"
     )
 
 
