@@ -36,10 +36,16 @@ def unguarded(create: Callable[..., Any], name: str, **choice: bool) -> nn.Modul
 
 
 def _in_eval_mode(module: nn.Module) -> nn.Module:
-    """Return the module in eval mode; an exported program's has the mode it was exported in."""
+    """Return the module in eval mode.
+
+    An exported program has the mode in which it was exported, and refuses to change it; only its
+    flags are set, which tracing looks at.
+    """
     try:
         return module.eval()
     except NotImplementedError:
+        for part in module.modules():
+            part.training = False
         return module
 
 

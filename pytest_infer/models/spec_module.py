@@ -11,7 +11,7 @@ from pytest_infer.models.forward import arguments_of
 from pytest_infer.models.returned import returned_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_infer.models.returned import Returned
     from pytest_infer.models.spec import ModelSpec
@@ -34,12 +34,17 @@ class SpecModule(nn.Module):
         self._inputs = tuple(spec.inputs)
         self._outputs = tuple(spec.outputs)
         self._arguments = arguments_of(module.forward, self._inputs, spec.name)
+        self.watch: Callable[[Any], object] | None = None
+        """Is shown what the module returned, if it is set."""
         self.training = module.training  # an exported program refuses train()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of one tensor for each input."""
         values = dict(zip(self._inputs, inputs, strict=True))
-        return outputs_of(self._arguments.call(self.module, values), self._outputs, self._model)
+        returned = self._arguments.call(self.module, values)
+        if self.watch is not None:
+            self.watch(returned)
+        return outputs_of(returned, self._outputs, self._model)
 
 
 def outputs_of(value: Any, names: Sequence[str], model: str) -> tuple[Tensor, ...]:
