@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ExportError, RunError
-from pytest_infer.graphs.dynamic_dims import BATCH, dynamic_shapes, trace_shapes
+from pytest_infer.graphs.dynamic_dims import dynamic_shapes, trace_shapes
 from pytest_infer.graphs.facts import opset_of
 from pytest_infer.graphs.graph import OPSET
 from pytest_infer.graphs.torch_dtypes import input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

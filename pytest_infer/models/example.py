@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.declaration import BATCH
 from pytest_infer.models.forward import arguments_of
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.returned import Returned, returned_from
-from pytest_infer.models.spec import TensorSpec
+from pytest_infer.models.spec import BATCH, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,7 @@ from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.declaration import BATCH
-from pytest_infer.models.spec import Dim, TensorSpec
+from pytest_infer.models.spec import BATCH, Dim, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -57,10 +57,8 @@ class InferSession:
         """Return the cases that can run here, and why others cannot."""
         asked = self.availability
         wanted = known_models(self._wanted, self._origin or Origin())
-        wanted = read_specs(wanted, self.artefacts.models, self.cache)
-        return make_matrix(
-            self.config, asked.device_of, asked.missing, asked.lack, wanted=wanted
-        )
+        wanted = read_specs(wanted, self.artefacts.client, self.cache)
+        return make_matrix(self.config, asked.device_of, asked.missing, asked.lack, wanted=wanted)
 
     @cached_property
     def availability(self) -> Availability:

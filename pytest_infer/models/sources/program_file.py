@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.declaration import BATCH, DTYPES
+from pytest_infer.models.declaration import DTYPES
 from pytest_infer.models.draft import Parts
 from pytest_infer.models.draft_spec import Said, spec_of
 from pytest_infer.models.source_kind import FileKind
-from pytest_infer.models.spec import Dim, TensorSpec
+from pytest_infer.models.spec import BATCH, Dim, TensorSpec
 
 if TYPE_CHECKING:
     from torch import nn
