@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pytest_infer.judges.known_failures import KnownFailure, KnownFinding, expect
     from pytest_infer.judges.metrics import metric
     from pytest_infer.judges.tolerance import Tolerance
+    from pytest_infer.models.model_from import model_from
     from pytest_infer.models.registry import model
     from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
     from pytest_infer.plugin.enforce import Enforce
@@ -118,6 +119,7 @@ __all__ = [
     "expect",
     "metric",
     "model",
+    "model_from",
     "module_from_graph",
     "register",
 ]
@@ -138,6 +140,7 @@ _HOMES = {
     "judges.known_failures": "KnownFailure KnownFinding expect",
     "judges.metrics": "metric",
     "judges.tolerance": "Tolerance",
+    "models.model_from": "model_from",
     "models.registry": "model",
     "models.spec": "Dim ModelSpec Profile TensorSpec",
     "plugin.enforce": "Enforce",

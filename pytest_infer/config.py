@@ -24,13 +24,17 @@ class InferConfig:
 
     engines: tuple[str, ...] = (AUTO,)
     models: tuple[str, ...] = ()
+    """Names of models, and texts of sources."""
+    inputs: tuple[str, ...] = ()
+    """What is said of the inputs of sources, as texts."""
     precisions: tuple[Precision, ...] = ("fp32",)
     batches: tuple[int, ...] = (1,)
     device: str = AUTO
     hosts: Mapping[str, str] = field(default_factory=dict)
     engine_options: Mapping[str, str] = field(default_factory=dict)
     """The text of each ``ENGINE.NAME``."""
-    weights: str = "seeded"
+    weights: str | None = None
+    """None: each model's default."""
     images: Path | None = None
     cache: Path | Literal["off"] | None = None
     """None: the user's; off: one that goes with the run."""

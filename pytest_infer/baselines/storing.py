@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,9 +13,12 @@ if TYPE_CHECKING:
 def storing_command(case: Case, baselines: Baselines | None = None) -> str:
     """Return the command that measures ``case`` and stores it."""
     name = f" --gpu-baseline={baselines.name}" if baselines else ""
+    from pytest_infer.models import registry as models  # which needs numpy
+
+    model = shlex.join(models.options_for(case.model))
     return (
         f"pytest suites --update-baselines{name} --engine={case.engine} "
-        f"--infer-model={case.model} --infer-precision={case.precision} --infer-batch={case.batch}"
+        f"{model} --infer-precision={case.precision} --infer-batch={case.batch}"
         + "".join(
             f" --infer-option={case.engine}.{name}={str(value).lower()}"
             for name, value in case.options

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.judges.relations import REPEATED
+from pytest_infer.models import registry as models
 from pytest_infer.verdict import failed
 
 if TYPE_CHECKING:
@@ -71,17 +72,16 @@ class Findings:
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         config, case = self._config, self._case
         options = {
-            "--engine": case.engine,
-            "--infer-model": case.model,
             "--infer-precision": case.precision,
             "--infer-batch": case.batch,
             "--infer-device": case.device,
             "--infer-option": ",".join(f"{n}={v}" for n, v in config.engine_options.items()),
             "--infer-host": ",".join(f"{n}={v}" for n, v in config.hosts.items()),
-            "--infer-weights": "" if config.weights == "seeded" else config.weights,
+            "--infer-weights": config.weights or "",
             "--infer-images": config.images,
             "--infer-cache": config.cache,
             "--infer-fuzz-replay": replay,
         }
+        asked = [f"--engine={case.engine}", *models.options_for(case.model)]
         given = (f"{flag}={value}" for flag, value in options.items() if value)
-        return shlex.join(["pytest", *([test] if test else []), "-m", "fuzz", *given])
+        return shlex.join(["pytest", *([test] if test else []), "-m", "fuzz", *asked, *given])

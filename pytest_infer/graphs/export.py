@@ -11,6 +11,7 @@ from pytest_infer.graphs.facts import opset_of
 from pytest_infer.graphs.graph import OPSET
 from pytest_infer.graphs.torch_dtypes import input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
+from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ def export_onnx(
     The module's weights and inputs are cast to the request's precision. A static file has
     ``shapes``, any other the spec's dynamic dimensions. Below `OPSET` torch's older, tracing
     exporter writes the file: the dynamo exporter would leave the graph at `OPSET` without a word.
+    So it does for what only tracing keeps whole (`is_traced`).
 
     Raise `ExportError` if torch cannot, or if the file's operator set, names or dimensions are not
     the ones asked for.
@@ -49,9 +51,11 @@ def export_onnx(
         for name, tensor in spec.inputs.items()
     )
     signature = signature_of(spec, request, sizes)
-    exporter = _exporter(spec, request)
+    exporter = _exporter(spec, request, is_traced=is_traced(module, spec))
     called = SpecModule(module, spec).to(dtype)
     try:
+        if _has_script(module):  # which the exporter takes as a whole, and not inside another
+            called = torch.jit.trace(called, example, check_trace=False)
         torch.onnx.export(
             called,
             example,
@@ -155,8 +159,26 @@ def _check_dims(value: Any, shape: tuple[int | str, ...], model: str, *, is_fixe
         )
 
 
-def _exporter(spec: ModelSpec, request: GraphRequest) -> dict[str, Any]:
-    if request.opset >= OPSET:
+def is_traced(module: nn.Module, spec: ModelSpec) -> bool:
+    """Return whether only torch's tracing exporter writes a module as it is.
+
+    torch.export takes no TorchScript, and unrolls a recurrent layer for the length that it sees.
+    """
+    from torch import nn
+
+    has_lengths = any(name != BATCH for name in spec.dims)
+    is_recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
+    return _has_script(module) or (has_lengths and is_recurrent)
+
+
+def _has_script(module: nn.Module) -> bool:
+    from torch import jit
+
+    return any(isinstance(part, jit.ScriptModule) for part in module.modules())
+
+
+def _exporter(spec: ModelSpec, request: GraphRequest, *, is_traced: bool) -> dict[str, Any]:
+    if request.opset >= OPSET and not is_traced:
         dynamic = {} if request.is_static else {"dynamic_shapes": dynamic_shapes(spec)}
         return {"dynamo": True, "external_data": False, **dynamic}
     tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}

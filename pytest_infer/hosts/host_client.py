@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_infer.hosts.host import Host
+    from pytest_infer.models.draft import Reading
     from pytest_infer.models.source import Source
 
 
@@ -31,9 +32,17 @@ class HostClient:
         )
         return as_type(found, Place)
 
-    def import_sources(self, *, sources: Sequence[Source], doing: str) -> None:
-        """Import the caller's own models and engines."""
-        self._host.call("host.import_sources", error=HostError, doing=doing, sources=list(sources))
+    def import_sources(
+        self, *, sources: Sequence[Source], readings: Sequence[Reading] = (), doing: str
+    ) -> None:
+        """Import the caller's own models and engines, with what it has read of some of them."""
+        self._host.call(
+            "host.import_sources",
+            error=HostError,
+            doing=doing,
+            sources=list(sources),
+            readings=list(readings),
+        )
 
     def device(self, *, device: str, doing: str) -> dict[str, Any]:
         """Return the fingerprint of a device of the host's machine."""

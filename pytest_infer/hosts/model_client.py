@@ -9,6 +9,7 @@ from pytest_infer.graphs.facts import GraphFacts
 from pytest_infer.graphs.layer import Layer
 from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.models.draft import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,18 @@ class ModelClient:
             "model.identity", error=ModelError, doing=doing, model=model
         )
         return found
+
+    def source_identity(self, *, model: str, doing: str) -> dict[str, Any]:
+        """Return what decides what is read from the source of a model: its files and its code."""
+        found: dict[str, Any] = self._host().call(
+            "model.source_identity", error=ModelError, doing=doing, model=model
+        )
+        return found
+
+    def reading(self, *, model: str, doing: str) -> Reading:
+        """Read the spec of a model from its source, by the library that has it."""
+        found = self._host().call("model.reading", error=ModelError, doing=doing, model=model)
+        return as_type(found, Reading)
 
     def probe(self, *, graph: Graph, structure: str, doing: str) -> ProbeResult:
         """Return what a module answers to one row of feeds, in eager fp32 on the CPU."""

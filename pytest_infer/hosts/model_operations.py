@@ -20,6 +20,8 @@ from pytest_infer.hosts import probe
 from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
+from pytest_infer.models.draft import reading_of
+from pytest_infer.models.draft_spec import spec_of
 from pytest_infer.models.feeds import make_feeds, row_names
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
@@ -28,10 +30,13 @@ from pytest_infer.models.weights import created, load_module, save_weights
 from pytest_infer.storage.digest import digest_of, digest_of_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import nn
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.layer import Layer
+    from pytest_infer.models.draft import Reading, Unread
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
@@ -57,7 +62,27 @@ class ModelOperations:
             "spec": found.spec.as_key(),
             "code": reached_code(roots).as_key(),
             "runtime": fingerprint.runtime_fingerprint(IMAGE_LIBRARIES),
+            "files": _contents(found.files() if found.files else ()),
         }
+
+    def source_identity(self, model: str) -> dict[str, Any]:
+        """Return what decides what is read from the source of a model: its files and its code."""
+        unread = _unread(model)
+        draft, source = unread.draft, unread.source
+        roots = [file_of(draft.create), file_of(draft.spec), file_of(spec_of)]
+        roots += [Path(source.file)] if not source.text else []
+        return {
+            "name": model,
+            "source": [unread.text, *source.inputs],
+            "code": reached_code(roots).as_key(),
+            "files": _contents(draft.files() if draft.files else ()),
+        }
+
+    def reading(self, model: str) -> Reading:
+        """Read the spec of a model from its source, by the library that has it."""
+        found = reading_of(_unread(model))
+        models.settle(found)
+        return found
 
     def probe(self, graph: dict[str, Any], structure: str) -> ProbeResult:
         """Return what a module as it is now answers to one row of feeds, in eager fp32 on the CPU.
@@ -68,7 +93,8 @@ class ModelOperations:
         module = as_type(graph, Graph)
         began = perf_counter()
         try:
-            return ProbeResult(probe.answer(module), perf_counter() - began)
+            answer, left_out = probe.answer_and_rest(module)
+            return ProbeResult(answer, perf_counter() - began, left_out)
         except ModelError:
             found = _structure_of(created(models.find(module.spec.name)))
             if found == structure:
@@ -171,6 +197,18 @@ class ModelOperations:
         labels = models.find(model).labels
         with own_code(f"read {model}'s labels", "labels"):
             return list(labels()) if labels else []
+
+
+def _unread(model: str) -> Unread:
+    found = models.unread(model)
+    if found is None:
+        raise RuntimeError(f"{model} is a registered model, whose spec is known")
+    return found
+
+
+def _contents(files: Iterable[Path]) -> list[list[str]]:
+    """Return name and SHA-256 of each file."""
+    return sorted([path.name, digest_of_file(path)] for path in files)
 
 
 def _structure_of(module: nn.Module) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices import fingerprint
 from pytest_infer.hosts.engine_operations import EngineOperations
@@ -11,8 +11,14 @@ from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
+from pytest_infer.models import registry as models
+from pytest_infer.models.draft import Reading
+from pytest_infer.models.model_from import register_source
 from pytest_infer.models.source import Source, import_source
 from pytest_infer.storage.user_cache import user_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class HostOperations:
@@ -23,10 +29,15 @@ class HostOperations:
         sees_files = _content(Path(token)) == content
         return place_here(cache if sees_files else str(user_cache()), sees_files=sees_files)
 
-    def import_sources(self, sources: list[dict[str, str]]) -> None:
-        """Import the caller's own models and engines."""
-        for source in sources:
-            import_source(as_type(source, Source))
+    def import_sources(
+        self, sources: list[dict[str, Any]], readings: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Import the caller's own models and engines, with what it has read of some of them."""
+        for each in sources:
+            source = as_type(each, Source)
+            register_source(source) if source.text else import_source(source)
+        for reading in readings:
+            models.settle(as_type(reading, Reading))
 
     def device(self, device: str) -> dict[str, Any]:
         """Return the fingerprint of a device of this host's machine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,5 +35,7 @@ class ProbeResult:
     answer: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     """How long it took to be created and to answer."""
+    left_out: Sequence[str] = ()
+    """What its forward returns by name beside the outputs of its spec."""
     structure: str = ""
     """The structure of its weights, which is not the expected one; empty if it has answered."""

@@ -9,6 +9,7 @@ from pytest_infer.hosts.host_client import HostClient
 from pytest_infer.hosts.place import place_here
 from pytest_infer.hosts.sent_files import SendingHost
 from pytest_infer.hosts.wire import packed, unpacked
+from pytest_infer.models.registry import settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,9 @@ def start_host(
     """
     host = InlineHost(cache) if spec == INLINE else _started(spec, timeout_s, cache, sent)
     try:
-        HostClient(host).import_sources(sources=sources, doing=f"start the engine host {spec}")
+        HostClient(host).import_sources(
+            sources=sources, readings=settled(), doing=f"start the engine host {spec}"
+        )
     except InferError:
         host.close()
         raise

@@ -22,11 +22,24 @@ DTYPES = (
 """What numpy, torch and ONNX all call by one name."""
 
 
-def dims_of(inputs: Mapping[str, TensorSpec], dims: Mapping[str, Dim] | None) -> Mapping[str, Dim]:
-    """Return the bounds of every dynamic dimension: a batch has those of `Dim` unless given."""
-    given = dict(dims or {})
-    has_batch = any(BATCH in getattr(tensor, "shape", ()) for tensor in inputs.values())
-    return {BATCH: Dim(), **given} if has_batch and BATCH not in given else given
+USUAL = Dim(2, 16, 64)
+"""The bounds of a dynamic dimension of which nothing is known: a sequence."""
+USUAL_DIMS = {
+    BATCH: Dim(),
+    **dict.fromkeys(("height", "width"), Dim(64, 224, 448, multiple=32)),
+}
+"""The bounds of dimensions whose names say what they are."""
+
+
+def dims_of(
+    inputs: Mapping[str, TensorSpec],
+    dims: Mapping[str, Dim] | None,
+    known: Mapping[str, Dim] | None = None,
+) -> Mapping[str, Dim]:
+    """Return the bounds of every dynamic dimension: those given, ``known`` or else usual ones."""
+    names = (size for each in inputs.values() for size in getattr(each, "shape", ()))
+    found = {name: USUAL_DIMS.get(name, USUAL) for name in names if isinstance(name, str)}
+    return {**found, **{k: v for k, v in (known or {}).items() if k in found}, **(dims or {})}
 
 
 def check_declaration(spec: ModelSpec) -> None:

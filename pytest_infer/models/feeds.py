@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.models.registry import Model
-    from pytest_infer.models.spec import TensorSpec
+    from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 SEED = 0
 
@@ -47,10 +47,22 @@ def row_names(model: Model, images: Path | None) -> list[str]:
 
 def _drawn(model: Model, batch: int, start: int) -> Arrays:
     rows = [(start + row) % DRAWN_ROWS for row in range(batch)]
+    if model.draw is not None:
+        return _joined(model.spec, [model.draw(model.spec, row) for row in rows])
     sizes = {name: dim.opt for name, dim in model.spec.dims.items()}
     return {
         name: _input(tensor, number, sizes, rows)
         for number, (name, tensor) in enumerate(model.spec.inputs.items())
+    }
+
+
+def _joined(spec: ModelSpec, rows: list[Arrays]) -> Arrays:
+    """Return rows as one batch; an input without a dimension for them is the first row's."""
+    import numpy as np
+
+    return {
+        name: np.concatenate([row[name] for row in rows]) if tensor.has_rows else rows[0][name]
+        for name, tensor in spec.inputs.items()
     }
 
 

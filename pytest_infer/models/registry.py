@@ -1,11 +1,13 @@
-"""The models of the matrix: one decorated function each, found by scanning the folder `zoo`."""
+"""The models of the matrix: decorated functions, those of the folder `zoo` too, and sources."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +15,27 @@ import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
 from pytest_infer.models.declaration import check_declaration, dims_of
+from pytest_infer.models.draft import (
+    FUNCTIONS,
+    Asked,
+    Draft,
+    Drafted,
+    Reading,
+    Unread,
+    Wishes,
+    reading_of,
+)
+from pytest_infer.models.draft_spec import spec_of_function
 from pytest_infer.models.source import file_of, source_of
 from pytest_infer.models.spec import ModelSpec, Profile, Task, TensorSpec, is_name
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from torch import nn
 
+    from pytest_infer.models.source import Source
     from pytest_infer.models.spec import Dim
 
     Arrays = Mapping[str, npt.NDArray[Any]]
@@ -31,6 +44,9 @@ ZOO = "pytest_infer.models.zoo"
 """The package of the models that come with this one; each of its modules imports this one."""
 
 _registry: dict[str, Model] = {}
+_unread: dict[str, Unread] = {}
+_declared: dict[Callable[..., Any], Model | Unread] = {}
+"""By the function that was decorated."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +66,24 @@ class Model:
     """Give the module its seeded weights in place, from feeds made of photographs."""
     is_listed: bool = True
     """It is a part of the matrix."""
+    draw: Callable[[ModelSpec, int], Arrays] | None = None
+    """Draw one row of inputs by its number, where drawing each by its own spec gives none that
+    makes sense."""
+    files: Callable[[], Sequence[Path]] | None = None
+    """Return what decides its answer by content, and no code imports: a file of weights, say."""
+
+    @property
+    def source(self) -> Source:
+        """Return where it is defined."""
+        return self.spec.source
 
 
 def model(
     *,
-    inputs: Mapping[str, TensorSpec],
-    outputs: Mapping[str, TensorSpec],
+    inputs: Mapping[str, TensorSpec] | None = None,
+    outputs: Mapping[str, TensorSpec] | None = None,
+    example: Any = None,
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
     task: Task = "tensor",
     dims: Mapping[str, Dim] | None = None,
     profile: Profile | None = None,
@@ -73,10 +101,23 @@ def model(
     dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
     a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
     dynamic where shapes are fuzzed. A model that is not listed is no part of the matrix, and no
-    option or mark can name it. Raise `ModelError` for what no engine could be given.
+    option or mark can name it.
+
+    Without ``outputs`` they are read off what the module returns, and so are the inputs off an
+    ``example``: tensors as forward takes them (one, a tuple, or a dict by name), or a function that
+    returns them. ``dynamic`` names the axes of the example that may have other sizes, as
+    ``{"x": {1: "time"}}``; the first axis is the batch. Raise `ModelError` for what no engine
+    could be given.
     """
+    wishes = Wishes(
+        *(task, inputs, outputs, example, dynamic or {}, dims, profile),
+        *(preprocess, postprocess, labels, seed),
+    )
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        if inputs is None or outputs is None:
+            _add_function(create, wishes, is_listed=is_listed)
+            return create
         spec = ModelSpec(
             name=_name_of(create),
             task=task,
@@ -92,6 +133,26 @@ def model(
         return create
 
     return register
+
+
+def _add_function(create: Callable[..., Any], wishes: Wishes, *, is_listed: bool) -> None:
+    """Register a function whose spec is read off a call of its module."""
+    if wishes.inputs is None and wishes.example is None:
+        raise ModelError(
+            f"cannot use the model {_name_of(create)}",
+            why="nothing says what its inputs are",
+            mend="give an example of them: @model(example=lambda: torch.zeros(1, 3, 224, 224)), "
+            'or name each: @model(inputs={"x": TensorSpec(("batch", 8))})',
+        )
+    asked = Asked(_name_of(create), source_of(create), "", wishes)
+
+    def make() -> Draft:
+        return asked.draft(create, partial(spec_of_function, asked, create))
+
+    unread = Unread(asked.name, asked.source, create.__qualname__, make, is_listed)
+    _declared[create] = unread
+    if not _is_asked(create, asked.name):
+        add_unread(unread)
 
 
 def _name_of(create: Callable[..., nn.Module]) -> str:
@@ -119,31 +180,121 @@ def listed() -> dict[str, Model]:
 
 
 def find(name: str) -> Model:
-    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is."""
+    """Return the model called ``name``; raise `OptionError`, naming the nearest, if none is.
+
+    A model whose spec nobody has settled here is read here, with its library.
+    """
     models = registered()
-    if name not in models:
-        raise unknown("model", name, models)
-    return models[name]
+    if name in models:
+        return models[name]
+    if name in _unread:
+        return settle(reading_of(_unread[name]))
+    raise unknown("model", name, known_names())
+
+
+def known_names() -> list[str]:
+    """Return what a test can ask for by name: models of the matrix, read or not."""
+    return sorted({*listed(), *(each.name for each in _unread.values() if each.is_listed)})
+
+
+def add_unread(new: Unread) -> None:
+    """Register a model whose spec is read later; raise `ModelError` if its name is taken."""
+    registered()
+    old = _unread.get(new.name)
+    if old and (old.source, old.text) != (new.source, new.text):
+        raise _taken(new.name, str(old), str(new), new.source.text)
+    _check_name(new.name, new.source)
+    _unread[new.name] = new
+
+
+def unread(name: str) -> Unread | None:
+    """Return a model as it was asked for, if it is one whose spec is read from a source."""
+    return _unread.get(name)
+
+
+def options_for(name: str) -> list[str]:
+    """Return the options that ask for a model: a source is found by its text, not by its name."""
+    known = _unread.get(name)
+    if known is None or not known.source.text:
+        return [f"--infer-model={name}"]
+    inputs = [f"--infer-input={text}" for text in known.source.inputs]
+    return [f"--infer-model={name}={known.text}", *inputs]
+
+
+def settle(reading: Reading) -> Model:
+    """Register an unread model with what was read, here or in another process; return it."""
+    spec = reading.spec
+    drafted = {part: Drafted(_unread[spec.name], part) for part in ("create", *reading.has)}
+    _registry[spec.name] = model = Model(
+        spec,
+        drafted.pop("create"),
+        **{part: drafted[part] for part in FUNCTIONS if part in drafted},
+        is_listed=_unread[spec.name].is_listed,
+    )
+    return model
+
+
+def settled() -> list[Reading]:
+    """Return what was read so far."""
+    return [reading(name) for name in sorted(_unread.keys() & _registry.keys())]
+
+
+def reading(name: str) -> Reading:
+    """Return what other processes need to know of a model that was read."""
+    found = find(name)
+    has = tuple(part for part in FUNCTIONS if getattr(found, part) is not None)
+    return Reading(found.spec, has)
+
+
+def sources() -> list[Source]:
+    """Return where every model is defined, read or not."""
+    found = [each.source for each in registered().values()]
+    return found + [each.source for each in _unread.values()]
 
 
 def code_files(model: Model) -> list[Path]:
     """Return the files of the functions that decide what a model computes and is seeded with."""
-    functions = (model.create, model.preprocess, model.seed)
+    functions = (model.create, model.preprocess, model.seed, model.draw)
     return [file_of(each) for each in functions if each is not None]
 
 
+def declared_by(create: Callable[..., Any]) -> Model | Unread | None:
+    """Return the model that a decorated function creates; None of a plain function."""
+    return _declared.get(create)
+
+
 def _add(new: Model) -> None:
-    if not is_name(new.spec.name):
+    _declared[new.create] = new
+    name = new.spec.name
+    if not _is_asked(new.create, name):
+        _check_name(name, new.spec.source)
+        _registry[name] = new
+
+
+def _is_asked(create: Callable[..., Any], name: str) -> bool:
+    """Return whether this very function is asked for by a text, and is imported for it."""
+    asked = _unread.get(name)
+    return asked is not None and asked.text.endswith(f"/{create.__module__}:{name}")
+
+
+def _check_name(name: str, source: Source) -> None:
+    """Raise `ModelError` for what cannot be a name, and for one that another model has."""
+    if not is_name(name):
         raise ModelError(
-            f"cannot call a model {shown(new.spec.name)!r}",
+            f"cannot call a model {shown(name)!r}",
             why="its name becomes a part of test ids and of files' names",
             mend="use at most 100 letters, digits, dots, dashes and underscores",
         )
-    old = _registry.get(new.spec.name)
-    if old and old.spec.source != new.spec.source:
-        raise ModelError(
-            f"two models are called {new.spec.name!r}",
-            why=f"one is in {old.spec.source}, the other in {new.spec.source}",
-            mend="rename one of the two functions",
-        )
-    _registry[new.spec.name] = new
+    known = _registry.get(name) or _unread.get(name)
+    if known is not None and known.source != source:
+        raise _taken(name, str(known.source), str(source), source.text)
+
+
+def _taken(name: str, old: str, new: str, text: str) -> ModelError:
+    return ModelError(
+        f"two models are called {name!r}",
+        why=f"one is in {old}, the other in {new}",
+        mend=f"give this one another name: --infer-model=NAME={text}"
+        if text
+        else "rename one of the two functions, or give name= to one of two sources",
+    )

@@ -32,9 +32,8 @@ def file_of(function: Callable[..., Any]) -> Path:
 
     Raise `ModelError` for what no file defines: its code cannot be identified.
     """
-    while isinstance(function, partial):
-        function = function.func
-    function = unwrap(function)
+    while isinstance(function, partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, partial) else unwrap(function)
     kind = function if hasattr(function, "__code__") else type(function)
     module = sys.modules.get(str(kind.__module__))
     code = getattr(kind, "__code__", None)
@@ -89,11 +88,20 @@ def _import_file(path: Path) -> None:
 class Source:
     """Where Python code lives: an importable module, or a file for a user's own code.
 
-    It is all that a host needs in order to have the same models and engines as its caller.
+    Or a model that needs no code of its user's: the ``text`` that names it, such as
+    ``timm:convnext_atto``. It is all that a host needs in order to have the same models and engines
+    as its caller.
     """
 
     module: str = ""
     file: str = ""
+    """Of a model named by a text: the file that it is, which hosts elsewhere are sent."""
+    text: str = ""
+    """What ``--infer-model`` names, with absolute paths; empty for code."""
+    name: str = ""
+    """What the model of ``text`` is called."""
+    inputs: tuple[str, ...] = ()
+    """What ``--infer-input`` says of its inputs."""
 
     def __str__(self) -> str:
-        return self.file or self.module
+        return self.text or self.file or self.module

@@ -13,7 +13,7 @@ from pytest_infer.models.source import Source
 
 Task: TypeAlias = Literal["classification", "detection", "tensor"]
 TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
-WEIGHTS = ("seeded", "pretrained")
+WEIGHTS = ("seeded", "pretrained", "random")
 
 BATCH = "batch"
 """The dynamic dimension whose elements are rows."""
@@ -101,6 +101,8 @@ class ModelSpec:
     """The model's function loads its own weights; ``--infer-weights`` does not apply."""
     profile: Profile | None = None
     """What the network takes besides; None: the dynamic dimensions above are all."""
+    default_weights: str = "seeded"
+    """What ``--infer-weights`` is for this model unless it is given."""
 
     def as_key(self) -> dict[str, Any]:
         """Return all of it but where its code lives, as JSON-able values."""

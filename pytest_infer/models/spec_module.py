@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models.forward import arguments_of
+from pytest_infer.models.returned import returned_from
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from pytest_infer.models.returned import Returned
     from pytest_infer.models.spec import ModelSpec
 
 _SHOWN = 8  # names in a message
-_RETURN = "return one tensor, a tuple, a dict, a NamedTuple or a dataclass of tensors"
+_RETURN = "return tensors: one, or a tuple, dict, NamedTuple or dataclass of them, nested or not"
 
 
 class SpecModule(nn.Module):
@@ -34,65 +34,75 @@ class SpecModule(nn.Module):
         self._inputs = tuple(spec.inputs)
         self._outputs = tuple(spec.outputs)
         self._arguments = arguments_of(module.forward, self._inputs, spec.name)
+        self.watch: Callable[[Any], object] | None = None
+        """Is shown what the module returned, if it is set."""
         self.training = module.training  # an exported program refuses train()
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of one tensor for each input."""
         values = dict(zip(self._inputs, inputs, strict=True))
-        return outputs_of(self._arguments.call(self.module, values), self._outputs, self._model)
+        returned = self._arguments.call(self.module, values)
+        if self.watch is not None:
+            self.watch(returned)
+        return outputs_of(returned, self._outputs, self._model)
 
 
-def outputs_of(returned: Any, names: Sequence[str], model: str) -> tuple[Tensor, ...]:
+def outputs_of(value: Any, names: Sequence[str], model: str) -> tuple[Tensor, ...]:
     """Return the tensors called ``names`` in what a forward returned.
 
-    A dict, a dataclass and a NamedTuple give them by name, and may hold more than is asked for; a
-    tuple or list gives all that it holds, in order, and so does a NamedTuple without such names.
-    Raise `ModelError` if a name is missing, if there are more or fewer, and for what is no tensor.
+    A dict, a dataclass and a NamedTuple give them by name, ``hidden.0`` being what is inside
+    another container, and may hold more than is asked for. A tuple or list gives all tensors in it
+    in order, and so does a NamedTuple without such names. Raise `ModelError` if a name is missing,
+    if there are more or fewer, and for what is no tensor.
     """
-    named = _named(returned, names)
-    if named is not None:
-        missing = [name for name in names if name not in named]
+    returned = returned_from(value)
+    if returned.is_named and not _is_in_order(value, returned, names):
+        missing = [name for name in names if name not in returned.tensors]
         if missing:
-            raise _missing(missing, list(named), names, model)
-        values = [named[name] for name in names]
-    elif isinstance(returned, Tensor):
-        values = [returned]
-    elif isinstance(returned, (tuple, list)):
-        values = list(returned)
-    else:
-        raise _unusable(f"forward of {model} returned {_kind(returned)}", model)
-    if len(values) != len(names):
-        raise _miscounted(values, names, model)
-    for name, value in zip(names, values, strict=True):
-        if not isinstance(value, Tensor):
-            raise _unusable(f"output {name!r} of {model} is {_kind(value)}", model)
-    return tuple(values)
+            raise _missing(missing, returned, names, model)
+        return tuple(returned.tensors[name] for name in names)
+    odd = [each for each in returned.others.values() if each is not None]
+    if odd or not returned.tensors:
+        raise _unusable(f"forward of {model} returned {_kind(odd[0] if odd else value)}", model)
+    if len(returned.tensors) != len(names):
+        raise _miscounted(returned, names, model)
+    return tuple(returned.tensors.values())
 
 
-def _named(returned: Any, names: Sequence[str]) -> dict[str, Any] | None:
-    """Return what a container holds by name; None if it has no names, or they do not matter."""
-    if isinstance(returned, Mapping):
-        return dict(returned)
-    if is_dataclass(returned) and not isinstance(returned, type):
-        return {each.name: getattr(returned, each.name) for each in fields(returned)}
-    own = getattr(returned, "_fields", ()) if isinstance(returned, tuple) else ()
-    if not any(name in own for name in names):
-        return None
-    return {name: getattr(returned, name) for name in own}
+def left_out(value: Any, names: Sequence[str]) -> list[str]:
+    """Return what a forward returned by name beside ``names``, and no engine puts out."""
+    returned = returned_from(value)
+    if not returned.is_named or _is_in_order(value, returned, names):
+        return []
+    others = [name for name, each in returned.others.items() if each is not None]
+    tops = dict.fromkeys(name.partition(".")[0] for name in (*returned.tensors, *others))
+    wanted = {name.partition(".")[0] for name in names}
+    return [top for top in tops if top not in wanted]
+
+
+def _is_in_order(value: Any, returned: Returned, names: Sequence[str]) -> bool:
+    """Return whether a NamedTuple has none of the names, and so is a tuple like any other."""
+    return isinstance(value, tuple) and not any(name in returned.tensors for name in names)
 
 
 def _missing(
-    missing: Sequence[str], present: Sequence[str], names: Sequence[str], model: str
+    missing: Sequence[str], returned: Returned, names: Sequence[str], model: str
 ) -> ModelError:
+    odd = [name for name in missing if name in returned.others]
+    if odd:
+        return _unusable(f"output {odd[0]!r} of {model} is {_kind(returned.others[odd[0]])}", model)
     return ModelError(
         f"forward of {model} returned no {', '.join(missing)}",
-        why=f"its spec's outputs are {_listed(names)}; forward returned {_listed(present)}",
-        mend="name the outputs in the model's decorator as forward does",
+        why=f"its spec's outputs are {_listed(names)}; forward returned "
+        f"{_listed(list(returned.tensors))}",
+        mend="name the outputs in the model's decorator as forward does, or leave outputs= out: "
+        "they are read off then",
     )
 
 
-def _miscounted(values: Sequence[Any], names: Sequence[str], model: str) -> ModelError:
-    count = f"{len(values)} output{'s' * (len(values) != 1)}"
+def _miscounted(returned: Returned, names: Sequence[str], model: str) -> ModelError:
+    number = len(returned.tensors)
+    count = f"{number} output{'s' * (number != 1)}"
     return ModelError(
         f"forward of {model} returned {count}",
         why=f"its spec's outputs are {_listed(names)}",

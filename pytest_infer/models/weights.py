@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import InferError, ModelError
+from pytest_infer.models.created import created_by, unguarded
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.photographs import photographs
 from pytest_infer.models.seeding import seed_network
 from pytest_infer.models.spec import WEIGHTS
-from pytest_infer.models.weights_file import SHOWN, listed, load_weights
+from pytest_infer.models.weights_file import listed, load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,19 +32,21 @@ SUFFIXES = (".safetensors", ".pt", ".pth")
 def load_module(model: Model, weights: str) -> nn.Module:
     """Return the model's module in fp32 on the CPU, with ``weights``, in eval mode.
 
-    ``weights`` is ``seeded``, ``pretrained``, or a folder that has ``<model>.safetensors`` (or
-    ``.pt``, ``.pth``). A model that brings its own weights ignores it. Raise `ModelError`.
+    ``weights`` is ``seeded``, ``pretrained``, ``random`` (what its constructor draws), or a folder
+    that has ``<model>.safetensors`` (or ``.pt``, ``.pth``). A model that brings weights of its own
+    ignores it. Raise `ModelError`.
     """
     if model.spec.brings_weights:
         return created(model)
     if weights == "pretrained":
         return _pretrained(model)
-    path = None if weights == "seeded" else weights_path(model.spec.name, weights)
+    is_folder = weights not in WEIGHTS
+    path = weights_path(model.spec.name, weights) if is_folder else None
     module = created(model, pretrained=False)
-    if path is None:
-        _seed(model, module)
-    else:
+    if path:
         load_weights(module, path)
+    elif weights == "seeded":
+        _seed(model, module)
     return module
 
 
@@ -77,45 +80,12 @@ def save_weights(module: nn.Module, path: Path) -> None:
 
 def created(model: Model, **choice: bool) -> nn.Module:
     """Return what the model's function creates, and leave torch's random state as it was."""
-    with own_code(f"create {model.spec.name}", model.spec.name):
-        return _unguarded(model, **choice)
-
-
-def _unguarded(model: Model, **choice: bool) -> nn.Module:
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        found = model.create(**choice)
-    if not isinstance(found, torch.nn.Module):
-        raise _no_module(found, model.spec.name)
-    return _in_eval_mode(found)
-
-
-def _in_eval_mode(module: nn.Module) -> nn.Module:
-    """Return the module in eval mode; an exported program's has the mode it was exported in."""
-    try:
-        return module.eval()
-    except NotImplementedError:
-        return module
-
-
-def _no_module(found: Any, name: str) -> ModelError:
-    is_state = isinstance(found, dict)
-    what = f"{found.__name__}, a class" if isinstance(found, type) else type(found).__name__
-    of = f" of {', '.join(list(map(str, found))[:SHOWN])}" if is_state and found else ""
-    return ModelError(
-        f"{name} did not return a torch.nn.Module",
-        why=f"it returned {what}{of}",
-        mend="create the module, give it these weights by load_state_dict, and return the module"
-        if is_state
-        else "return the module itself",
-    )
+    return created_by(model.create, model.spec.name, **choice)
 
 
 def _pretrained(model: Model) -> nn.Module:
     try:
-        return _unguarded(model, pretrained=True)
+        return unguarded(model.create, model.spec.name, pretrained=True)
     except InferError:
         raise
     except Exception as error:
@@ -123,7 +93,7 @@ def _pretrained(model: Model) -> nn.Module:
             f"cannot load the pretrained weights of {model.spec.name}",
             why=f"{type(error).__name__}: {error}",
             mend="fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-            "or use --infer-weights=seeded, or --infer-weights=DIR with "
+            "or use --infer-weights=seeded or random, or --infer-weights=DIR with "
             f"{model.spec.name}.safetensors",
         ) from error
 

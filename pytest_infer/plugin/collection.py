@@ -10,6 +10,7 @@ from pytest_infer.border import border
 from pytest_infer.errors import InferError, NoCaseError, OptionError
 from pytest_infer.plugin.marks import mark_of, narrowing_of
 from pytest_infer.plugin.state import FIXTURE
+from pytest_infer.session.wanted_models import Broken
 
 if TYPE_CHECKING:
     import pytest
@@ -26,31 +27,36 @@ SEARCHES = "infer_fuzz"
 """The fixture of such tests."""
 
 
-Parameter: TypeAlias = "Case | InferError | None"
-"""What a test is given: a case, why there is no matrix, or None where its marks leave no case."""
+Parameter: TypeAlias = "Case | Broken | InferError | None"
+"""What a test is given: a case, a model that cannot be read, why there is no matrix, or None where
+its marks leave no case."""
 
 
 def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
     """Return what a test function is parametrized by; what is wrong with its marks is kept."""
     try:
         with border("find the cases to test"):
-            cases = state.session.matrix.cases
+            matrix = state.session.matrix
     except NoCaseError as error:
         return [error]
     except InferError as error:
         state.errors.append(error)
         return []
     try:
-        wanted = [case for case in cases if _narrowing(definition).wants(case)]
+        narrowing = _narrowing(definition)
+        wanted = [case for case in matrix.cases if narrowing.wants(case)]
+        broken = [each for each in matrix.broken if narrowing.wants_model(each.model)]
     except InferError as error:
         state.errors.append(error)
         return [None]
-    state.coverage.narrowed += len(cases) - len(wanted)
-    return [*wanted] or [None]
+    state.coverage.narrowed += len(matrix.cases) - len(wanted)
+    return [*wanted, *broken] or [None]
 
 
 def id_of(parameter: Parameter) -> str:
     """Return the part of a test's id that names its case."""
+    if isinstance(parameter, Broken):
+        return f"{parameter.model}-unread"
     return NO_CASE if parameter is None or isinstance(parameter, InferError) else parameter.id
 
 
@@ -58,7 +64,7 @@ def case_of(item: pytest.Item) -> Case | None:
     """Return the case of a collected test, if it has one."""
     callspec = getattr(item, "callspec", None)
     parameter: Parameter = callspec.params.get(FIXTURE) if callspec else None
-    return None if isinstance(parameter, InferError) else parameter
+    return None if isinstance(parameter, (Broken, InferError)) else parameter
 
 
 def judged_case(item: pytest.Item, case: Case) -> Case:

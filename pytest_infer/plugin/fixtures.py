@@ -42,7 +42,9 @@ def infer(pytestconfig: pytest.Config) -> InferSession:
 @pytest.fixture(scope="session")
 def infer_matrix_case(request: pytest.FixtureRequest) -> Case:
     """Carry the parameter of `infer_case`, which a suite may replace by a case that it makes."""
-    chosen: Case | InferError | None = getattr(request, "param", None)
+    from pytest_infer.session.wanted_models import Broken
+
+    chosen: Case | Broken | InferError | None = getattr(request, "param", None)
     if chosen is None:
         raise CaseError(
             "this test has no case: it was not parametrized",
@@ -51,6 +53,8 @@ def infer_matrix_case(request: pytest.FixtureRequest) -> Case:
             mend="make it a function, or a method of a class that is no TestCase, which has the "
             "fixture as an argument",
         )
+    if isinstance(chosen, Broken):
+        raise chosen.error
     if isinstance(chosen, InferError):
         raise chosen
     return chosen

@@ -51,6 +51,10 @@ class Narrowing:
             )
         )
 
+    def wants_model(self, name: str) -> bool:
+        """Return whether a model of which nothing but its name is known is wanted."""
+        return not self.models or name in self.models
+
 
 def narrowing_of(node: Any) -> Narrowing:
     """Return what the ``infer`` marks of a test want; raise `OptionError` for unknown names."""
@@ -86,7 +90,7 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
         if keyword not in valid:
             raise unknown("keyword", keyword, valid)
     narrowing = Narrowing(**{name: _tuple(name, value) for name, value in keywords.items()})
-    _check("model", narrowing.models, models.listed())
+    _check("model", narrowing.models, models.known_names())
     _check("engine", narrowing.engines, engines.registered())
     _check("precision", narrowing.precisions, PRECISIONS)
     _check("task", narrowing.tasks, TASKS)

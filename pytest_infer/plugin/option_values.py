@@ -32,6 +32,11 @@ def read_names(_: str, parts: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
+def read_texts(_: str, parts: list[str]) -> tuple[str, ...]:
+    """Return every value as it is, commas and all."""
+    return tuple(parts)
+
+
 def read_one(_: str, parts: list[str]) -> str:
     """Return the last value given."""
     return parts[-1]

@@ -29,6 +29,7 @@ from pytest_infer.plugin.option_values import (
     read_precisions,
     read_reports,
     read_seconds,
+    read_texts,
     read_update,
     read_warmup,
     read_weights,
@@ -142,7 +143,21 @@ OPTIONS = (
         "improved: these, and those that became faster",
         modes=("new", "improved"),
     ),
-    Option("--infer-model", "models", read_names, "models to test; default: all", "NAME,..."),
+    Option(
+        "--infer-model",
+        "models",
+        read_names,
+        "models to test: registered names, files (.onnx, .pt, .pt2), hf:ID or hf:./FOLDER, "
+        "timm:NAME, torchvision:NAME, package.module:function; default: all that are registered",
+        "[NAME=]MODEL,...",
+    ),
+    Option(
+        "--infer-input",
+        "inputs",
+        read_texts,
+        "an input of a model that does not say it: NAME:DTYPE[SIZE,...], a name for a dynamic size",
+        "[MODEL.]INPUT",
+    ),
     Option(
         "--infer-precision",
         "precisions",
@@ -176,7 +191,8 @@ OPTIONS = (
         "--infer-weights",
         "weights",
         read_weights,
-        "the models' weights: seeded (default), pretrained, or a folder",
+        "the models' weights: seeded (generated), pretrained, random (the library's "
+        "initialisation), or a folder; default: what each model says",
         "WEIGHTS",
     ),
     Option(

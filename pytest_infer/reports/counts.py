@@ -26,6 +26,8 @@ class Coverage:
     built: int = 0
     reused: int = 0
     notices: tuple[str, ...] = ()
+    weights: dict[str, str] = field(default_factory=dict)
+    """Which weights each model has: those of ``--infer-weights``, or ``own``."""
     probe_s: dict[str, float] = field(default_factory=dict)
     """How long each model took to answer as it is now, in this process and its workers."""
     sent_bytes: dict[str, int] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Coverage:
         self.built += counts["built"]
         self.reused += counts["reused"]
         self.notices += tuple(counts["notices"])
+        self.weights |= counts["weights"]
         for model, seconds in counts["probe_s"].items():
             self.probe_s[model] = self.probe_s.get(model, 0.0) + seconds
         for machine, size_bytes in counts["sent_bytes"].items():

@@ -69,6 +69,9 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         ),
         f"engines: {coverage.built} built, {coverage.reused} found in the cache",
     ]
+    random = sorted(model for model, kind in coverage.weights.items() if kind == "random")
+    if random:
+        lines.insert(0, f"random weights, as the constructor draws them: {', '.join(random)}")
     if coverage.probe_s:
         lines.append(_probes(coverage.probe_s))
     if coverage.repeated:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Failure:
     """What is known of the layer that diverges."""
     sources: Sequence[Source]
     """Where the model and the engine are defined."""
+    has: Sequence[str] = ()
+    """Which functions surround the model, as far as its spec was read from its source."""
 
 
 def write_bundle(folder: Path, failure: Failure) -> Path:
@@ -69,7 +71,9 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         place = folder / f"reference-{precision}"
         place.mkdir()
         write_arrays(place, outputs)
-    copies = {source.file: _copied(source, folder / SOURCES) for source in failure.sources}
+    code = [source for source in failure.sources if not source.text]
+    named = [source for source in failure.sources if source.text]
+    copies = {source.file: _copied(source, folder / SOURCES) for source in code}
     title = failure.verdict.message.splitlines()[0]
     facts = {
         "case": failure.case.as_dict(),
@@ -80,6 +84,8 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         "labels": list(failure.labels),
         "tolerance": failure.tolerance.as_dict() if failure.tolerance else {},
         "sources": sorted(name for name in copies.values() if name),
+        "named": [packed(_moved(source, folder / SOURCES)) for source in named],
+        "has": list(failure.has),
         "environment": dict(failure.environment),
     }
     (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
@@ -95,6 +101,14 @@ def _copied(source: Source, folder: Path) -> str:
     name = f"own_{Path(source.file).stem}.py"
     shutil.copy(source.file, folder / name)
     return name
+
+
+def _moved(source: Source, folder: Path) -> Source:
+    """Copy the file of a model that is one; return its source with the copy's name."""
+    if not source.file:
+        return source
+    shutil.copy(source.file, folder)
+    return replace(source, file=Path(source.file).name)
 
 
 def _page(failure: Failure, graph: str) -> str:

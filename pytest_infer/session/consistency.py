@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.judges import relations
-from pytest_infer.judges.metamorphic import judge_relation
+from pytest_infer.judges.metamorphic import References, judge_relation
 from pytest_infer.models import registry as models
 
 if TYPE_CHECKING:
@@ -36,16 +36,17 @@ class Consistency:
         """Judge a batch of equal rows: each must be the first."""
         rows = self._with_rows(outputs)
         first = {name: np.repeat(values[:1], len(values), axis=0) for name, values in rows.items()}
-        return self._judge(rows, first, relations.EQUAL_ROWS)
+        return self._judge_rows(rows, first, relations.EQUAL_ROWS)
 
     def permuted(self, reverse: Arrays, outputs: Arrays) -> Verdict:
         """Judge the outputs of a reversed batch."""
         expected = {name: values[::-1] for name, values in self._with_rows(outputs).items()}
-        return self._judge(self._with_rows(reverse), expected, relations.PERMUTED)
+        return self._judge_rows(self._with_rows(reverse), expected, relations.PERMUTED)
 
     def split(self, outputs: Arrays, singles: Arrays) -> Verdict:
         """Judge a batch by its rows, one by one."""
-        return self._judge(self._with_rows(outputs), self._with_rows(singles), relations.SPLIT)
+        rows, single = self._with_rows(outputs), self._with_rows(singles)
+        return self._judge_rows(rows, single, relations.SPLIT)
 
     def repeated(self, again: Arrays, outputs: Arrays) -> Verdict:
         """Judge a second call."""
@@ -76,12 +77,24 @@ class Consistency:
             if name not in specs or specs[name].has_rows
         }
 
-    def _judge(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
+    def _judge_rows(self, actual: Arrays, expected: Arrays, relation: Relation) -> Verdict:
+        """Judge outputs that have rows, beside those of eager that have."""
+        both = self._reference.both
+        known = References(self._with_rows(both.fp64), self._with_rows(both.eager))
+        return self._judge(actual, expected, relation, known)
+
+    def _judge(
+        self,
+        actual: Arrays,
+        expected: Arrays,
+        relation: Relation,
+        references: References | None = None,
+    ) -> Verdict:
         verdict = judge_relation(
             actual,
             expected,
             relation,
-            references=self._reference.both,
+            references=references or self._reference.both,
             precision=self._case.precision,
             tolerance=self._tolerance,
             subject=self._case.id,

@@ -70,4 +70,5 @@ class Explainer:
             verdict=verdict,
             layers=self._layers[case, start],
             sources=(models.find(case.model).spec.source, engines.source(case.engine)),
+            has=models.reading(case.model).has,
         )

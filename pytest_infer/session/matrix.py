@@ -15,6 +15,7 @@ from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
 from pytest_infer.models import registry as models
+from pytest_infer.session.wanted_models import Broken, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +39,8 @@ class Matrix:
 
     cases: tuple[Case, ...]
     exclusions: tuple[Exclusion, ...]
+    broken: tuple[Broken, ...] = ()
+    """Models that cannot be read: each test that wants one fails."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +61,24 @@ def make_matrix(
     missing: Lack,
     lacking: PrecisionLack = lambda *_: None,
     *,
-    origin: Origin | None = None,
+    wanted: Wanted | None = None,
 ) -> Matrix:
     """Return the matrix that ``config`` asks for, each engine on its ``device_of``.
 
     Raise `OptionError` for unknown names, for an engine that was asked for by name and cannot
     run here, for a setting that an engine does not have, and if no case is left. ``lacking`` says
-    why an engine's own version or hardware cannot do one of its precisions.
+    why an engine's own version or hardware cannot do one of its precisions. ``wanted`` are the
+    models, all of them known; None: those that ``config`` names.
     """
     settings = _settings(config)
-    names = _models(config, origin or Origin())
+    chosen = wanted or known_models(Wanted(config.models), Origin())
+    names = chosen.names
     _demand(_named(config), missing)
     cases: list[Case] = []
     exclusions: list[Exclusion] = []
     for engine, precision in product(_engines(config), config.precisions):
         device = device_of(engine)
-        wanted = [
+        asked = [
             Case(model, engine, precision, batch, device, settings.get(engine, ()))
             for model, batch in product(names, config.batches)
         ]
@@ -83,18 +88,36 @@ def make_matrix(
             or lacking(engine, precision)
         )
         if lack is None:
-            cases += wanted
+            cases += asked
         else:
-            exclusions.append(Exclusion(f"{engine} in {precision}", len(wanted), lack))
+            exclusions.append(Exclusion(f"{engine} in {precision}", len(asked), lack))
     exclusions += _without_batch(cases)
+    exclusions += [_unread(each, config) for each in chosen.broken]
     cases = [case for case in cases if _has_meaning(case)]
-    if not cases:
+    if not cases and not chosen.broken:
         raise _nothing_left(exclusions)
     order = {name: number for number, name in enumerate(names)}
     return Matrix(
         tuple(sorted(cases, key=lambda case: (order[case.model], case.batch, case.id))),
         tuple(exclusions),
+        chosen.broken,
     )
+
+
+def known_models(wanted: Wanted, origin: Origin) -> Wanted:
+    """Return the models to test, all if none was named; raise `OptionError` for unknown names."""
+    known = models.known_names()
+    for name in wanted.names:
+        if name not in known:
+            error = unknown("model", name, known)
+            raise OptionError(error.what, why=error.why + origin.why, mend=error.mend + origin.mend)
+    return Wanted(tuple(known)) if wanted.is_all else wanted
+
+
+def _unread(broken: Broken, config: InferConfig) -> Exclusion:
+    """Return the cases of a model that cannot be read."""
+    count = len(_engines(config)) * len(config.precisions) * len(config.batches)
+    return Exclusion(broken.model, count, Missing(broken.error.why, broken.error.mend))
 
 
 def _has_meaning(case: Case) -> bool:
@@ -113,16 +136,6 @@ def _without_batch(cases: Sequence[Case]) -> list[Exclusion]:
         Exclusion(f"{model} at batch {batch}", count, lack)
         for (model, batch), count in counts.items()
     ]
-
-
-def _models(config: InferConfig, origin: Origin) -> tuple[str, ...]:
-    """Return the models to test."""
-    known = models.listed()
-    for name in config.models:
-        if name not in known:
-            error = unknown("model", name, known)
-            raise OptionError(error.what, why=error.why + origin.why, mend=error.mend + origin.mend)
-    return config.models or tuple(known)
 
 
 def _engines(config: InferConfig) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.devices.fingerprint import device_fingerprint
-from pytest_infer.errors import ModelError, RunError
+from pytest_infer.errors import InferError, ModelError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.storage.digest import digest_of
@@ -35,6 +35,7 @@ OTHER_WEIGHTS = (
     "{} has weights of other names or shapes than those in the cache, and none of its files has "
     "changed (does it read a variable or a file?); everything was made again"
 )
+LEFT_OUT = "{} also returns {}, which its spec does not name: nothing compares them"
 CHANGES_ALWAYS = (
     "{} answers the same input in another way each time; a change that none of its files shows "
     "cannot be noticed"
@@ -61,22 +62,33 @@ class ModuleGraphs:
         self._config = config
         self._cache = cache
         self._client = client
-        self._found: dict[str, Graph] = {}
+        self._found: dict[str, Graph | InferError] = {}
         self.probe_s: dict[str, float] = {}
         """How long each model took to be created and to answer."""
         self.answers: dict[str, Arrays] = {}
         """What each model answers now, unless it answers in another way each time."""
+        self.weights: dict[str, str] = {}
+        """Which weights each model has: those of ``--infer-weights``, or ``own``."""
         self.notices: tuple[str, ...] = ()
 
     def module(self, model: str, *, is_pruned: bool) -> Graph:
         """Return a model's code and weights as they are now."""
         if model not in self._found:
-            self._found[model] = self._probed(model)
+            self._found[model] = self._probed_or_error(model)
         whole = self._found[model]
+        if isinstance(whole, InferError):
+            raise whole
         if not is_pruned:
             return whole
         digest = digest_of({"module": whole.digest, "pruned": True})
         return replace(whole, digest=digest, request=GraphRequest("module", is_pruned=True))
+
+    def _probed_or_error(self, model: str) -> Graph | InferError:
+        """Return the module, or what is wrong with it: a library's network is asked once."""
+        try:
+            return self._probed(model)
+        except ModelError as error:
+            return error
 
     def _probed(self, model: str) -> Graph:
         spec = models.find(model).spec
@@ -88,6 +100,8 @@ class ModuleGraphs:
             self.notices += (OTHER_WEIGHTS.format(model),) if kept.is_new else ()
             found = _fitting(model, self._asked(kept))
         self.probe_s[model] = found.seconds
+        if found.left_out:
+            self.notices += (LEFT_OUT.format(model, ", ".join(found.left_out)),)
         answer = self._answer(model, kept, found.answer)
         if answer != NOT_REPEATABLE:
             self.answers[model] = found.answer
@@ -119,7 +133,8 @@ class ModuleGraphs:
 
     def _kept(self, spec: ModelSpec, identity: dict[str, Any]) -> _Kept:
         """Return the module with its weights; only seeded ones are known without loading them."""
-        choice = "own" if spec.brings_weights else self._config.weights
+        choice = "own" if spec.brings_weights else self._config.weights or spec.default_weights
+        self.weights[spec.name] = choice
         key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
         if choice != "seeded":
             key["content"] = self._client.weights_digest(

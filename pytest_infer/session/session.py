@@ -18,9 +18,10 @@ from pytest_infer.session.availability import Availability
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
 from pytest_infer.session.gate_timer import GateTimer
-from pytest_infer.session.matrix import make_matrix
+from pytest_infer.session.matrix import Origin, known_models, make_matrix
 from pytest_infer.session.run_baselines import RunBaselines
 from pytest_infer.session.timer import CallCounts, GpuTimer
+from pytest_infer.session.wanted_models import read_specs, register_wanted
 from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.session.explainer import Explainer
-    from pytest_infer.session.matrix import Matrix, Origin
+    from pytest_infer.session.matrix import Matrix
     from pytest_infer.timing.samples import Samples
 
 
@@ -45,6 +46,7 @@ class InferSession:
         self._origin = origin
         self._locks = DeviceLocks(config)
         self._scratch: TemporaryDirectory[str] | None = None
+        self._wanted = register_wanted(config.models, config.inputs)  # before a host is started
 
     def _is_made(self, part: str) -> bool:
         """Return whether a part has been needed."""
@@ -54,9 +56,9 @@ class InferSession:
     def matrix(self) -> Matrix:
         """Return the cases that can run here, and why others cannot."""
         asked = self.availability
-        return make_matrix(
-            self.config, asked.device_of, asked.missing, asked.lack, origin=self._origin
-        )
+        wanted = known_models(self._wanted, self._origin or Origin())
+        wanted = read_specs(wanted, self.artefacts.client, self.cache)
+        return make_matrix(self.config, asked.device_of, asked.missing, asked.lack, wanted=wanted)
 
     @cached_property
     def availability(self) -> Availability:
@@ -153,6 +155,7 @@ class InferSession:
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules
             coverage.built, coverage.reused = tally.made, tally.found
             coverage.notices = modules.notices + tally.notices
+            coverage.weights = dict(modules.weights)
             coverage.probe_s = dict(modules.probe_s)
         if self._is_made("hosts"):
             coverage.sent_bytes = self.hosts.sent_bytes
@@ -169,6 +172,6 @@ class InferSession:
 
 def all_sources() -> list[Source]:
     """Return where every model and engine of this run is defined, those of conftest files too."""
-    sources = [model.spec.source for model in models.registered().values()]
+    sources = models.sources()
     sources += [engines.source(name) for name in engines.registered()]
     return sorted(set(sources), key=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.tolerance import tolerance_from_keywords
 from pytest_infer.models import registry as models
+from pytest_infer.models.draft import Reading
+from pytest_infer.models.model_from import register_source
 from pytest_infer.models.source import Source, import_source
 from pytest_infer.models.spec import ModelSpec
 from pytest_infer.session.bundle import FACTS, FEEDS, SOURCES
@@ -61,8 +64,14 @@ def replay(folder: Path) -> list[Verdict]:
     facts = json.loads((folder / FACTS).read_text())
     for name in facts["sources"]:
         import_source(Source(file=str(folder / SOURCES / name)))
+    for each in facts["named"]:
+        source = as_type(each, Source)
+        file = str(folder / SOURCES / source.file) if source.file else ""
+        register_source(replace(source, file=file))
     case = case_from_dict(facts["case"])
     spec = as_type(facts["spec"], ModelSpec)
+    if models.unread(spec.name):
+        models.settle(Reading(spec, tuple(facts["has"])))
     request = as_type(facts["graph"], GraphRequest)
     graph = Graph(spec, str(folder / facts["file"]), digest="bundle", request=request)
     outputs = _outputs(case, graph, read_arrays(folder / FEEDS))

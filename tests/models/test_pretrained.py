@@ -51,7 +51,8 @@ def test_without_cache_and_network_it_is_an_error(name: str) -> None:
         f"cannot load the pretrained weights of {name}\n"
         "  why:  URLError: <urlopen error no network in this test>\n"
         "  mend: fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-        f"        or use --infer-weights=seeded, or --infer-weights=DIR with {name}.safetensors"
+        "        or use --infer-weights=seeded or random, or --infer-weights=DIR with "
+        f"{name}.safetensors"
     )
 
 

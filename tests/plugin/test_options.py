@@ -84,7 +84,7 @@ def _error(result: pytest.RunResult) -> str:
             (
                 "ERROR: --infer-weights=/missing is not a folder\n"
                 "  why:  there is nothing at /missing\n"
-                "  mend: name a folder that exists (or one of: seeded, pretrained)"
+                "  mend: name a folder that exists (or one of: seeded, pretrained, random)"
             ),
         ),
         (

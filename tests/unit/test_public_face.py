@@ -67,6 +67,7 @@ PUBLIC = [
     "expect",
     "metric",
     "model",
+    "model_from",
     "module_from_graph",
     "register",
 ]

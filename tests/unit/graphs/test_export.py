@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 
 from pytest_infer.errors import ExportError
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.graph import OPSET, GraphRequest
 from pytest_infer.models.source import Source
-from pytest_infer.models.spec import ModelSpec, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 from pytest_infer.testing.contract_model import contract_cnn
 
 if TYPE_CHECKING:
@@ -118,3 +119,38 @@ def test_file_in_fp16(tmp_path: Path) -> None:
 
 def _dims(value: Any) -> list[int]:
     return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+class Recurrent(torch.nn.Module):
+    """Takes a sequence of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gru = torch.nn.GRU(3, 4, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the states."""
+        states: torch.Tensor = self.gru(x)[0]
+        return states
+
+
+@pytest.mark.parametrize("make", [Recurrent, lambda: torch.jit.script(Recurrent().eval())])
+def test_what_only_tracing_keeps_whole(tmp_path: Path, make: Any) -> None:
+    """A recurrent layer takes any length, and TorchScript can be exported."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        "recurrent",
+        "tensor",
+        {"x": TensorSpec(("batch", "time", 3))},
+        {"y": TensorSpec(("batch", "time", 4))},
+        Source(module="toy"),
+        {"batch": Dim(), "time": Dim(2, 6, 12)},
+    )
+    module, path = make().eval(), tmp_path / "graph.onnx"
+    export_onnx(module, spec, path, GraphRequest("onnx"), {})
+    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch, time in ((1, 6), (3, 11)):
+        x = torch.randn(batch, time, 3)
+        (found,) = session.run(None, {"x": x.numpy()})
+        np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)

@@ -23,7 +23,7 @@ SPEC = ModelSpec(
     Source(module="reader"),
     {"batch": Dim(1, 1, 8), "width": Dim(1, 4, 8)},
 )
-DRAWN = SimpleNamespace(spec=SPEC, preprocess=None)
+DRAWN = SimpleNamespace(spec=SPEC, preprocess=None, draw=None)
 
 
 def fed(batch, start=0, model=DRAWN, images=None):

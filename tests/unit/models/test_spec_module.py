@@ -14,7 +14,7 @@ from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import ModelSpec, TensorSpec
-from pytest_infer.models.spec_module import SpecModule, outputs_of
+from pytest_infer.models.spec_module import SpecModule, left_out, outputs_of
 
 SPEC = ModelSpec(
     "toy",
@@ -139,18 +139,18 @@ def test_a_hugging_face_output_gives_what_is_asked_for():
         "forward of toy returned no logits\n"
         "  why:  its spec's outputs are logits, pooler_output; forward returned "
         "last_hidden_state, pooler_output\n"
-        "  mend: name the outputs in the model's decorator as forward does"
+        "  mend: name the outputs in the model's decorator as forward does, or leave outputs= out: "
+        "they are read off then"
     )
 
 
 @pytest.mark.parametrize(
     ("returned", "what"),
     [
-        ((IDS, (IDS, IDS)), "output 'b' of toy is a tuple of 2"),
-        ({"a": IDS, "b": {"c": IDS}}, "output 'b' of toy is a dict of 1"),
+        ((IDS, (IDS, IDS)), "forward of toy returned 3 outputs"),
         ({"a": IDS, "b": None}, "output 'b' of toy is None"),
-        ([IDS, 3.0], "output 'b' of toy is a float"),
-        ((IDS, IDS.numpy()), "output 'b' of toy is a ndarray"),
+        ([IDS, 3.0], "forward of toy returned a float"),
+        ((IDS, IDS.numpy()), "forward of toy returned a ndarray"),
         ("text", "forward of toy returned a str"),
         (None, "forward of toy returned None"),
         (IDS, "forward of toy returned 1 output"),
@@ -159,7 +159,7 @@ def test_a_hugging_face_output_gives_what_is_asked_for():
     ],
 )
 def test_what_is_no_output(returned, what):
-    """Nested containers and what is no tensor are named; a count has the spec's names beside it."""
+    """What is no tensor is named; a count has the spec's names beside it."""
     with pytest.raises(ModelError) as caught:
         outputs_of(returned, ["a", "b"], "toy")
     assert caught.value.what == what
@@ -167,3 +167,23 @@ def test_what_is_no_output(returned, what):
         "an engine's outputs are tensors, each with a name",
         "its spec's outputs are a, b",
     }
+
+
+@pytest.mark.parametrize(
+    ("returned", "names"),
+    [
+        ((IDS, (MASK, None)), ["a", "b"]),
+        ({"a": IDS, "b": {"c": [MASK]}, "cache": object()}, ["a", "b.c.0"]),
+        (Found(IDS, MASK), ["rest", "total"]),
+    ],
+)
+def test_what_lies_inside_others(returned, names):
+    """A tuple gives all tensors in order, a container with names gives them by path."""
+    assert outputs_of(returned, names, "toy") == (IDS, MASK)
+
+
+def test_what_is_left_out():
+    """What has a name and was not asked for is listed once, by its outermost name."""
+    returned = {"a": IDS, "cache": (IDS, [MASK]), "none": None, "number": 3}
+    assert left_out(returned, ["a"]) == ["cache", "number"]
+    assert left_out((IDS, MASK), ["a", "b"]) == []

@@ -108,7 +108,8 @@ def test_pretrained_weights_that_cannot_be_loaded_are_an_error() -> None:
         "cannot load the pretrained weights of tiny\n"
         "  why:  OSError: no network\n"
         "  mend: fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-        "        or use --infer-weights=seeded, or --infer-weights=DIR with tiny.safetensors"
+        "        or use --infer-weights=seeded or random, or --infer-weights=DIR with "
+        "tiny.safetensors"
     )
 
 
@@ -118,7 +119,7 @@ def test_a_missing_folder_is_an_error_that_names_the_nearest(tmp_path: Path) -> 
     mends = {
         "seded": "did you mean 'seeded'?",
         str(tmp_path / "wieghts"): f"did you mean '{tmp_path / 'weights'}'?",
-        "/missing/everywhere": "give seeded, pretrained or a folder of weights",
+        "/missing/everywhere": "give seeded, pretrained, random or a folder of weights",
     }
     for weights, mend in mends.items():
         with pytest.raises(ModelError) as caught:

@@ -50,6 +50,7 @@ def test_names_of_ini_twins():
         "--gpu-baseline": "infer_gpu_baseline",
         "--update-baselines": "infer_update_baselines",
         "--infer-model": "infer_model",
+        "--infer-input": "infer_input",
         "--infer-precision": "infer_precision",
         "--infer-batch": "infer_batch",
         "--infer-device": "infer_device",
@@ -162,7 +163,7 @@ def test_file_for_a_folder(tmp_path):
         ("--infer-host", "ort=", "why:  it takes ENGINE=SPEC"),
         ("--infer-report", "json", "why:  it takes KIND:PATH"),
         ("--infer-report", "json:", "mend: for example --infer-report=json:report.json"),
-        ("--infer-weights", "/missing", "(or one of: seeded, pretrained)"),
+        ("--infer-weights", "/missing", "(or one of: seeded, pretrained, random)"),
     ],
 )
 def test_refused(flag, text, message):
