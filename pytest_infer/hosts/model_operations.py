@@ -66,6 +66,11 @@ class ModelOperations:
             "files": _contents(found.files() if found.files else ()),
         }
 
+    def files(self, model: str) -> list[str]:
+        """Return the paths of the files that decide what a model computes, besides code."""
+        found = models.find(model).files
+        return [str(path) for path in (found() if found else ())]
+
     def source_identity(self, model: str) -> dict[str, Any]:
         """Return what decides what is read from the source of a model: its files and its code."""
         unread = _unread(model)
@@ -181,6 +186,7 @@ class ModelOperations:
             path,
             is_symmetric=wanted.is_symmetric,
             weight_bits=wanted.weight_bits,
+            rowed=[name for name, tensor in exact.spec.inputs.items() if tensor.has_rows],
         )
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
 

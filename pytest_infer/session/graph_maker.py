@@ -93,4 +93,6 @@ class Graphs:
         # beside it there may be its external data
         file = entry.folder / only(entry.digests, entry.folder, GRAPH_SUFFIX)
         whole = {"spec": origin.spec.as_key(), "content": content_digest(entry.digests)}
-        return Graph(origin.spec, str(file), digest_of(whole), request)
+        others = tuple(str(entry.folder / name) for name in sorted(entry.digests))
+        beside = tuple(name for name in others if name != str(file))
+        return Graph(origin.spec, str(file), digest_of(whole), request, beside)

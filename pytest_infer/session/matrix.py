@@ -52,6 +52,15 @@ class Origin:
     mend: str = ""
 
 
+NO_MODULE = Missing(
+    "an ONNX file has no module, from which these are made",
+    "engines that are built from ONNX files, or bring the module",
+)
+"""Why eager and what traces or compiles a module cannot run an ONNX file."""
+
+OPSET_OF_INT8 = 13
+"""The operator set from which on quantized weights have a scale per channel."""
+
 Lack: TypeAlias = "Callable[[str], Missing | None]"
 PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
 
@@ -126,10 +135,13 @@ def _unread(broken: Broken, config: InferConfig) -> Exclusion:
 def _of_files(cases: Sequence[Case]) -> list[Exclusion]:
     """Return the cases of models that are ONNX files and cannot be what the case is."""
     lacks = [(case, lack) for case in cases if (lack := _lack_of_file(case))]
-    counts = Counter(
-        (f"{case.model} on {case.engine} in {case.precision}", lack) for case, lack in lacks
-    )
-    return [Exclusion(what, count, lack) for (what, lack), count in counts.items()]
+    found: dict[tuple[str, Missing], list[str]] = {}
+    for case, lack in lacks:
+        found.setdefault((case.model, lack), []).append(f"{case.engine} in {case.precision}")
+    return [
+        Exclusion(f"{model} on {', '.join(dict.fromkeys(named))}", len(named), lack)
+        for (model, lack), named in found.items()
+    ]
 
 
 def _lack_of_file(case: Case) -> Missing | None:
@@ -138,13 +150,15 @@ def _lack_of_file(case: Case) -> Missing | None:
     if facts is None:
         return None
     if graph_format(case) == "module":
-        return Missing(
-            f"{case.engine} is made from a module, and {case.model} is an ONNX file",
-            "--engine=ort, openvino, tvm or trt, or bring the module",
-        )
+        return NO_MODULE
     if facts.precision not in {None, case.precision}:
         return Missing(
             f"the file's own types are {facts.precision}", f"--infer-precision={facts.precision}"
+        )
+    if case.precision == "int8" and facts.precision is None and facts.opset < OPSET_OF_INT8:
+        return Missing(
+            f"its operator set is {facts.opset}; a scale per channel needs {OPSET_OF_INT8}",
+            f"convert it: onnx.version_converter.convert_version(model, {OPSET_OF_INT8})",
         )
     return None
 

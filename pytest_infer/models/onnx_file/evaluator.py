@@ -30,6 +30,9 @@ ML_DOMAIN = "ai.onnx.ml"
 OF_FP32 = ("Constant", "TfIdfVectorizer")
 """Operators whose values are fp32's by their definition: weights, or sums of a few of them."""
 
+INSIDE = ("LinearAttention", "CausalConvWithState")
+"""Operators that onnx's code computes in fp32 and returns in the type of their inputs."""
+
 
 class OnnxEvaluator:
     """Computes the named outputs of a file; raise `RunError` that names the node that cannot."""
@@ -145,10 +148,12 @@ def _kept(value: Any, node: Any, rounding: Rounding) -> Any:
     """Return an output as the precision keeps it; refuse one that a lesser type has rounded."""
     origin = node.onnx_node
     is_defined = origin.domain == ML_DOMAIN or origin.op_type in OF_FP32
-    if rounding.is_lessened(value) and not is_defined:
+    is_inside = rounding.precision == "fp64" and origin.op_type in INSIDE
+    if is_inside or (rounding.is_lessened(value) and not is_defined):
+        kind = "float32" if is_inside else value.dtype
         raise RunError(
             f"the reference cannot compute {told(origin)} in {rounding.precision}",
-            why=f"onnx's reference code rounds it to {value.dtype}",
+            why=f"onnx's reference code rounds it to {kind}",
             mend="replace the node by others, or cut it off the file",
         )
     return rounding.stored(value)

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array
 
+BYTE = 255
+
 
 @cache
 def own_operators() -> tuple[type, ...]:
     """Return the classes that take the place of onnx's own."""
-    return (*_of_onnx(), *microsoft_operators())
+    return (*_of_windows(), *_of_all_bits(), *microsoft_operators())
 
 
-def _of_onnx() -> tuple[type, ...]:
-    """Return onnx's operators, computed faster, or in the type of their inputs throughout."""
+def _of_windows() -> tuple[type, ...]:
+    """Return onnx's operators at which its own code is slow."""
     from onnx.reference.op_run import OpRun
     from onnx.reference.ops import op_conv
 
@@ -55,6 +57,13 @@ def _of_onnx() -> tuple[type, ...]:
             counts = windows.counts(is_pad_counted=bool(given.get("count_include_pad")))
             return (sum(windows.views(windows.padded(x, 0))) / counts.astype(x.dtype),)
 
+    return Conv, MaxPool, AveragePool
+
+
+def _of_all_bits() -> tuple[type, ...]:
+    """Return onnx's operators that lose bits, or fail, in its own code."""
+    from onnx.reference.op_run import OpRun
+
     class DequantizeLinear(OpRun):  # type: ignore[misc]
         """Integers times their scale, in the type of the scale: int32 does not fit into fp32."""
 
@@ -81,7 +90,25 @@ def _of_onnx() -> tuple[type, ...]:
             whole = np.where(indices < 0, indices + data.shape[place], indices)
             return (np.take_along_axis(data[tuple(cuts)], whole, place),)
 
-    return Conv, MaxPool, AveragePool, DequantizeLinear, GatherElements
+    class Erf(OpRun):  # type: ignore[misc]
+        """The error function; onnx's own rounds it to fp32 in every type."""
+
+        def _run(self, x: Array) -> Any:
+            from scipy.special import erf
+
+            return (np.asarray(erf(x.astype(np.float64)), x.dtype),)
+
+    class DynamicQuantizeLinear(OpRun):  # type: ignore[misc]
+        """uint8 over the range of the input; onnx's own takes its scale in fp32."""
+
+        def _run(self, x: Array) -> Any:
+            most, least = max(x.max(initial=0), 0), min(x.min(initial=0), 0)
+            scale = np.asarray((most - least) / BYTE if most > least else 1, x.dtype)
+            zero = np.rint(np.clip(-least / scale, 0, BYTE))
+            whole = np.clip(np.rint(x / scale) + zero, 0, BYTE)
+            return whole.astype(np.uint8), scale, np.asarray(zero, np.uint8)
+
+    return DequantizeLinear, DynamicQuantizeLinear, GatherElements, Erf
 
 
 def _spread(values: Array, shape: Sequence[int], axis: int, block: int) -> Array:

@@ -182,7 +182,7 @@ def test_product_of_activations_stays(tmp_path):
 def test_every_row_is_calibrated_on():
     """The range of an activation comes from all rows, each read once where batches fit."""
     feeds = {"x": np.arange(8)}
-    reader = quantization._rows(feeds, 3)
+    reader = quantization._reader(feeds, 3, feeds)
     batches = [reader.get_next() for _ in range(4)]
     assert [batch["x"].tolist() for batch in batches[:3]] == [[0, 1, 2], [3, 4, 5], [6, 7, 0]]
     assert batches[3] is None

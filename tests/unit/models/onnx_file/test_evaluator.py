@@ -124,6 +124,28 @@ def test_quantized(files, value, opset):
     np.testing.assert_allclose(found, steps * scale, rtol=1e-15)
 
 
+def test_erf(files, value):
+    """The error function has all bits of fp64, and so has what is made of it."""
+    path = files.write(
+        [helper.make_node("Gelu", ["x"], ["y"])], [value("x", ["N"])], [value("y", ["N"])], opset=20
+    )
+    x = random(9)
+    expected = torch.nn.functional.gelu(torch.tensor(x).double()).numpy()
+    np.testing.assert_allclose(OnnxEvaluator(path, "fp64")({"x": x})["y"], expected, rtol=1e-14)
+
+
+def test_dynamic_quantization(files, value):
+    """The scale is a 255th of the range, in fp64, and zero is among the steps."""
+    outputs = [
+        value("y", [3], TensorProto.UINT8), value("s", []), value("z", [], TensorProto.UINT8),
+    ]  # fmt: skip
+    node = helper.make_node("DynamicQuantizeLinear", ["x"], ["y", "s", "z"])
+    path = files.write([node], [value("x", [3])], outputs)
+    found = OnnxEvaluator(path, "fp64")({"x": np.array([-0.5, 0, 1.5], np.float32)})
+    assert found["s"] == np.float64(2) / 255
+    assert (found["z"], found["y"].tolist()) == (64, [0, 64, 255])
+
+
 def test_large_bias(files, value):
     """An int32 beyond fp32's 24 bits keeps all of them."""
     node = helper.make_node("DequantizeLinear", ["x", "scale"], ["y"])
