@@ -105,6 +105,17 @@ def test_unknown_domain(files, value):
     assert read_file(path).functions
 
 
+@pytest.mark.parametrize(
+    "name", ["HardSwish", "Mish", "Softplus", "Gelu", "MeanVarianceNormalization"]
+)
+def test_functions_of_onnx(files, value, name):
+    """Operators that ONNX itself makes of others are known."""
+    shape = [1, 2, 3, 3]
+    node = helper.make_node(name, ["x"], ["y"])
+    path = files.write([node], [value("x", shape)], [value("y", shape)], opset=20)
+    assert read_file(path).graph.node
+
+
 def test_known_microsoft_operators(files, value):
     """Of com.microsoft, those that the reference has are listed."""
     nodes = [helper.make_node("CropAndResize", ["x"], ["y"], domain="com.microsoft")]
