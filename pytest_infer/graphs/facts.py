@@ -37,7 +37,7 @@ class GraphFacts:
     precisions: NodePrecisions
     """How many nodes compute in each precision, by the types of their inputs."""
     quantizers: int
-    """How many QuantizeLinear and DequantizeLinear nodes there are."""
+    """How many QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear nodes there are."""
     weight_bits: int
     """Of the largest weight that is kept as int8: 7 if all lie within 64; 0 if none is."""
     pruned_share: float
@@ -79,7 +79,7 @@ def graph_facts(path: Path) -> GraphFacts:
         ),
         precisions=precisions_in(typed),
         quantizers=sum(
-            node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in graph.node
+            node.op_type.endswith(("QuantizeLinear", "DequantizeLinear")) for node in graph.node
         ),
         weight_bits=_weight_bits(graph),
         pruned_share=_pruned_share(graph),

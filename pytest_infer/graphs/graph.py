@@ -41,8 +41,13 @@ class Graph:
 
     spec: ModelSpec
     file: str
-    """The weights (safetensors) of a ``module``, the graph (ONNX) of an ``onnx``."""
+    """The weights (safetensors) of a ``module``, the graph (ONNX) of an ``onnx``.
+
+    Of a model that is an ONNX file it is always that file, or a copy of it.
+    """
     digest: str
     """SHA-256 over everything that decides what the graph computes."""
     request: GraphRequest
     """What was asked for, and was found in the file."""
+    beside: tuple[str, ...] = ()
+    """The files beside it that hold weights of an ``onnx``."""

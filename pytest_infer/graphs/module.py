@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_infer.errors import ModelError
 from pytest_infer.graphs.pruning import prune
 from pytest_infer.models.registry import find
 from pytest_infer.models.weights import created
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pytest_infer.graphs.graph import Graph
+
+NO_MODULE = "an ONNX file is no module: nothing can be traced, compiled or called in it"
 
 
 def module_from_graph(graph: Graph) -> nn.Module:
@@ -28,7 +31,16 @@ def module_from_graph(graph: Graph) -> nn.Module:
 
 
 def own_module(graph: Graph) -> nn.Module:
-    """Return the user's own module with the weights in a graph's file, in eval mode on the CPU."""
+    """Return the user's own module with the weights in a graph's file, in eval mode on the CPU.
+
+    Raise `ModelError` for a model that is an ONNX file.
+    """
+    if graph.spec.onnx is not None:
+        raise ModelError(
+            f"{graph.spec.name} has no module",
+            why=NO_MODULE,
+            mend="ask for engines that are built from ONNX files, or bring the module itself",
+        )
     model = find(graph.spec.name)
     choice = {} if graph.spec.brings_weights else {"pretrained": False}
     module = created(model, **choice)

@@ -7,11 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_infer.errors import ExportError
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.photographs import photographs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from pytest_infer.arrays import Arrays
     from pytest_infer.models.registry import Model
 
@@ -28,14 +32,27 @@ REMOVED = ("Relu", "Clip")
 
 
 def calibration_feeds(model: Model, images: str) -> Arrays:
-    """Return the named inputs on which ``model`` is calibrated, one row per photograph."""
+    """Return the named inputs on which ``model`` is calibrated, one row per photograph.
+
+    Of a model without rows they are the inputs of as many calls, stacked.
+    """
     folder = Path(images) if images else None
     rows = len(photographs(folder)) if model.preprocess else DRAWN_ROWS
-    return make_feeds(model, rows, folder)
+    if model.spec.takes_rows:
+        return make_feeds(model, rows, folder)
+    batch = model.spec.onnx.rows if model.spec.onnx else 1
+    calls = [make_feeds(model, batch, folder, start=number) for number in range(rows)]
+    return {name: np.stack([call[name] for call in calls]) for name in calls[0]}
 
 
 def quantize_onnx(
-    source: Path, feeds: Arrays, target: Path, *, is_symmetric: bool, weight_bits: int = 8
+    source: Path,
+    feeds: Arrays,
+    target: Path,
+    *,
+    is_symmetric: bool,
+    weight_bits: int = 8,
+    rowed: Collection[str] | None = None,
 ) -> None:
     """Write the fp32 graph ``source`` to ``target`` with Q/DQ nodes around what runs in int8.
 
@@ -45,6 +62,7 @@ def quantize_onnx(
     with Q and DQ, and only inputs of operators are quantized, so that an activation stays with its
     convolution. Otherwise activations are uint8 with a zero point and biases int32, without which
     CPU libraries compute in fp32 what they find. With 7 ``weight_bits`` weights lie within 64.
+    ``rowed`` inputs have rows, None: all; without any, ``feeds`` are those of calls, stacked.
     Raise `ExportError`.
     """
     if find_spec("onnxruntime") is None:
@@ -60,7 +78,8 @@ def quantize_onnx(
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
             quant_pre_process(str(source), str(folded))
             scheme = _symmetric() if is_symmetric else _asymmetric()
-            _quantize(folded, feeds, target, scheme | {"reduce_range": weight_bits < BYTE})
+            reader = _reader(feeds, _fixed_batch(folded), feeds if rowed is None else rowed)
+            _quantize(folded, reader, target, scheme | {"reduce_range": weight_bits < BYTE})
             _require_nodes(target, source)
     except ExportError:
         raise
@@ -72,13 +91,13 @@ def quantize_onnx(
         ) from error
 
 
-def _quantize(source: Path, feeds: Arrays, target: Path, scheme: dict[str, Any]) -> None:
+def _quantize(source: Path, reader: Any, target: Path, scheme: dict[str, Any]) -> None:
     from onnxruntime import quantization
 
     quantization.quantize_static(
         str(source),
         str(target),
-        _rows(feeds, _fixed_batch(source)),
+        reader,
         nodes_to_exclude=_products_of_activations(source),
         quant_format=quantization.QuantFormat.QDQ,
         calibrate_method=quantization.CalibrationMethod.MinMax,
@@ -152,21 +171,29 @@ def _fixed_batch(path: Path) -> int:
     return first.type.tensor_type.shape.dim[0].dim_value or 1
 
 
-def _rows(feeds: Arrays, batch: int) -> Any:
-    """Return a reader of ``batch`` rows after the other, cyclically, as the calibrator wants it."""
+def _reader(feeds: Arrays, batch: int, rowed: Collection[str]) -> Any:
+    """Return what gives the calibrator one call's inputs after the other."""
     from onnxruntime.quantization import CalibrationDataReader
 
-    total = len(next(iter(feeds.values())))
-
-    class Rows(CalibrationDataReader):  # type: ignore[misc]  # vendors' types are Any
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # vendors' types are Any
         def __init__(self) -> None:
-            self._starts = iter(range(0, total, batch))
+            self._calls = _by_rows(feeds, batch, rowed) if rowed else _by_calls(feeds)
 
         def get_next(self) -> Arrays | None:
-            start = next(self._starts, None)
-            if start is None:
-                return None
-            rows = [row % total for row in range(start, start + batch)]
-            return {name: value[rows] for name, value in feeds.items()}
+            return next(self._calls, None)
 
-    return Rows()
+    return Reader()
+
+
+def _by_rows(feeds: Arrays, batch: int, rowed: Collection[str]) -> Iterator[Arrays]:
+    """Yield ``batch`` rows after the other, cyclically."""
+    total = len(next(values for name, values in feeds.items() if name in rowed))
+    for start in range(0, total, batch):
+        rows = [row % total for row in range(start, start + batch)]
+        yield {name: value[rows] if name in rowed else value for name, value in feeds.items()}
+
+
+def _by_calls(feeds: Arrays) -> Iterator[Arrays]:
+    """Yield the inputs of one call after the other."""
+    for number in range(len(next(iter(feeds.values())))):
+        yield {name: value[number] for name, value in feeds.items()}

@@ -36,6 +36,13 @@ class ModelClient:
         )
         return found
 
+    def files(self, *, model: str, doing: str) -> list[str]:
+        """Return the paths of the files that decide what a model computes, besides code."""
+        found: list[str] = self._host().call(
+            "model.files", error=ModelError, doing=doing, model=model
+        )
+        return found
+
     def source_identity(self, *, model: str, doing: str) -> dict[str, Any]:
         """Return what decides what is read from the source of a model: its files and its code."""
         found: dict[str, Any] = self._host().call(

@@ -15,6 +15,7 @@ from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.graphs.module import own_module
+from pytest_infer.graphs.onnx_copies import write_copy
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.hosts import probe
 from pytest_infer.hosts.results import ProbeResult
@@ -64,6 +65,11 @@ class ModelOperations:
             "runtime": fingerprint.runtime_fingerprint(IMAGE_LIBRARIES),
             "files": _contents(found.files() if found.files else ()),
         }
+
+    def files(self, model: str) -> list[str]:
+        """Return the paths of the files that decide what a model computes, besides code."""
+        found = models.find(model).files
+        return [str(path) for path in (found() if found else ())]
 
     def source_identity(self, model: str) -> dict[str, Any]:
         """Return what decides what is read from the source of a model: its files and its code."""
@@ -124,15 +130,18 @@ class ModelOperations:
 
     def runtime(self) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""
-        code = reached_code([file_of(export_onnx), file_of(quantize_onnx)])
+        code = reached_code([file_of(each) for each in (export_onnx, quantize_onnx, write_copy)])
         return fingerprint.runtime_fingerprint(EXPORTERS) | {"code": code.as_key()}
 
     def export(
         self, graph: dict[str, Any], request: dict[str, Any], shapes: dict[str, Any], folder: str
     ) -> None:
-        """Export a module with its weights to the ONNX file that ``request`` describes."""
+        """Export a module with its weights, or copy a file, to what ``request`` describes."""
         module, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
         path = Path(folder, GRAPH_FILE)
+        if module.spec.onnx is not None:
+            write_copy(Path(module.file), path, wanted, module.spec, shapes)
+            return
         export_onnx(own_module(module), module.spec, path, wanted, shapes)
 
     def graph_facts(self, graph: dict[str, Any]) -> GraphFacts:
@@ -177,6 +186,7 @@ class ModelOperations:
             path,
             is_symmetric=wanted.is_symmetric,
             weight_bits=wanted.weight_bits,
+            rowed=[name for name, tensor in exact.spec.inputs.items() if tensor.has_rows],
         )
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.protocol import BuiltEngine
+from pytest_infer.errors import HostError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.file_client import FileClient
 from pytest_infer.models.source import Source
@@ -35,6 +36,13 @@ class SentFiles:
         """Return ``value`` with every file in it where ``host`` finds it."""
         if isinstance(value, list):
             return [self.adapted(each, host) for each in value]
+        if isinstance(value, Graph) and value.beside:
+            raise HostError(
+                f"cannot send {value.file} to {host.place.machine}",
+                why=f"weights lie beside it, in {', '.join(value.beside)}, and only it is sent",
+                mend="save the model in one file: onnx.save(onnx.load(path), other); above 2 GiB, "
+                "run the engine on this machine",
+            )
         if isinstance(value, Graph) or (isinstance(value, Source) and value.file):
             return replace(value, file=self._path(value.file, host))
         if isinstance(value, BuiltEngine):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from pytest_infer.case import Precision
 from pytest_infer.errors import ModelError
 from pytest_infer.models.source import Source
 
@@ -88,6 +89,18 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class OnnxFacts:
+    """What an ONNX file that is a model says of itself."""
+
+    opset: int
+    """The version of ONNX's own operators in it."""
+    precision: Precision | None = None
+    """The only one that its own types allow; None: they are fp32's, from which others are made."""
+    rows: int = 1
+    """The batch that its sizes are fixed at."""
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model's identity and signature, without the model."""
 
@@ -103,6 +116,8 @@ class ModelSpec:
     """What the network takes besides; None: the dynamic dimensions above are all."""
     default_weights: str = "seeded"
     """What ``--infer-weights`` is for this model unless it is given."""
+    onnx: OnnxFacts | None = None
+    """Of a model that is an ONNX file; None for one that is a module."""
 
     def as_key(self) -> dict[str, Any]:
         """Return all of it but where its code lives, as JSON-able values."""

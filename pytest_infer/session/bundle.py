@@ -65,7 +65,7 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     for name in (FEEDS, SOURCES):
         (folder / name).mkdir(parents=True)
-    graph = shutil.copy(failure.graph.file, folder)
+    graph = _copied_graph(failure.graph, folder)
     write_arrays(folder / FEEDS, failure.feeds)
     for precision, outputs in failure.references.items():
         place = folder / f"reference-{precision}"
@@ -80,7 +80,7 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         "code": failure.verdict.code,
         "graph": packed(failure.graph.request),
         "spec": packed(failure.graph.spec),
-        "file": Path(graph).name,
+        "file": graph.name,
         "labels": list(failure.labels),
         "tolerance": failure.tolerance.as_dict() if failure.tolerance else {},
         "sources": sorted(name for name in copies.values() if name),
@@ -90,8 +90,18 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
     }
     (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
     (folder / NAME).write_text(TEST.format(title=title, name=NAME))
-    (folder / "README.md").write_text(_page(failure, Path(graph).name))
+    (folder / "README.md").write_text(_page(failure, graph.name))
     return folder / NAME
+
+
+def _copied_graph(graph: Graph, folder: Path) -> Path:
+    """Copy a graph and the weights beside it, where it looks for them."""
+    home = Path(graph.file).parent
+    for file in graph.beside:
+        place = folder / Path(file).relative_to(home)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+    return Path(shutil.copy(graph.file, folder))
 
 
 def _copied(source: Source, folder: Path) -> str:

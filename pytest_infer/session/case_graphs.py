@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.engines.requests import build_request
+from pytest_infer.graphs.onnx_copies import request_of_file
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.models import registry as models
 from pytest_infer.session.graph_maker import Graphs
@@ -73,11 +74,12 @@ class CaseGraphs:
 
     def _wanted(self, case: Case, request: BuildRequest) -> GraphRequest:
         client = EngineClient(self._hosts.shared(case.engine))
-        return client.graph_request(
+        wanted = client.graph_request(
             engine=case.engine,
             request=request,
             doing=f"ask {case.engine} what it is built from",
         )
+        return request_of_file(wanted, models.find(case.model).spec)
 
     def _made(self, case: Case, wanted: GraphRequest) -> Graph:
         module = self.module(case.model, is_pruned=wanted.is_pruned)

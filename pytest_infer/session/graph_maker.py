@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.graphs.graph import Graph
+from pytest_infer.graphs.onnx_copies import is_file_itself
 from pytest_infer.storage.digest import digest_of
 from pytest_infer.storage.written_files import checked, content_digest, only
 
@@ -34,7 +35,9 @@ class Graphs:
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the ONNX file that ``request`` describes; ``shapes`` count if it is static."""
-        if request.precision == "int8":
+        if is_file_itself(request, module.spec):
+            return replace(module, request=request)
+        if request.precision == "int8" and not (module.spec.onnx and module.spec.onnx.precision):
             return self._quantized(module, request, shapes)
         sizes = dict(shapes) if request.is_static else {}
 
@@ -90,4 +93,6 @@ class Graphs:
         # beside it there may be its external data
         file = entry.folder / only(entry.digests, entry.folder, GRAPH_SUFFIX)
         whole = {"spec": origin.spec.as_key(), "content": content_digest(entry.digests)}
-        return Graph(origin.spec, str(file), digest_of(whole), request)
+        others = tuple(str(entry.folder / name) for name in sorted(entry.digests))
+        beside = tuple(name for name in others if name != str(file))
+        return Graph(origin.spec, str(file), digest_of(whole), request, beside)

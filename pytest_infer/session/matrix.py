@@ -12,6 +12,7 @@ from pytest_infer.config import ALL, AUTO
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import Missing
+from pytest_infer.engines.requests import graph_format
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
 from pytest_infer.models import registry as models
@@ -50,6 +51,15 @@ class Origin:
     why: str = ""
     mend: str = ""
 
+
+NO_MODULE = Missing(
+    "an ONNX file has no module, from which these are made",
+    "engines that are built from ONNX files, or bring the module",
+)
+"""Why eager and what traces or compiles a module cannot run an ONNX file."""
+
+OPSET_OF_INT8 = 13
+"""The operator set from which on quantized weights have a scale per channel."""
 
 Lack: TypeAlias = "Callable[[str], Missing | None]"
 PrecisionLack: TypeAlias = "Callable[[str, Precision], Missing | None]"
@@ -91,6 +101,8 @@ def make_matrix(
             cases += asked
         else:
             exclusions.append(Exclusion(f"{engine} in {precision}", len(asked), lack))
+    exclusions += _of_files(cases)
+    cases = [case for case in cases if _lack_of_file(case) is None]
     exclusions += _without_batch(cases)
     exclusions += [_unread(each, config) for each in chosen.broken]
     cases = [case for case in cases if _has_meaning(case)]
@@ -120,22 +132,66 @@ def _unread(broken: Broken, config: InferConfig) -> Exclusion:
     return Exclusion(broken.model, count, Missing(broken.error.why, broken.error.mend))
 
 
+def _of_files(cases: Sequence[Case]) -> list[Exclusion]:
+    """Return the cases of models that are ONNX files and cannot be what the case is."""
+    lacks = [(case, lack) for case in cases if (lack := _lack_of_file(case))]
+    found: dict[tuple[str, Missing], list[str]] = {}
+    for case, lack in lacks:
+        found.setdefault((case.model, lack), []).append(f"{case.engine} in {case.precision}")
+    return [
+        Exclusion(f"{model} on {', '.join(dict.fromkeys(named))}", len(named), lack)
+        for (model, lack), named in found.items()
+    ]
+
+
+def _lack_of_file(case: Case) -> Missing | None:
+    """Return why an ONNX file cannot be run by an engine, or in a precision; None if it can."""
+    facts = models.find(case.model).spec.onnx
+    if facts is None:
+        return None
+    if graph_format(case) == "module":
+        return NO_MODULE
+    if facts.precision not in {None, case.precision}:
+        return Missing(
+            f"the file's own types are {facts.precision}", f"--infer-precision={facts.precision}"
+        )
+    if case.precision == "int8" and facts.precision is None and facts.opset < OPSET_OF_INT8:
+        return Missing(
+            f"its operator set is {facts.opset}; a scale per channel needs {OPSET_OF_INT8}",
+            f"convert it: onnx.version_converter.convert_version(model, {OPSET_OF_INT8})",
+        )
+    return None
+
+
 def _has_meaning(case: Case) -> bool:
-    """Return whether a case's batch means something; 1 is what a model without any takes."""
-    return case.batch == 1 or models.find(case.model).spec.takes_rows
+    """Return whether a case's batch means something; 1 is what a model without any takes.
+
+    A file whose sizes are fixed at a batch takes that one.
+    """
+    spec = models.find(case.model).spec
+    return spec.takes_rows or case.batch == (spec.onnx.rows if spec.onnx else 1)
 
 
 def _without_batch(cases: Sequence[Case]) -> list[Exclusion]:
     """Return the cases of models that have no batch, at any other than 1."""
     counts = Counter((case.model, case.batch) for case in cases if not _has_meaning(case))
-    lack = Missing(
+    return [
+        Exclusion(f"{model} at batch {batch}", count, _lack_of_batch(model))
+        for (model, batch), count in counts.items()
+    ]
+
+
+def _lack_of_batch(model: str) -> Missing:
+    facts = models.find(model).spec.onnx
+    if facts is not None:
+        return Missing(
+            f"the sizes in its file are fixed, at a batch of {facts.rows}",
+            f"--infer-batch={facts.rows}, or export it with a dynamic first dimension",
+        )
+    return Missing(
         "no input of its spec has a dimension called batch: every case would be the same",
         "--infer-batch=1, or name the first dimension batch in the model's decorator",
     )
-    return [
-        Exclusion(f"{model} at batch {batch}", count, lack)
-        for (model, batch), count in counts.items()
-    ]
 
 
 def _engines(config: InferConfig) -> tuple[str, ...]:

@@ -86,9 +86,18 @@ class ModuleGraphs:
     def _probed_or_error(self, model: str) -> Graph | InferError:
         """Return the module, or what is wrong with it: a library's network is asked once."""
         try:
-            return self._probed(model)
+            is_file = models.find(model).spec.onnx is not None
+            return self._file(model) if is_file else self._probed(model)
         except ModelError as error:
             return error
+
+    def _file(self, model: str) -> Graph:
+        """Return a model's ONNX file where it lies; its content and its weights' tell it apart."""
+        identity = self._client.identity(model=model, doing=f"identify {model}")
+        path, *beside = self._client.files(model=model, doing=f"find the files of {model}")
+        digest = digest_of({"model": model, "identity": identity})
+        spec = models.find(model).spec
+        return Graph(spec, path, digest, GraphRequest("module"), tuple(beside))
 
     def _probed(self, model: str) -> Graph:
         spec = models.find(model).spec

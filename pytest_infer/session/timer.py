@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from pytest_infer.devices.device import Device
 from pytest_infer.errors import TimingError
@@ -58,20 +58,32 @@ class GpuTimer:
         """Return the durations of calls on feeds that are resident on the device."""
         return self.interleaved([engine], feeds, cold_l2=cold_l2)[0]
 
+    @overload
     def interleaved(
         self, engines: Sequence[EngineUnderTest], feeds: Arrays, *, cold_l2: bool = False
-    ) -> list[Samples]:
+    ) -> list[Samples]: ...
+
+    @overload
+    def interleaved(
+        self, engines: Sequence[EngineUnderTest | None], feeds: Arrays, *, cold_l2: bool = False
+    ) -> list[Any]: ...
+
+    def interleaved(
+        self, engines: Sequence[EngineUnderTest | None], feeds: Arrays, *, cold_l2: bool = False
+    ) -> list[Any]:
         """Return the samples of several engines, timed in turns within the same seconds.
 
         Each gets a separate process, so that neither their libraries nor their thread pools
         meet; nothing else of this package runs on the devices meanwhile. An engine that is named
-        twice is timed once. With ``cold_l2`` a GPU's L2 cache is overwritten before each call;
-        raise `TimingError` for another device.
+        twice is timed once; None, which ``eager`` is for an ONNX file, has None for its samples.
+        With ``cold_l2`` a GPU's L2 cache is overwritten before each call; raise `TimingError` for
+        another device.
         """
+        timed = [engine for engine in engines if engine is not None]
         if cold_l2:
-            _check_l2(engines)
+            _check_l2(timed)
         with ExitStack() as stack:
-            stack.enter_context(self._exclusive([engine.case.engine for engine in engines]))
+            stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
             arms = {
                 case: _Arm(
                     stack.enter_context(self._hosts.fresh(case.engine)),
@@ -79,7 +91,7 @@ class GpuTimer:
                     feeds,
                     cold_l2=cold_l2,
                 )
-                for case, engine in {engine.case: engine for engine in engines}.items()
+                for case, engine in {engine.case: engine for engine in timed}.items()
             }
             for arm in arms.values():
                 arm.warm_up(self._counts)
@@ -89,7 +101,7 @@ class GpuTimer:
                     arm.round(number)
             samples = {case: arm.samples() for case, arm in arms.items()}
         self.taken += samples.items()
-        return [samples[engine.case] for engine in engines]
+        return [engine and samples[engine.case] for engine in engines]
 
     def split(self, engine: EngineUnderTest, feeds: Arrays) -> Split:
         """Return where the time goes: copies to and from the GPU, launches, computation.

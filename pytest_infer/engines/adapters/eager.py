@@ -1,4 +1,7 @@
-"""PyTorch eager mode: the model's own code, which is also every other engine's reference."""
+"""PyTorch eager mode: the model's own code, which is also every other engine's reference.
+
+Of a model that is an ONNX file the code is the file, computed node by node.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.fake_quantization import fake_quantize
 from pytest_infer.engines.missing import missing_torch
+from pytest_infer.engines.onnx_runner import OnnxRunner
 from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pytest_infer.case import OptionValue, Precision
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing, Runner
     from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph
 
@@ -59,8 +63,11 @@ class Eager:
         return {}
 
     @contextmanager
-    def open(self, built: BuiltEngine) -> Iterator[TorchRunner]:
+    def open(self, built: BuiltEngine) -> Iterator[Runner]:
         """Create the module, load its weights and move it to the device."""
+        if built.graph.spec.onnx is not None:
+            yield OnnxRunner(built)
+            return
         yield runner_of(module_from_graph(built.graph), built)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_infer.models.sources import (
     function,
     hf_id,
+    onnx_file,
     program_file,
     scripted_file,
     timm_name,
@@ -20,6 +21,7 @@ KINDS: tuple[SourceKind, ...] = (
     hf_id.KIND,
     timm_name.KIND,
     torchvision_name.KIND,
+    onnx_file.KIND,
     scripted_file.KIND,
     program_file.KIND,
     function.KIND,

@@ -182,7 +182,7 @@ def test_product_of_activations_stays(tmp_path):
 def test_every_row_is_calibrated_on():
     """The range of an activation comes from all rows, each read once where batches fit."""
     feeds = {"x": np.arange(8)}
-    reader = quantization._rows(feeds, 3)
+    reader = quantization._reader(feeds, 3, feeds)
     batches = [reader.get_next() for _ in range(4)]
     assert [batch["x"].tolist() for batch in batches[:3]] == [[0, 1, 2], [3, 4, 5], [6, 7, 0]]
     assert batches[3] is None
@@ -230,3 +230,17 @@ def test_tools_are_missing(monkeypatch):
         "  why:  onnxruntime, whose tools do it, is not installed where the models are\n"
         "  mend: pip install 'pytest-infer[cpu]' in the environment of eager's host"
     )
+
+
+def test_calls_of_a_model_without_rows():
+    """Inputs of calls, stacked, are given one call after the other."""
+    reader = quantization._reader({"x": np.arange(6).reshape(3, 2)}, 1, ())
+    assert [reader.get_next()["x"].tolist() for _ in range(3)] == [[0, 1], [2, 3], [4, 5]]
+    assert reader.get_next() is None
+
+
+def test_inputs_without_rows_stay():
+    """Of an input without a batch every call gets the whole."""
+    feeds = {"x": np.arange(4), "sizes": np.array([7, 8, 9])}
+    reader = quantization._reader(feeds, 2, ["x"])
+    assert reader.get_next()["sizes"].tolist() == [7, 8, 9]

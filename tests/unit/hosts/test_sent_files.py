@@ -1,5 +1,6 @@
 """What a host elsewhere is asked for, with the caller's files in the place that it has for them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,15 @@ def test_found_by_another_run(sent, graph, tmp_path):
     ask(host, later, graph=graph)
     assert host.asked == ["files.find", "engine.any"]
     assert later.bytes == {"jetson-1f2e3d4c": 0}
+
+
+def test_weights_beside_a_graph_are_not_sent(graph, tmp_path):
+    """A graph whose weights lie in other files is refused, with a way out."""
+    host = Elsewhere(tmp_path / "there")
+    sending = SendingHost(host, SentFiles(tmp_path))
+    with pytest.raises(HostError) as caught:
+        sending.call(
+            "engine.build", error=RunError, doing="build", graph=replace(graph, beside=("w.bin",))
+        )
+    assert caught.value.why == "weights lie beside it, in w.bin, and only it is sent"
+    assert host.asked == []

@@ -1,5 +1,6 @@
 """Which cases there are: what was asked for, what can run, and why the rest cannot."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import OptionError
 from pytest_infer.models import registry as models
 from pytest_infer.models.source import Source
-from pytest_infer.models.spec import ModelSpec, TensorSpec
+from pytest_infer.models.spec import ModelSpec, OnnxFacts, TensorSpec
 from pytest_infer.plugin import marks
 from pytest_infer.plugin.marks import Narrowing, mark_of, narrowing_of
 from pytest_infer.session.matrix import make_matrix
@@ -228,3 +229,52 @@ def test_narrowed_to_models_with_a_batch():
     """Both of the small world's have one."""
     assert Narrowing(batched=(True,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
     assert not Narrowing(batched=(False,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
+
+
+@pytest.fixture
+def file_facts(monkeypatch):
+    """Let ``zoo`` be an ONNX file; alpha is built from files, beta from modules."""
+    formats = {"alpha": "onnx", "beta": "module"}
+    monkeypatch.setattr(
+        "pytest_infer.session.matrix.graph_format", lambda case: formats[case.engine]
+    )
+
+    def be_file(**facts):
+        found = models.registered()["zoo"]
+        found.spec = replace(found.spec, onnx=OnnxFacts(**{"opset": 18, **facts}))
+        return found
+
+    return be_file
+
+
+def told(matrix):
+    """Return what could not run, and why."""
+    return {each.what: each.lack.why for each in matrix.exclusions if each.what.startswith("zoo")}
+
+
+def test_file_has_no_module(file_facts):
+    """An ONNX file is not run by what is made from a module, and that is told by name."""
+    file_facts()
+    matrix = make(models=("zoo",), engines=("alpha", "beta"), batches=(1, 2))
+    assert ids(matrix) == ["zoo-alpha-fp32-b1", "zoo-alpha-fp32-b2"]
+    assert told(matrix) == {
+        "zoo on beta in fp32": "an ONNX file has no module, from which these are made"
+    }
+
+
+def test_file_of_one_precision(file_facts):
+    """A file in fp16 has no case in another precision."""
+    file_facts(precision="fp16")
+    matrix = make(models=("zoo",), engines=("alpha",), precisions=("fp32", "fp16"))
+    assert ids(matrix) == ["zoo-alpha-fp16-b1"]
+    assert told(matrix) == {"zoo on alpha in fp32": "the file's own types are fp16"}
+
+
+def test_file_of_one_batch(file_facts):
+    """A file whose sizes are fixed at a batch has cases of that batch alone."""
+    found = file_facts(rows=4)
+    tensors = {"x": TensorSpec((4, 8))}
+    found.spec = replace(found.spec, inputs=tensors, outputs=tensors)
+    matrix = make(models=("zoo",), engines=("alpha",), batches=(1, 4))
+    assert ids(matrix) == ["zoo-alpha-fp32-b4"]
+    assert told(matrix) == {"zoo at batch 1": "the sizes in its file are fixed, at a batch of 4"}

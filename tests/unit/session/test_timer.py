@@ -93,7 +93,7 @@ def measure(monkeypatch):
     def run(world, *names, **counts):
         monkeypatch.setattr(timer, "monotonic", lambda: world.now_s)
         gpu_timer = GpuTimer(world, CallCounts(**counts), world.exclusive)
-        return gpu_timer.interleaved([engine(name) for name in names], FEEDS)
+        return gpu_timer.interleaved([name and engine(name) for name in names], FEEDS)
 
     return run
 
@@ -188,6 +188,13 @@ def test_named_twice_timed_once(measure):
     assert first is not None
     assert first == second
     assert world.started == ["a", "end of a"]
+
+
+def test_none_is_not_timed(measure):
+    """None in an engine's place, as eager is of an ONNX file, has None for its samples."""
+    first, nothing = measure(World(a=MS), "a", None, calls=5)
+    assert nothing is None
+    assert first.durations_ns
 
 
 def test_hosts_are_fresh_and_alone(measure):

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pytest_infer.graphs.node_precisions import NodePrecisions
 
 FILE = "optimized.onnx"
+WEIGHTS = "optimized.bin"
+"""Where the weights go, if the graph had its own beside it."""
 
 FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64"}
 """The numpy type of each floating one of ONNX Runtime's."""
@@ -138,6 +140,10 @@ class OnnxRuntime:
             file = shutil.copy(graph.file, str(folder / FILE))
         else:
             options.optimized_model_filepath = str(folder / FILE)
+            if graph.beside:  # one message holds 2 GiB at most
+                options.add_session_config_entry(
+                    "session.optimized_model_external_initializers_file_name", WEIGHTS
+                )
         try:
             session = new_session(file, options, providers_for(request, folder))
             _refuse_split_capture(session, request)
