@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
-from pytest_infer.models.declaration import check_declaration, dims_of
+from pytest_infer.models.declaration import check_declaration, check_meaning, dims_of
 from pytest_infer.models.source import file_of, source_of
-from pytest_infer.models.spec import ModelSpec, Profile, Task, TensorSpec, is_name
+from pytest_infer.models.spec import ModelSpec, Profile, TensorSpec, is_name
+from pytest_infer.models.tasks import TENSOR
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def model(
     *,
     inputs: Mapping[str, TensorSpec],
     outputs: Mapping[str, TensorSpec],
-    task: Task = "tensor",
+    task: str = TENSOR,
     dims: Mapping[str, Dim] | None = None,
     profile: Profile | None = None,
     preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None,
@@ -88,6 +89,7 @@ def model(
             profile=profile,
         )
         check_declaration(spec)
+        check_meaning(spec, has_postprocess=postprocess is not None)
         _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
         return create
 

@@ -55,7 +55,7 @@ class Failure:
     layers: str
     """What is known of the layer that diverges."""
     sources: Sequence[Source]
-    """Where the model and the engine are defined."""
+    """Where tasks, the model and the engine are defined, in the order to import them in."""
 
 
 def write_bundle(folder: Path, failure: Failure) -> Path:
@@ -69,7 +69,6 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         place = folder / f"reference-{precision}"
         place.mkdir()
         write_arrays(place, outputs)
-    copies = {source.file: _copied(source, folder / SOURCES) for source in failure.sources}
     title = failure.verdict.message.splitlines()[0]
     facts = {
         "case": failure.case.as_dict(),
@@ -79,7 +78,7 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         "file": Path(graph).name,
         "labels": list(failure.labels),
         "tolerance": failure.tolerance.as_dict() if failure.tolerance else {},
-        "sources": sorted(name for name in copies.values() if name),
+        "sources": _copied(failure.sources, folder / SOURCES),
         "environment": dict(failure.environment),
     }
     (folder / FACTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
@@ -88,13 +87,16 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
     return folder / NAME
 
 
-def _copied(source: Source, folder: Path) -> str:
-    """Copy a user's own file; return its name, or nothing for what this package has."""
-    if not source.file:
-        return ""
-    name = f"own_{Path(source.file).stem}.py"
-    shutil.copy(source.file, folder / name)
-    return name
+def _copied(sources: Sequence[Source], folder: Path) -> list[str]:
+    """Copy a user's own files, and not what this package has; return their names, in order."""
+    names: list[str] = []
+    for file in dict.fromkeys(source.file for source in sources if source.file):
+        name = f"own_{Path(file).stem}.py"
+        if name in names:
+            name = f"own_{len(names)}_{Path(file).stem}.py"
+        shutil.copy(file, folder / name)
+        names.append(name)
+    return names
 
 
 def _page(failure: Failure, graph: str) -> str:

@@ -93,7 +93,7 @@ def faulty(toy_run):
     """One run of the healthy and all the faulty engines."""
     return toy_run(
         f"--engine={','.join((*HEALTHY, *FAULTY))}",
-        *("-k", "outputs or (top_k and flipped)"),
+        *("-k", "outputs or (task and flipped)"),
         f"--infer-timeout={TIMEOUT_S}",
         "--junitxml=junit.xml",
         conftest=FAULTS,

@@ -40,6 +40,7 @@ PUBLIC = [
     "GraphRequest",
     "HostError",
     "InferError",
+    "JudgedRows",
     "KnownFailure",
     "KnownFinding",
     "Latency",
@@ -63,12 +64,14 @@ PUBLIC = [
     "Truth",
     "Variants",
     "Verdict",
+    "Yolo",
     "check_feeds",
     "expect",
     "metric",
     "model",
     "module_from_graph",
     "register",
+    "task",
 ]
 
 

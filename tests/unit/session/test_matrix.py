@@ -228,3 +228,14 @@ def test_narrowed_to_models_with_a_batch():
     """Both of the small world's have one."""
     assert Narrowing(batched=(True,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
     assert not Narrowing(batched=(False,)).wants(Case("ant", "alpha", "fp32", 1, "cpu"))
+
+
+def test_narrowed_to_models_with_a_task(monkeypatch):
+    """What has a judge of its task, and what has none."""
+    known = {name: SimpleNamespace(spec=spec(name, name)) for name in ("regression", "tensor")}
+    monkeypatch.setattr(models, "find", known.__getitem__)
+    wanted = {
+        name: [is_with for is_with in (True, False) if Narrowing(with_task=(is_with,)).wants(case)]
+        for name, case in {name: Case(name, "alpha", "fp32", 1, "cpu") for name in known}.items()
+    }
+    assert wanted == {"regression": [True], "tensor": [False]}
