@@ -269,7 +269,7 @@ def task_plants() -> Iterator[Plant]:
         two_classes_of_a_mask_swapped=("wrong-mask", faults.permute([1, 0, 2, 3, 4, 5])),
         mask_shifted_by_a_pixel=("wrong-mask", faults.roll(1)),
         mask_mirrored=("wrong-mask", faults.change(lambda logits: logits[..., ::-1].copy())),
-        one_class_raised=("wrong-mask", faults.change_channels(off_by(0.05), [2])),
+        one_class_raised=("wrong-mask", faults.change_channels(off_by(0.05), [3])),
         corners_aligned=(
             "wrong-mask",
             graph.attribute("Resize", 0, "coordinate_transformation_mode", b"align_corners"),

@@ -62,8 +62,6 @@ class Encoder(nn.Module):
         """Return logits (batch, positions, tokens), or embeddings (batch, width) of length 1."""
         states = self.tokens(tokens) + self.places
         scores = self.query(states) @ self.key(states).transpose(1, 2) / WIDTH**0.5
-        if self.generates:
-            scores = scores + torch.full((POSITIONS, POSITIONS), -1e4).triu(1)
         states = self.norm(states + torch.softmax(scores, 2) @ self.value(states))
         if self.generates:
             return self.head(states)
@@ -91,7 +89,7 @@ def task_segmenter() -> nn.Module:
 @model(
     task="embeddings",
     inputs=TEXT,
-    outputs={"embedding": TensorSpec(("batch", WIDTH))},
+    outputs={"sentence": TensorSpec(("batch", WIDTH))},
 )
 def task_embedder() -> nn.Module:
     """Return the network of texts' directions."""
