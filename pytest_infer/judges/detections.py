@@ -103,9 +103,9 @@ def judge_detections(
     ``tolerance.score`` replace these. A detection may be missing or extra only if its score is that
     near to the threshold; a pair of two such that hardly overlap is one missing and one extra.
     Which of several that overlap is suppressed may be a near-tie: where both sides tell what was
-    suppressed, a detection that is among the other side's candidates, as near as a matched one must
-    be, is there. How many differences ``eager`` has itself, at the case's precision, stands beside a
-    failure.
+    suppressed, a detection is there if the other side has it among its candidates, as near as a
+    matched one must be. How many differences ``eager`` has itself, at the case's precision, stands
+    beside a failure.
     ``images`` are what a message calls them. Pass:
     ``match``; fail: ``missing-detection``, ``extra-detection``, ``wrong-class``, ``moved-box``,
     ``wrong-score``, ``not-finite``, ``missing-output``, ``wrong-shape``, ``vacuous``.

@@ -132,7 +132,7 @@ def as_corners(output: str = "", *, axis: int = -1) -> OutputFault:
         moved[..., :2], moved[..., 2:4] = centre - half, centre + half
         return np.ascontiguousarray(np.moveaxis(moved, -1, axis))
 
-    return _edit(output, changed)
+    return edit(output, changed)
 
 
 def after(first: OutputFault, *others: OutputFault) -> OutputFault:
