@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pytest_infer.judges.detection_noise import BOX_FLOOR_PX, SCORE_FLOOR, DetectionNoise
 from pytest_infer.judges.matching import (
     FIELDS,
     SUPPRESSED,
-    SURE_IOU,
     Detections,
     MatchedImage,
     Pair,
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array
 
-BOX_FLOOR_PX, BOX_CEILING_PX = 0.5, 8.0
-"""Half a pixel is what drawing a box rounds away; 8 px is much on an image of 800 x 1066."""
+BOX_CEILING_PX = 8.0
+"""Much on an image of 800 x 1066."""
 
-SCORE_FLOOR, SCORE_CEILING = 0.005, 0.1
-"""Half a percent is what printing a score rounds away; a tenth turns one decision into another."""
+SCORE_CEILING = 0.1
+"""A tenth turns one decision into another."""
 
 NOISE_FACTOR, LEAST_FACTOR = 4.0, 2.0
 """How many times eager's own largest difference is allowed; and how many times a box's, if that is
@@ -40,14 +40,6 @@ beyond its ceiling: in bf16, DETR's boxes are 13 px off in the median in eager i
 
 _CODES = ("missing-detection", "extra-detection", "wrong-class", "moved-box", "wrong-score")
 _SHOWN = 6
-
-
-@dataclass(frozen=True)
-class DetectionNoise:
-    """How far eager's own detections at the case's precision are from those of fp64."""
-
-    box_px: float = 0.0
-    score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,45 +122,6 @@ def judge_detections(
         f"objects in {len(found)} images"
     )
     return Verdict("parity", "pass", "match", message, _figures(found, rules))
-
-
-def detection_noise(
-    eager: Sequence[Detections], reference: Sequence[Detections], *, threshold: float = 0.5
-) -> DetectionNoise:
-    """Return how far eager's detections at the case's precision are from those of fp64.
-
-    Only objects that both find in one class, and surely are one object, count.
-    """
-    found = [
-        each for image in matched_images(eager, reference, threshold) for each in _distances(image)
-    ]
-    return DetectionNoise(
-        box_px=max((moved for moved, _ in found), default=0.0),
-        score=max((change for _, change in found), default=0.0),
-    )
-
-
-def _distances(image: MatchedImage) -> Iterator[tuple[float, float]]:
-    """Yield how far each object that both sides have is, in pixels and in score.
-
-    Where candidates are told of, it is the nearest of them: what was suppressed was there.
-    """
-    if image.actual_candidates is None or image.reference_candidates is None:
-        for pair in image.pairs:
-            if image.is_same_class(pair) and pair.iou >= SURE_IOU:
-                yield image.moved_px(pair), image.score_change(pair)
-        return
-    for detections, candidates in (
-        (image.actual, image.reference_candidates),
-        (image.reference, image.actual_candidates),
-    ):
-        for index in range(len(detections["scores"])):
-            one = {name: values[index] for name, values in detections.items()}
-            moved, change = nearest_candidate(
-                candidates, one, box_px=BOX_FLOOR_PX, score=SCORE_FLOOR
-            )
-            if np.isfinite(moved):
-                yield moved, change
 
 
 def _rules(

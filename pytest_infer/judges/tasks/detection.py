@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_infer.judges.detections import detection_noise, judge_detections
+from pytest_infer.judges.detection_noise import detection_noise
+from pytest_infer.judges.detections import judge_detections
 from pytest_infer.judges.tasks.registry import task
 
 if TYPE_CHECKING:

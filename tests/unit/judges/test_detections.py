@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_infer.judges.detections import DetectionNoise, detection_noise, judge_detections
+from pytest_infer.judges.detection_noise import DetectionNoise, detection_noise
+from pytest_infer.judges.detections import judge_detections
 from pytest_infer.judges.tolerance import Tolerance
 
 IMAGE = {
