@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_infer.judges.metrics import metrics
+from pytest_infer.judges.parity import noise_floor
 from pytest_infer.judges.tasks.registry import task
 from pytest_infer.judges.top_k import judge_top_k
 
@@ -22,7 +22,8 @@ def classification(rows: JudgedRows) -> Verdict:
 def judge_classes(rows: JudgedRows, k: int = 5) -> Verdict:
     """Judge top-1 and top-k, by `judge_top_k`."""
     logits = rows.first
-    noise = 0.0 if logits.eager is None else metrics()["max_abs"](logits.eager, logits.reference)
+    eager = {} if logits.eager is None else {"logits": logits.eager}
+    noise = noise_floor(eager, dict.fromkeys(eager, logits.reference)).get("logits", 0.0)
     return judge_top_k(
         logits.actual,
         logits.reference,
