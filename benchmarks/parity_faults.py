@@ -2,6 +2,7 @@
 
     python benchmarks/parity_faults.py --update            # writes the tables into docs/parity.md
     python benchmarks/parity_faults.py --model=mobilenet_v2
+    python benchmarks/parity_faults.py --tasks --update    # writes those of docs/tasks.md
 
 Output faults are planted in what an engine returns, graph faults in the ONNX file that ONNX Runtime
 is built from; call faults show at some calls, for some photographs or in some layouts only. Each is
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import mixed_models  # noqa: F401 - registers its models
 import numpy as np
+import task_models  # noqa: F401 - the same
 
 from pytest_infer import Answers, Case, InferError, Parity, Precision, Reference, register
 from pytest_infer.config import InferConfig
@@ -42,7 +44,8 @@ if TYPE_CHECKING:
     from pytest_infer import Arrays, BuiltEngine, Verdict
     from pytest_infer.judges.answer import Answer
 
-DOCS = Path(__file__).parents[1] / "docs" / "parity.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {"faults": "parity.md", "clean": "parity.md", "task faults": "tasks.md"}
 ARTICLE_MAE = 0.0059
 COSINE = 0.99
 ROWS = {"detr_resnet50": 2}
@@ -138,12 +141,6 @@ def repeat_best(outputs: dict[str, Any]) -> dict[str, Any]:
     best, worst = int(sureness.argmax()), int(sureness.argmin())
     logits[0, worst], boxes[0, worst] = logits[0, best], boxes[0, best]
     return outputs | {"logits": logits, "pred_boxes": boxes}
-
-
-def corners(boxes: Any) -> Any:
-    """Return boxes as corners, where centres and sizes are wanted."""
-    centre, size = boxes[..., :2], boxes[..., 2:]
-    return np.concatenate([centre - size / 2, centre + size / 2], axis=-1)
 
 
 def best_swapped(logits: Any) -> Any:
@@ -249,6 +246,77 @@ def mixed_plants() -> Iterator[Plant]:
             yield Plant(name, model, "diverged", fault, engine=engine, precision=precision)  # type: ignore[arg-type]
 
 
+def louder(token: int, factor: float) -> Any:
+    """Return a change of one token's logits, which grow if they are above 0."""
+
+    def change(logits: Any) -> Any:
+        changed = logits.copy()
+        changed[..., token] *= np.float32(factor)
+        return changed
+
+    return change
+
+
+def task_plants() -> Iterator[Plant]:
+    """Return plants that change what outputs mean, in a network of each task."""
+    yield from on(
+        "task_segmenter",
+        two_classes_of_a_mask_swapped=("wrong-mask", faults.permute([1, 0, 2, 3, 4, 5])),
+        mask_shifted_by_a_pixel=("wrong-mask", faults.roll(1)),
+        mask_mirrored=("wrong-mask", faults.change(lambda logits: logits[..., ::-1].copy())),
+        one_class_raised=("wrong-mask", faults.change_channels(off_by(0.05), [3])),
+        corners_aligned=(
+            "wrong-mask",
+            graph.attribute("Resize", 0, "coordinate_transformation_mode", b"align_corners"),
+        ),
+    )
+    yield from on(
+        "task_embedder",
+        two_rows_swapped=("wrong-direction", faults.swap_rows(0, 1)),
+        last_row_stale=("wrong-direction", faults.copy_row(0, -1)),
+        one_value_of_all_rows_off=("wrong-direction", faults.scale_channel(1.01, 3)),
+        attention_over_the_wrong_axis=(
+            "wrong-direction",
+            graph.attribute("Softmax", 0, "axis", -2),
+        ),
+    )
+    yield from on(
+        "task_generator",
+        one_token_s_logit_scaled=("wrong-token", faults.change(louder(7, 3.0))),
+        positions_off_by_one=(
+            "wrong-token",
+            faults.change(lambda logits: np.roll(logits, 1, axis=1)),
+        ),
+        tokens_off_by_one=("wrong-token", faults.roll(1)),
+        attention_without_its_softmax=("wrong-token", graph.skip("Softmax", 0)),
+    )
+    yield from on(
+        "task_regressor",
+        a_small_column_5_per_mille_off=("wrong-target", faults.scale_channel(1.005, 2)),
+        a_large_column_1_per_mille_off=("wrong-target", faults.scale_channel(1.001, 0)),
+        two_targets_swapped=("wrong-target", faults.roll(1)),
+        one_target_of_one_row_off=("wrong-target", faults.add(1e-5, (2, 2))),
+    )
+    yield from on(
+        "task_detector",
+        boxes_read_as_corners=("missing-detection", faults.as_corners(axis=1)),
+        boxes_of_one_axis_moved=("moved-box", faults.change_channels(off_by(3.0), [0])),
+        scores_10_per_cent_off=(
+            "missing-detection",
+            faults.change_channels(np.float32(0.9).__mul__, list(SCORES)),
+        ),
+        classes_of_scores_off_by_one=(
+            "wrong-class",
+            faults.change_channels(lambda scores: np.roll(scores, 1, axis=1), list(SCORES)),
+        ),
+    )
+
+
+def off_by(amount: float) -> Any:
+    """Return a change that adds to all that it is given."""
+    return lambda values: values + values.dtype.type(amount)
+
+
 PLANTS: tuple[Plant, ...] = (
     *on(
         "resnet50",
@@ -314,7 +382,7 @@ PLANTS: tuple[Plant, ...] = (
         # where one photograph has a single class, the other box is not surely an object
         classes_of_two_best_boxes_swapped=("missing-detection", swap_classes),
         boxes_permuted=("diverged", faults.permute(np.roll(np.arange(100), 1), "pred_boxes")),
-        boxes_as_corners=("missing-detection", faults.change(corners, "pred_boxes")),
+        boxes_as_corners=("missing-detection", faults.as_corners("pred_boxes")),
         x_and_y_exchanged=(
             "diverged",
             faults.permute([1, 0, 3, 2], "pred_boxes", axis=2),
@@ -334,6 +402,7 @@ PLANTS: tuple[Plant, ...] = (
         sigmoid_left_out=("missing-detection", graph.skip("Sigmoid", 0)),
     ),
     *mixed_plants(),
+    *task_plants(),
     *of_calls(
         1,
         NaN_at_every_8th_call=("not-repeatable", memory_faults.every(8, faults.fill_nan((0, 3)))),
@@ -444,8 +513,7 @@ class Bench:
             try:
                 found = [parity(answers)]
                 if found[0].code not in MALFORMED:
-                    found += [parity.top_k(answers)] if task == "classification" else []
-                    found += [parity.detections(answers)] if task == "detection" else []
+                    found += [parity.task(answers)] if task != "tensor" else []
                 if whole:
                     found += [parity(answers.strided()), parity.burst(answers)]
                 return found, next(iter(answers))
@@ -553,21 +621,29 @@ def fault_table(found: Sequence[Found]) -> str:
 
 def write(marker: str, text: str) -> None:
     """Replace what stands between two marker comments in the page."""
-    page = DOCS.read_text()
+    path = DOCS / PAGES[marker]
+    page = path.read_text()
     start, end = f"<!-- {marker} -->", f"<!-- end of {marker} -->"
     pattern = re.escape(start) + ".*?" + re.escape(end)
-    DOCS.write_text(re.sub(pattern, lambda _: f"{start}\n{text}\n{end}", page, flags=re.DOTALL))
+    path.write_text(re.sub(pattern, lambda _: f"{start}\n{text}\n{end}", page, flags=re.DOTALL))
+
+
+def _names(*, of_tasks: bool) -> list[str]:
+    """Return the models of the ledger, or those small ones of all tasks."""
+    return [name for name in models.registered() if name.startswith("task_") == of_tasks]
 
 
 def main() -> None:
     """Run the ledger and the clean engines."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", help="only this model")
+    parser.add_argument("--tasks", action="store_true", help="the networks of all tasks, no other")
     parser.add_argument("--cache", type=Path, help="as --infer-cache")
     parser.add_argument("--only", choices=("faults", "clean"), help="one half of it")
     parser.add_argument("--update", action="store_true", help="write the tables into the page")
     options = parser.parse_args()
-    names = [options.model] if options.model else list(models.registered())
+    names = [options.model] if options.model else _names(of_tasks=options.tasks)
+    prefix = "task " if options.tasks else ""
     for plant in PLANTS:
         register(
             FakeEngine(
@@ -593,13 +669,13 @@ def main() -> None:
             text = fault_table(found)
             print(text)
             if options.update:
-                write("faults", text)
+                write(f"{prefix}faults", text)
         if options.only != "faults":
             rows = [row for name in names for row in clean_rows(bench, name)]
             headings = ("model", "engine", "precision", "judged", "failed", "worst ratio")
             text = table(headings, rows)
             print(text)
-            if options.update:
+            if options.update and not options.tasks:
                 write("clean", text)
     finally:
         session.close()

@@ -42,12 +42,15 @@ if TYPE_CHECKING:
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.graphs.graph import Graph, GraphRequest
     from pytest_infer.graphs.module import module_from_graph
+    from pytest_infer.judges.judged_rows import JudgedRows
     from pytest_infer.judges.known_failures import KnownFailure, KnownFinding, expect
     from pytest_infer.judges.metrics import metric
+    from pytest_infer.judges.tasks.registry import task
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.model_from import model_from
     from pytest_infer.models.registry import model
     from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
+    from pytest_infer.models.yolo import Yolo
     from pytest_infer.plugin.enforce import Enforce
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
@@ -92,6 +95,7 @@ __all__ = [
     "GraphRequest",
     "HostError",
     "InferError",
+    "JudgedRows",
     "KnownFailure",
     "KnownFinding",
     "Latency",
@@ -115,6 +119,7 @@ __all__ = [
     "Truth",
     "Variants",
     "Verdict",
+    "Yolo",
     "check_feeds",
     "expect",
     "metric",
@@ -122,6 +127,7 @@ __all__ = [
     "model_from",
     "module_from_graph",
     "register",
+    "task",
 ]
 
 _HOMES = {
@@ -137,12 +143,15 @@ _HOMES = {
     "fuzzing.fuzz": "Fuzz",
     "graphs.graph": "Graph GraphRequest",
     "graphs.module": "module_from_graph",
+    "judges.judged_rows": "JudgedRows",
     "judges.known_failures": "KnownFailure KnownFinding expect",
     "judges.metrics": "metric",
+    "judges.tasks.registry": "task",
     "judges.tolerance": "Tolerance",
     "models.model_from": "model_from",
     "models.registry": "model",
     "models.spec": "Dim ModelSpec Profile TensorSpec",
+    "models.yolo": "Yolo",
     "plugin.enforce": "Enforce",
     "session.answers": "Answers",
     "session.baseline_judge": "BaselineJudge",

@@ -18,16 +18,10 @@ def test_outputs(answers: Answers, parity: Parity, enforce: Enforce) -> None:
     enforce(parity(answers))
 
 
-@pytest.mark.infer(tasks="classification")
-def test_top_k(answers: Answers, parity: Parity, enforce: Enforce) -> None:
-    """A classifier's top-1 and top-5, near-ties forgiven within the noise floor."""
-    enforce(parity.top_k(answers))
-
-
-@pytest.mark.infer(tasks="detection")
-def test_detections(answers: Answers, parity: Parity, enforce: Enforce) -> None:
-    """A detector's boxes, classes and scores, in any order."""
-    enforce(parity.detections(answers))
+@pytest.mark.infer(with_task=True)
+def test_task(answers: Answers, parity: Parity, enforce: Enforce) -> None:
+    """What the outputs mean, by the judge of the model's task: classes, boxes, masks, ranks."""
+    enforce(parity.task(answers))
 
 
 def test_layouts(answers: Answers, parity: Parity, enforce: Enforce) -> None:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pytest_infer.judges.detection_noise import BOX_FLOOR_PX, SCORE_FLOOR, DetectionNoise
 from pytest_infer.judges.matching import (
     FIELDS,
-    SURE_IOU,
+    SUPPRESSED,
     Detections,
     MatchedImage,
     Pair,
     iou,
     matched_images,
+    nearest_candidate,
     split_doubtful,
 )
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds, rounded_bound
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array
 
-BOX_FLOOR_PX, BOX_CEILING_PX = 0.5, 8.0
-"""Half a pixel is what drawing a box rounds away; 8 px is much on an image of 800 x 1066."""
+BOX_CEILING_PX = 8.0
+"""Much on an image of 800 x 1066."""
 
-SCORE_FLOOR, SCORE_CEILING = 0.005, 0.1
-"""Half a percent is what printing a score rounds away; a tenth turns one decision into another."""
+SCORE_CEILING = 0.1
+"""A tenth turns one decision into another."""
 
 NOISE_FACTOR, LEAST_FACTOR = 4.0, 2.0
 """How many times eager's own largest difference is allowed; and how many times a box's, if that is
@@ -38,14 +40,6 @@ beyond its ceiling: in bf16, DETR's boxes are 13 px off in the median in eager i
 
 _CODES = ("missing-detection", "extra-detection", "wrong-class", "moved-box", "wrong-score")
 _SHOWN = 6
-
-
-@dataclass(frozen=True)
-class DetectionNoise:
-    """How far eager's own detections at the case's precision are from those of fp64."""
-
-    box_px: float = 0.0
-    score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,8 +93,11 @@ def judge_detections(
     in any coordinate, at most by ``BOX_CEILING_PX`` or ``LEAST_FACTOR * noise.box_px``, whichever
     is more, and a score likewise, at most by ``SCORE_CEILING``; ``tolerance.box_px`` and
     ``tolerance.score`` replace these. A detection may be missing or extra only if its score is that
-    near to the threshold; a pair of two such that hardly overlap is one missing and one extra. How
-    many differences ``eager`` has itself, at the case's precision, stands beside a failure.
+    near to the threshold; a pair of two such that hardly overlap is one missing and one extra.
+    Which of several that overlap is suppressed may be a near-tie: where both sides tell what was
+    suppressed, a detection is there if the other side has it among its candidates, as near as a
+    matched one must be. How many differences ``eager`` has itself, at the case's precision, stands
+    beside a failure.
     ``images`` are what a message calls them. Pass:
     ``match``; fail: ``missing-detection``, ``extra-detection``, ``wrong-class``, ``moved-box``,
     ``wrong-score``, ``not-finite``, ``missing-output``, ``wrong-shape``, ``vacuous``.
@@ -125,25 +122,6 @@ def judge_detections(
         f"objects in {len(found)} images"
     )
     return Verdict("parity", "pass", "match", message, _figures(found, rules))
-
-
-def detection_noise(
-    eager: Sequence[Detections], reference: Sequence[Detections], *, threshold: float = 0.5
-) -> DetectionNoise:
-    """Return how far eager's detections at the case's precision are from those of fp64.
-
-    Only objects that both find in one class, and surely are one object, count.
-    """
-    same = [
-        (image, pair)
-        for image in matched_images(eager, reference, threshold)
-        for pair in image.pairs
-        if image.is_same_class(pair) and pair.iou >= SURE_IOU
-    ]
-    return DetectionNoise(
-        box_px=max((image.moved_px(pair) for image, pair in same), default=0.0),
-        score=max((image.score_change(pair) for image, pair in same), default=0.0),
-    )
 
 
 def _rules(
@@ -173,7 +151,33 @@ def _faults(image: MatchedImage, rules: _Rules) -> Iterator[_Fault]:
     yield from _unmatched(image, "missing", rules)
     yield from _unmatched(image, "extra", rules)
     for pair in image.pairs:
-        yield from _pair_faults(image, pair, rules)
+        if not _is_near_tie(image, pair, rules):
+            yield from _pair_faults(image, pair, rules)
+
+
+def _is_near_tie(image: MatchedImage, pair: Pair, rules: _Rules) -> bool:
+    """Return whether a pair that differs is of two near-ties: each side had the other's, too."""
+    if not any(_pair_faults(image, pair, rules)):
+        return False
+    return _is_candidate(image, "missing", pair.expected, rules) and _is_candidate(
+        image, "extra", pair.got, rules
+    )
+
+
+def _is_candidate(
+    image: MatchedImage, side: Literal["missing", "extra"], index: int, rules: _Rules
+) -> bool:
+    """Return whether the other side had a detection before it suppressed some."""
+    own, others = (
+        (image.reference, image.actual_candidates)
+        if side == "missing"
+        else (image.actual, image.reference_candidates)
+    )
+    if others is None:
+        return False
+    one = {name: values[index] for name, values in own.items()}
+    moved, change = nearest_candidate(others, one, box_px=rules.box_px, score=rules.score)
+    return moved <= rules.box_px and change <= rules.score
 
 
 def _unmatched(
@@ -183,7 +187,7 @@ def _unmatched(
     found = {pair.expected if side == "missing" else pair.got for pair in image.pairs}
     for index, score in enumerate(detections["scores"].tolist()):
         above = score - rules.threshold
-        if index in found or above <= rules.score:
+        if index in found or above <= rules.score or _is_candidate(image, side, index, rules):
             continue
         text = (
             f"{rules.image(image.number)}: {side} {rules.name_of(detections['labels'][index])} at "
@@ -263,7 +267,12 @@ def _mend(faults: list[_Fault], given: Tolerance) -> str:
 
 
 def _figures(images: list[MatchedImage], rules: _Rules) -> dict[str, float]:
-    pairs = [(image, pair) for image in images for pair in image.pairs]
+    pairs = [
+        (image, pair)
+        for image in images
+        for pair in image.pairs
+        if not _is_near_tie(image, pair, rules)
+    ]
     if not pairs:
         return {}
     box_px = max(image.moved_px(pair) for image, pair in pairs)
@@ -304,12 +313,15 @@ def _malformed(
 
 def _flaw(detections: Detections) -> tuple[str, str] | None:
     count = len(np.atleast_1d(detections["scores"])) if "scores" in detections else 0
-    for name, rest in FIELDS.items():
+    suppressed = {f"{SUPPRESSED}{name}": rest for name, rest in FIELDS.items()}
+    has_suppressed = any(name in detections for name in suppressed)
+    for name, rest in {**FIELDS, **(suppressed if has_suppressed else {})}.items():
         if name not in detections:
             return "missing-output", f"{name} are missing"
         values = np.asarray(detections[name])
-        if values.shape != (count, *rest):
-            return "wrong-shape", f"{name} have the shape {values.shape}, not {(count, *rest)}"
+        size = len(values) if name in suppressed and values.ndim else count
+        if values.shape != (size, *rest):
+            return "wrong-shape", f"{name} have the shape {values.shape}, not {(size, *rest)}"
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             index = [int(i) for i in np.argwhere(~np.isfinite(values))[0]]
             return "not-finite", f"{name}{index} is {float(values[tuple(index)])}"

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array
 
 Detections: TypeAlias = "Mapping[str, Array]"
-"""One image's: ``boxes`` (n, 4) as x1 y1 x2 y2 in pixels, ``labels`` (n,), ``scores`` (n,)."""
+"""One image's: ``boxes`` (n, 4) as x1 y1 x2 y2 in pixels, ``labels`` (n,), ``scores`` (n,).
+
+Where the model's postprocessing has suppressed what overlaps, it may tell of these, too, under the
+names with `SUPPRESSED` before them.
+"""
 
 SAME_OBJECT_IOU = 0.1
 """Boxes that overlap less are two objects, one missing and one extra, not one that moved."""
@@ -23,6 +27,12 @@ SURE_IOU = 0.5
 
 FIELDS = {"boxes": (4,), "labels": (), "scores": ()}
 """What detections are made of, and the shape of one."""
+
+SUPPRESSED = "suppressed_"
+"""Before the name of a field of what non-maximum suppression has removed."""
+
+MOST_QUERIES = 2048
+"""An axis with more is no set of queries; to match them would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,9 @@ class MatchedImage:
     actual: Detections
     reference: Detections
     pairs: tuple[Pair, ...]
+    actual_candidates: Detections | None = None
+    """All that were there before some were suppressed; None where nothing was."""
+    reference_candidates: Detections | None = None
 
     def moved_px(self, pair: Pair) -> float:
         """Return the largest difference of a coordinate."""
@@ -65,7 +78,8 @@ def matched_images(
     """Return each image's detections that score at least ``threshold``, matched."""
     for number, (got, expected) in enumerate(zip(actual, reference, strict=True)):
         left, right = _above(got, threshold), _above(expected, threshold)
-        yield MatchedImage(number, left, right, tuple(_pairs(left, right)))
+        pairs = tuple(_pairs(left, right))
+        yield MatchedImage(number, left, right, pairs, _candidates(got), _candidates(expected))
 
 
 def in_order(actual: Mapping[str, Array], reference: Mapping[str, Array]) -> dict[str, Array]:
@@ -73,7 +87,8 @@ def in_order(actual: Mapping[str, Array], reference: Mapping[str, Array]) -> dic
 
     Each row's queries are matched one to one by all outputs together, so that the sum of squared
     distances, in units of each output's size, is least. Outputs without such an axis in common,
-    of other shapes or not finite, stay as they are.
+    of other shapes or not finite, stay as they are; so does a single output whose second axis is
+    not longer than the third, for these are values of anchors, which have an order.
     """
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
@@ -93,10 +108,23 @@ def _has_queries(actual: Mapping[str, Array], reference: Mapping[str, Array]) ->
     shapes = {name: values.shape for name, values in reference.items()}
     return (
         {name: values.shape for name, values in actual.items()} == shapes
-        and all(len(shape) > 2 for shape in shapes.values())  # noqa: PLR2004 - row, query, values
         and len({shape[:2] for shape in shapes.values()}) == 1
+        and _are_queries(list(shapes.values()))
         and all(np.isfinite(values).all() for values in (*actual.values(), *reference.values()))
     )
+
+
+def _are_queries(shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Return whether the second axis of outputs that have it in common is one of queries.
+
+    One of them at least has nothing but rows, queries and their values; heads that are maps,
+    (rows, channels, height, width), have no queries.
+    """
+    (first, *others) = shapes
+    axes = [len(shape) for shape in shapes]
+    if min(axes) != 3 or first[1] > MOST_QUERIES:  # noqa: PLR2004 - row, query, values
+        return False
+    return bool(others) or first[1] > first[2]
 
 
 def _queries(outputs: Mapping[str, Array], reference: Mapping[str, Array]) -> Array:
@@ -132,6 +160,38 @@ def _above(detections: Detections, threshold: float) -> Detections:
         name: array if name == "labels" else array.astype(np.float64)
         for name, array in values.items()
     }
+
+
+def _candidates(detections: Detections) -> Detections | None:
+    """Return what was kept and what was suppressed; None if the latter is not told."""
+    if not all(f"{SUPPRESSED}{name}" in detections for name in FIELDS):
+        return None
+    return {
+        name: np.concatenate(
+            [np.asarray(detections[each], np.float64) for each in (name, f"{SUPPRESSED}{name}")]
+        )
+        for name in FIELDS
+    }
+
+
+def nearest_candidate(
+    candidates: Detections, detection: Detections, *, box_px: float, score: float
+) -> tuple[float, float]:
+    """Return how far the nearest candidate of a detection's class is: in pixels, and in score.
+
+    It is the one that is nearest in units of ``box_px`` and ``score``; infinite if there is none
+    that surely is the same object.
+    """
+    same = np.flatnonzero(candidates["labels"] == detection["labels"])
+    boxes = candidates["boxes"][same]
+    same = same[iou(boxes, detection["boxes"][None])[:, 0] >= SURE_IOU]
+    if not same.size:
+        return np.inf, np.inf
+    moved = np.abs(candidates["boxes"][same] - detection["boxes"]).max(axis=1)
+    change = np.abs(candidates["scores"][same] - detection["scores"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        best = int(np.argmin(np.nan_to_num(np.maximum(moved / box_px, change / score), nan=0.0)))
+    return float(moved[best]), float(change[best])
 
 
 def _pairs(actual: Detections, reference: Detections) -> Iterator[Pair]:

@@ -95,6 +95,16 @@ class Tolerance:
     """Largest difference of a box's coordinate, in pixels."""
     score: float | None = None
     """Largest difference of a detection's score."""
+    changed_pixels: float | None = None
+    """Largest share of pixels whose class changes."""
+    miou: float | None = None
+    """Lower bound."""
+    changed_tokens: float | None = None
+    """Largest share of positions whose next token changes."""
+    similarity: float | None = None
+    """How near two rows' similarities to a third must be for them to change places."""
+    target_error: float | None = None
+    """Largest error of a regression's target, over the root mean square of its column."""
     custom: Mapping[str, float] = field(default_factory=dict)
     """Bounds of metrics that a project has registered itself."""
 

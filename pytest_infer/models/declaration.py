@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
-from pytest_infer.models.spec import BATCH, TASKS, Dim, TensorSpec
+from pytest_infer.models import tasks
+from pytest_infer.models.spec import BATCH, Dim, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +50,19 @@ def check_declaration(spec: ModelSpec) -> None:
             raise ModelError(f"cannot use the model {spec.name}", why=why, mend=mend)
 
 
+def check_meaning(spec: ModelSpec, *, has_postprocess: bool) -> None:
+    """Raise `ModelError` for a task of which nothing can be judged without a postprocessing."""
+    if has_postprocess or not tasks.needs_postprocess(spec.task):
+        return
+    raise ModelError(
+        f"cannot use the model {spec.name}",
+        why=f"its task is {spec.task!r}, and it has no postprocess= that makes of its outputs "
+        "what they mean",
+        mend="pass postprocess= to the model's decorator (Yolo(...).postprocess reads one tensor "
+        "of boxes and scores), or leave task= out to compare the outputs alone",
+    )
+
+
 def _tensors(spec: ModelSpec) -> Iterator[tuple[str, Any]]:
     """Yield what each tensor is called in a message, and the tensor."""
     for kind, tensors in (("input", spec.inputs), ("output", spec.outputs)):
@@ -77,8 +91,11 @@ def _odd_kinds(spec: ModelSpec) -> Iterator[Oddity]:
 
 
 def _odd_task(spec: ModelSpec) -> Iterator[Oddity]:
-    if spec.task not in TASKS:
-        yield f"its task is {spec.task!r}", _nearest(str(spec.task), TASKS)
+    if spec.task not in tasks.names():
+        yield (
+            f"its task is {spec.task!r}; known are {', '.join(tasks.names())}",
+            _nearest(str(spec.task), tasks.names()),
+        )
 
 
 def _odd_names(spec: ModelSpec) -> Iterator[Oddity]:

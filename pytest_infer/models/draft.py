@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pytest_infer.arrays import Arrays
 from pytest_infer.models.source import Source
-from pytest_infer.models.spec import Dim, ModelSpec, Profile, Task, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
 
 FUNCTIONS = ("preprocess", "postprocess", "labels", "seed", "draw", "files")
 """What a draft may have beside the function that creates its module."""
@@ -20,7 +20,7 @@ FUNCTIONS = ("preprocess", "postprocess", "labels", "seed", "draw", "files")
 class Wishes:
     """What a user says of a model beside its source; what is None is read from the source."""
 
-    task: Task | None = None
+    task: str | None = None
     inputs: Mapping[str, TensorSpec] | None = None
     outputs: Mapping[str, TensorSpec] | None = None
     example: Any = None

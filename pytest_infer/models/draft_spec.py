@@ -13,7 +13,7 @@ from pytest_infer.models.created import created_by
 from pytest_infer.models.declaration import check_declaration, dims_of
 from pytest_infer.models.example import read_outputs
 from pytest_infer.models.example_inputs import inputs_from_example
-from pytest_infer.models.spec import Dim, ModelSpec, Task, TensorSpec
+from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
 
 if TYPE_CHECKING:
     from pytest_infer.models.draft import Asked
@@ -24,7 +24,7 @@ class Said:
     """What a source says of its model without running it."""
 
     inputs: Mapping[str, TensorSpec]
-    task: Task = "tensor"
+    task: str = "tensor"
     dims: Mapping[str, Dim] = field(default_factory=dict)
     """The bounds of dimensions as far as the source says them."""
     wanted: Callable[[Sequence[str]], Sequence[str]] = tuple

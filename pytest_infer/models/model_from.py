@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_infer.models.source_kind import SourceKind
-    from pytest_infer.models.spec import Dim, Profile, Task, TensorSpec
+    from pytest_infer.models.spec import Dim, Profile, TensorSpec
 
 _NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<text>.+)")
 
@@ -30,7 +30,7 @@ def model_from(
     source: str,
     *,
     name: str = "",
-    task: Task | None = None,
+    task: str | None = None,
     inputs: Mapping[str, TensorSpec] | None = None,
     outputs: Mapping[str, TensorSpec] | None = None,
     example: Any = None,

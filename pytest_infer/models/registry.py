@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
-from pytest_infer.models.declaration import check_declaration, dims_of
+from pytest_infer.models.declaration import check_declaration, check_meaning, dims_of
 from pytest_infer.models.draft import (
     FUNCTIONS,
     Asked,
@@ -27,7 +27,8 @@ from pytest_infer.models.draft import (
 )
 from pytest_infer.models.draft_spec import spec_of_function
 from pytest_infer.models.source import file_of, source_of
-from pytest_infer.models.spec import ModelSpec, Profile, Task, TensorSpec, is_name
+from pytest_infer.models.spec import ModelSpec, Profile, TensorSpec, is_name
+from pytest_infer.models.tasks import TENSOR
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def model(
     outputs: Mapping[str, TensorSpec] | None = None,
     example: Any = None,
     dynamic: Mapping[str, Mapping[int, str]] | None = None,
-    task: Task = "tensor",
+    task: str = TENSOR,
     dims: Mapping[str, Dim] | None = None,
     profile: Profile | None = None,
     preprocess: Callable[[Sequence[npt.NDArray[Any]]], Arrays] | None = None,
@@ -129,6 +130,7 @@ def model(
             profile=profile,
         )
         check_declaration(spec)
+        check_meaning(spec, has_postprocess=postprocess is not None)
         _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
         return create
 
@@ -222,8 +224,12 @@ def options_for(name: str) -> list[str]:
 
 
 def settle(reading: Reading) -> Model:
-    """Register an unread model with what was read, here or in another process; return it."""
+    """Register an unread model with what was read, here or in another process; return it.
+
+    Raise `ModelError` for a task of which nothing can be judged without a postprocessing.
+    """
     spec = reading.spec
+    check_meaning(spec, has_postprocess="postprocess" in reading.has)
     drafted = {part: Drafted(_unread[spec.name], part) for part in ("create", *reading.has)}
     _registry[spec.name] = model = Model(
         spec,

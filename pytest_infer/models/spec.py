@@ -6,14 +6,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pytest_infer.case import Precision
 from pytest_infer.errors import ModelError
 from pytest_infer.models.source import Source
 
-Task: TypeAlias = Literal["classification", "detection", "tensor"]
-TASKS: tuple[Task, ...] = ("classification", "detection", "tensor")
 WEIGHTS = ("seeded", "pretrained", "random")
 
 BATCH = "batch"
@@ -105,7 +103,7 @@ class ModelSpec:
     """A model's identity and signature, without the model."""
 
     name: str
-    task: Task
+    task: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     source: Source

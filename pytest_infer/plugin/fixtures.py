@@ -138,7 +138,7 @@ def infer_parity(
     infer_reference: Reference,
     infer: InferSession,
 ) -> Parity:
-    """The judge of outputs or answers: ``parity(…)``, ``.top_k(…)``, ``.detections(…)``."""
+    """The judge of outputs or answers: ``parity(…)``, ``.task(…)``."""
     from pytest_infer.judges.tolerance import tolerance_from_keywords
     from pytest_infer.plugin.collection import judged_case
     from pytest_infer.plugin.marks import mark_of

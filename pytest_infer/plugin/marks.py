@@ -12,7 +12,7 @@ from pytest_infer.engines.requests import graph_format
 from pytest_infer.errors import OptionError, unknown
 from pytest_infer.graphs.graph import GRAPH_FORMATS
 from pytest_infer.models import registry as models
-from pytest_infer.models.spec import TASKS
+from pytest_infer.models import tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pytest_infer.case import Case
 
 T = TypeVar("T")
+
+_SWITCHES = {
+    "batched": "whose inputs and outputs have a batch",
+    "with_task": "whose task has a judge",
+}
+"""The keywords that are true or false, and which models they want."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Narrowing:
     """What the engine is built from: ``module``, ``onnx``."""
     batched: tuple[bool, ...] = ()
     """Whether the model's inputs and outputs have a batch."""
+    with_task: tuple[bool, ...] = ()
+    """Whether the model's task has a judge: all but ``tensor``."""
 
     def wants(self, case: Case) -> bool:
         """Return whether ``case`` is in the part of the matrix that is wanted."""
@@ -48,6 +56,7 @@ class Narrowing:
                 (self.tasks, models.find(case.model).spec.task),
                 (self.formats, graph_format(case) if self.formats else ""),
                 (self.batched, models.find(case.model).spec.has_batch),
+                (self.with_task, models.find(case.model).spec.task != tasks.TENSOR),
             )
         )
 
@@ -93,15 +102,16 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
     _check("model", narrowing.models, models.known_names())
     _check("engine", narrowing.engines, engines.registered())
     _check("precision", narrowing.precisions, PRECISIONS)
-    _check("task", narrowing.tasks, TASKS)
+    _check("task", narrowing.tasks, tasks.names())
     _check("format", narrowing.formats, GRAPH_FORMATS)
-    for is_batched in narrowing.batched:
-        if type(is_batched) is not bool:
-            raise OptionError(
-                f"cannot use batched={is_batched!r}",
-                why="it is neither True nor False",
-                mend="write batched=True for models whose inputs and outputs have a batch",
-            )
+    for name, wanted in _SWITCHES.items():
+        for value in getattr(narrowing, name):
+            if type(value) is not bool:
+                raise OptionError(
+                    f"cannot use {name}={value!r}",
+                    why="it is neither True nor False",
+                    mend=f"write {name}=True for models {wanted}",
+                )
     for batch in narrowing.batches:
         if type(batch) is not int or not BATCH.least <= batch <= BATCH.most:
             raise OptionError(

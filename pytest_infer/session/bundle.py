@@ -55,7 +55,7 @@ class Failure:
     layers: str
     """What is known of the layer that diverges."""
     sources: Sequence[Source]
-    """Where the model and the engine are defined."""
+    """Where tasks, the model and the engine are defined, in the order to import them in."""
     has: Sequence[str] = ()
     """Which functions surround the model, as far as its spec was read from its source."""
 
@@ -73,7 +73,6 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         write_arrays(place, outputs)
     code = [source for source in failure.sources if not source.text]
     named = [source for source in failure.sources if source.text]
-    copies = {source.file: _copied(source, folder / SOURCES) for source in code}
     title = failure.verdict.message.splitlines()[0]
     facts = {
         "case": failure.case.as_dict(),
@@ -83,7 +82,7 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         "file": graph.name,
         "labels": list(failure.labels),
         "tolerance": failure.tolerance.as_dict() if failure.tolerance else {},
-        "sources": sorted(name for name in copies.values() if name),
+        "sources": _copied(code, folder / SOURCES),
         "named": [packed(_moved(source, folder / SOURCES)) for source in named],
         "has": list(failure.has),
         "environment": dict(failure.environment),
@@ -104,13 +103,16 @@ def _copied_graph(graph: Graph, folder: Path) -> Path:
     return Path(shutil.copy(graph.file, folder))
 
 
-def _copied(source: Source, folder: Path) -> str:
-    """Copy a user's own file; return its name, or nothing for what this package has."""
-    if not source.file:
-        return ""
-    name = f"own_{Path(source.file).stem}.py"
-    shutil.copy(source.file, folder / name)
-    return name
+def _copied(sources: Sequence[Source], folder: Path) -> list[str]:
+    """Copy a user's own files, and not what this package has; return their names, in order."""
+    names: list[str] = []
+    for file in dict.fromkeys(source.file for source in sources if source.file):
+        name = f"own_{Path(file).stem}.py"
+        if name in names:
+            name = f"own_{len(names)}_{Path(file).stem}.py"
+        shutil.copy(file, folder / name)
+        names.append(name)
+    return names
 
 
 def _moved(source: Source, folder: Path) -> Source:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.engines import registry as engines
 from pytest_infer.errors import InferError
+from pytest_infer.judges.tasks import registry as tasks
 from pytest_infer.models import registry as models
 from pytest_infer.session.bundle import Failure, write_bundle
 from pytest_infer.session.localizer import Localizer, attempted
@@ -69,6 +70,10 @@ class Explainer:
             },
             verdict=verdict,
             layers=self._layers[case, start],
-            sources=(models.find(case.model).spec.source, engines.source(case.engine)),
+            sources=(
+                *tasks.own_sources(),
+                models.find(case.model).spec.source,
+                engines.source(case.engine),
+            ),
             has=models.reading(case.model).has,
         )

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_infer.errors import CaseError
 from pytest_infer.judges import metamorphic
 from pytest_infer.judges.answer import Answer, Compared
-from pytest_infer.judges.detections import detection_noise, judge_detections
+from pytest_infer.judges.judged_rows import JudgedRows
 from pytest_infer.judges.matching import in_order
 from pytest_infer.judges.metamorphic import References
 from pytest_infer.judges.outputs import not_finite
-from pytest_infer.judges.parity import noise_floor
 from pytest_infer.judges.repeatability import CODE as NOT_DETERMINISTIC
-from pytest_infer.judges.rows import RowJudge, joined, labels, worst_figures, worst_of
-from pytest_infer.judges.top_k import judge_top_k
+from pytest_infer.judges.rows import RowJudge, worst_figures, worst_of
+from pytest_infer.judges.tasks import registry as tasks
+from pytest_infer.judges.tasks.classification import judge_classes
+from pytest_infer.judges.tasks.detection import detection
+from pytest_infer.judges.tolerance import Tolerance
 from pytest_infer.models import registry as models
+from pytest_infer.models.tasks import TENSOR
 from pytest_infer.session.reference import NOT_THE_ENGINE
 
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import Case
-    from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.models import Models
@@ -76,13 +78,27 @@ class Parity:
         finding = self._rows(self._in_order(self._compared(outputs)))
         return self._explained(self._drift(finding.verdict), finding.start)
 
+    def task(self, outputs: Answered) -> Verdict:
+        """Judge what the outputs mean, by the judge of the model's task.
+
+        Raise `CaseError` for a model of the task ``tensor``, whose outputs mean nothing more.
+        """
+        if self._spec.task == TENSOR:
+            raise CaseError(
+                f"cannot judge the task of {self._case.id}",
+                why=f"the task of {self._case.model} is {TENSOR!r}, which has no judge",
+                mend=f"give the model a task ({', '.join(tasks.registered())}), or narrow the test "
+                "with @pytest.mark.infer(with_task=True)",
+            )
+        return self._worst(outputs, tasks.find(self._spec.task))
+
     def top_k(self, outputs: Answered, k: int = 5) -> Verdict:
         """Judge a classifier's top-1 and top-k of its first output."""
-        return self._worst(outputs, partial(self._top_k, k=k))
+        return self._worst(outputs, partial(judge_classes, k=k))
 
     def detections(self, outputs: Answered) -> Verdict:
         """Judge what the model's own postprocessing detects, independent of query order."""
-        return self._worst(outputs, self._detections)
+        return self._worst(outputs, detection)
 
     def burst(self, answers: Answers) -> Verdict:
         """Judge many calls in a row: each must give the first answer to its feeds.
@@ -140,7 +156,7 @@ class Parity:
             for each in compared
         )
 
-    def _worst(self, outputs: Answered, judge: Callable[[Sequence[Compared]], Verdict]) -> Verdict:
+    def _worst(self, outputs: Answered, judge: Callable[[JudgedRows], Verdict]) -> Verdict:
         """Return the worst of what ``judge`` says of rows that are judged together."""
         groups = list(self._rows.groups(self._compared(outputs)))
         verdicts = [self._judged(group, judge) for group in groups]
@@ -153,45 +169,25 @@ class Parity:
         worst = replace(worst, figures=worst_figures(verdicts))
         return self._explained(worst, next(iter(starts), 0))
 
-    def _judged(
-        self, group: Sequence[Compared], judge: Callable[[Sequence[Compared]], Verdict]
-    ) -> Verdict:
-        """Judge outputs of which classes or detections can be made."""
+    def _judged(self, group: Sequence[Compared], judge: Callable[[JudgedRows], Verdict]) -> Verdict:
+        """Judge outputs that are well formed, and so may mean something."""
         faults = (self._rows.fault(each) or self._not_finite(each) for each in group)
-        return next((fault for fault in faults if fault), None) or judge(group)
+        return next((fault for fault in faults if fault), None) or judge(self._judged_rows(group))
+
+    def _judged_rows(self, group: Sequence[Compared]) -> JudgedRows:
+        return JudgedRows(
+            calls=group,
+            spec=self._spec,
+            precision=self._case.precision,
+            subject=self._case.id,
+            tolerance=self._tolerance or Tolerance(),
+            labels=self._models.labels(self._case.model),
+            postprocess=partial(self._models.meaning, self._case.model),
+        )
 
     def _not_finite(self, each: Compared) -> Verdict | None:
         subject = f"{self._case.id}, {each.answer.place}" if each.answer.place else self._case.id
         return not_finite(each.answer.outputs, each.truth, subject, each.eager)
-
-    def _top_k(self, group: Sequence[Compared], k: int) -> Verdict:
-        outputs, truth, eager = joined(group)
-        name = next(iter(self._spec.outputs))
-        return judge_top_k(
-            outputs[name],
-            truth[name],
-            noise=noise_floor(eager or {}, truth)[name],
-            k=k,
-            labels=self._models.labels(self._case.model),
-            rows=labels(group),
-            tolerance=self._tolerance,
-            subject=self._case.id,
-        )
-
-    def _detections(self, group: Sequence[Compared]) -> Verdict:
-        actual, truth, eager = (
-            [image for each in group for image in self._detected(side(each))] for side in _SIDES
-        )
-        return judge_detections(
-            actual,
-            truth,
-            eager=eager,
-            noise=detection_noise(eager, truth),
-            labels=self._models.labels(self._case.model),
-            images=labels(group),
-            tolerance=self._tolerance,
-            subject=self._case.id,
-        )
 
     def _explained(self, verdict: Verdict, start: int) -> Verdict:
         verdict = self._reference.blamed(verdict)
@@ -200,13 +196,3 @@ class Parity:
         if self._explain is None or verdict.status != "fail" or verdict.code in NOT_THE_ENGINE:
             return verdict
         return self._explain(verdict, self._case, self._tolerance, start)
-
-    def _detected(self, outputs: Arrays) -> list[Arrays]:
-        return self._models.meaning(self._case.model, outputs)
-
-
-_SIDES: tuple[Callable[[Compared], Arrays], ...] = (
-    lambda each: each.answer.outputs,
-    lambda each: each.truth,
-    lambda each: each.eager or {},
-)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_infer.config import OFF
 from pytest_infer.engines import registry as engines
 from pytest_infer.hosts.pool import HostPool
+from pytest_infer.judges.tasks import registry as tasks
 from pytest_infer.models import registry as models
 from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.session.availability import Availability
@@ -171,7 +172,10 @@ class InferSession:
 
 
 def all_sources() -> list[Source]:
-    """Return where every model and engine of this run is defined, those of conftest files too."""
+    """Return where every task, model and engine of this run is defined, conftest files too.
+
+    Tasks come first: a model of one that is unknown is refused.
+    """
     sources = models.sources()
     sources += [engines.source(name) for name in engines.registered()]
-    return sorted(set(sources), key=str)
+    return list(dict.fromkeys([*tasks.own_sources(), *sorted(set(sources), key=str)]))

@@ -123,6 +123,18 @@ def transpose(output: str = "") -> OutputFault:
     return edit(output, lambda values: values.swapaxes(0, 1))
 
 
+def as_corners(output: str = "", *, axis: int = -1) -> OutputFault:
+    """Put out boxes as corners where centre, width and height are wanted: the first four values."""
+
+    def changed(values: Array) -> Array:
+        moved = np.moveaxis(values, axis, -1).copy()
+        centre, half = moved[..., :2].copy(), moved[..., 2:4] / 2
+        moved[..., :2], moved[..., 2:4] = centre - half, centre + half
+        return np.ascontiguousarray(np.moveaxis(moved, -1, axis))
+
+    return edit(output, changed)
+
+
 def after(first: OutputFault, *others: OutputFault) -> OutputFault:
     """Plant several faults, one after the other."""
 

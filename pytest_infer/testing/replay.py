@@ -21,6 +21,7 @@ from pytest_infer.models.draft import Reading
 from pytest_infer.models.model_from import register_source
 from pytest_infer.models.source import Source, import_source
 from pytest_infer.models.spec import ModelSpec
+from pytest_infer.models.tasks import TENSOR
 from pytest_infer.session.bundle import FACTS, FEEDS, SOURCES
 from pytest_infer.session.parity import Parity
 from pytest_infer.session.reference import Reference
@@ -79,10 +80,8 @@ def replay(folder: Path) -> list[Verdict]:
     tolerance = tolerance_from_keywords(facts["tolerance"]) if facts["tolerance"] else None
     parity = Parity(case, Reference(case, recorded), recorded, tolerance)
     verdicts = [parity(outputs)]
-    if spec.task == "classification":
-        verdicts.append(parity.top_k(outputs))
-    elif spec.task == "detection":
-        verdicts.append(parity.detections(outputs))
+    if spec.task != TENSOR:
+        verdicts.append(parity.task(outputs))
     return verdicts
 
 

@@ -1,4 +1,4 @@
-"""A part of the ledger of planted faults, on a real model."""
+"""A part of the ledger of planted faults: on a real model, and on small ones of each task."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "parity_faults.py"
 pytestmark = pytest.mark.slow
 
 
-def test_every_fault_of_a_model_is_caught(cache: Path) -> None:
-    """Faults in EfficientNet-B0's graph are caught by the codes expected."""
+FAULTS = {"--model=efficientnet_b0": 4, "--tasks": 21}
+"""The number of faults: in EfficientNet-B0's graph, and in what outputs of each task mean."""
+
+
+@pytest.mark.parametrize("models", FAULTS)
+def test_every_fault_is_caught(models: str, cache: Path) -> None:
+    """Faults are caught by the codes expected."""
     if find_spec("onnxruntime") is None or find_spec("openvino") is None:
         pytest.skip("onnxruntime or openvino is not installed")
     done = subprocess.run(  # noqa: S603 - our own interpreter and options
         [
-            *(sys.executable, str(BENCHMARK), "--model=efficientnet_b0", "--only=faults"),
+            *(sys.executable, str(BENCHMARK), models, "--only=faults"),
             f"--cache={cache}",
         ],
         capture_output=True,
@@ -31,4 +36,4 @@ def test_every_fault_of_a_model_is_caught(cache: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = re.search(r"(\d+) of (\d+) faults are caught by the code expected", done.stdout)
     assert found, done.stdout
-    assert found[1] == found[2] == "4"
+    assert found[1] == found[2] == str(FAULTS[models])

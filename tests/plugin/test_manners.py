@@ -54,7 +54,7 @@ def other(pretrained):
     return torch.nn.Linear(3, 3)
 """,
     )
-    result.assert_outcomes(errors=1, deselected=13)
+    result.assert_outcomes(errors=1, deselected=12)
     text = result.stdout.str()
     assert (
         f"cannot find weights of other in {str(weights)!r}\n"
@@ -78,7 +78,7 @@ def mine():
     import torch; return torch.nn.Linear(4, 2)
 """,
     )
-    result.assert_outcomes(passed=1, deselected=13)
+    result.assert_outcomes(passed=1, deselected=12)
     result.stdout.fnmatch_lines([" mine * ort * fp32 * 1 * pass"])
 
 

@@ -171,7 +171,7 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
                 "  why:  valid choices: batched, batches, engines, formats, models, precisions, "
-                "tasks\n"
+                "tasks, with_task\n"
                 "  mend: did you mean 'models'?"
             ),
         ),
@@ -207,8 +207,9 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             (
                 "ERROR: @pytest.mark.tolerance of test_own.py::test_it: unknown keyword of "
                 "@pytest.mark.tolerance 'mea'\n"
-                "  why:  valid choices: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, "
-                "score, softmax_kl, sqnr_db, top_k\n"
+                "  why:  valid choices: box_px, changed_pixels, changed_tokens, cosine, gain, mae, "
+                "max_abs, miou, relative_l2, rmse, score, similarity, softmax_kl, sqnr_db, "
+                "target_error, top_k\n"
                 "  mend: did you mean 'mae'?"
             ),
         ),

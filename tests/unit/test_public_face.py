@@ -40,6 +40,7 @@ PUBLIC = [
     "GraphRequest",
     "HostError",
     "InferError",
+    "JudgedRows",
     "KnownFailure",
     "KnownFinding",
     "Latency",
@@ -63,6 +64,7 @@ PUBLIC = [
     "Truth",
     "Variants",
     "Verdict",
+    "Yolo",
     "check_feeds",
     "expect",
     "metric",
@@ -70,6 +72,7 @@ PUBLIC = [
     "model_from",
     "module_from_graph",
     "register",
+    "task",
 ]
 
 

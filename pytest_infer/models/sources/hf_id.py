@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Arrays
     from pytest_infer.models.draft import Asked, Draft
     from pytest_infer.models.source_kind import SourceKind
-    from pytest_infer.models.spec import ModelSpec, Task
+    from pytest_infer.models.spec import ModelSpec
 
     Size = tuple[int, int]
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
 THRESHOLD = 0.5
-_TASKS: dict[str, Task] = {
+_TASKS: dict[str, str] = {
     "ForImageClassification": "classification",
     "ForSequenceClassification": "classification",
     "ForAudioClassification": "classification",
@@ -123,7 +123,7 @@ def _spec(asked: Asked, place: str) -> ModelSpec:
 
 def _said(kind: type, config: Any, asked: Asked) -> Said:
     inputs, dims = inputs_of(kind, config)
-    tasks: list[Task] = [task for end, task in _TASKS.items() if kind.__name__.endswith(end)]
+    tasks: list[str] = [task for end, task in _TASKS.items() if kind.__name__.endswith(end)]
     return Said(inputs or asked.wishes.inputs or {}, (*tasks, "tensor")[0], dims, _wanted)
 
 

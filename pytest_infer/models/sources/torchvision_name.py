@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.models.draft import Asked, Draft
     from pytest_infer.models.source_kind import SourceKind
-    from pytest_infer.models.spec import ModelSpec, Task
+    from pytest_infer.models.spec import ModelSpec
 
 IMAGE = "image"
 _SIDE = 224
@@ -73,7 +73,7 @@ def preprocess(name: str, size: tuple[int, int] | None, photographs: Sequence[Ar
 
 
 def _spec(asked: Asked, name: str, family: str) -> ModelSpec:
-    task: Task = "classification" if family in {"", "quantization"} else "tensor"
+    task: str = "classification" if family in {"", "quantization"} else "tensor"
     inputs = {} if family in _NOT_TENSORS else {IMAGE: TensorSpec(("batch", 3, *_size(name)))}
     make = partial(create, name, False)
     return spec_of(asked, Said(inputs, task), make, default_weights="pretrained")

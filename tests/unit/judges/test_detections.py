@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_infer.judges.detections import DetectionNoise, detection_noise, judge_detections
+from pytest_infer.judges.detection_noise import DetectionNoise, detection_noise
+from pytest_infer.judges.detections import judge_detections
 from pytest_infer.judges.tolerance import Tolerance
 
 IMAGE = {
@@ -292,3 +293,78 @@ def test_boxes_that_hardly_overlap_do_not_weigh():
     verdict = judge_detections([{**image, "boxes": moved}], [image])
     assert "33 px away" in verdict.message
     assert "missing class 1 at [116.5" in verdict.message
+
+
+RIVAL = {"boxes": np.array([[206.0, 200, 306, 280]]), "labels": np.array([75])}
+"""A candidate of the second object, 6 px off, which suppression removes or keeps."""
+
+
+def suppressed(image, *, kept, score=0.799, rival=RIVAL):
+    """Return a side that keeps one of two near-ties, and tells of the other."""
+    first = {name: values[1:2] for name, values in IMAGE.items()}
+    second = {**rival, "scores": np.array([score])}
+    own, other = (first, second) if kept == "first" else (second, first)
+    rest = {name: values[[0, 2]] for name, values in image.items()}
+    sides = {name: np.concatenate([rest[name], own[name]]) for name in IMAGE}
+    return [sides | {f"suppressed_{name}": values for name, values in other.items()}]
+
+
+def test_which_of_two_near_ties_is_suppressed_is_rounding():
+    """A box 6 px away is the same object where each side had the other's before suppression."""
+    expected = suppressed(IMAGE, kept="first")
+    actual = suppressed(IMAGE, kept="second")
+    assert judge_detections(actual, expected).code == "match"
+    assert judge_detections(actual, expected).figures["box_px"] == 0
+    untold = [{name: each[name] for name in IMAGE} for each in actual]
+    assert judge_detections(untold, expected).code == "moved-box"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"score": 0.7}, "moved-box"),  # in the reference it is no near-tie
+        ({"rival": {**RIVAL, "boxes": RIVAL["boxes"] + 2}}, "moved-box"),
+        ({"rival": {**RIVAL, "labels": np.array([18])}}, "moved-box"),
+    ],
+)
+def test_what_the_reference_never_had_is_no_near_tie(change, code):
+    """A candidate counts only within the tolerances of a pair, and of its class."""
+    expected = suppressed(IMAGE, kept="first", **change)
+    assert judge_detections(suppressed(IMAGE, kept="second"), expected).code == code
+
+
+def test_what_is_suppressed_on_one_side_only_is_there():
+    """Two boxes at the bound of overlap: one side keeps both, the other has seen both."""
+    both = [
+        {
+            name: np.concatenate([IMAGE[name], ({**RIVAL, "scores": [0.799]})[name]])
+            for name in IMAGE
+        }
+        | {f"suppressed_{name}": values[:0] for name, values in IMAGE.items()}
+    ]
+    one = suppressed(IMAGE, kept="first")
+    assert judge_detections(one, both).code == "match"
+    assert judge_detections(both, one).code == "match"
+    without = [{**one[0], **{f"suppressed_{name}": IMAGE[name][:0] for name in IMAGE}}]
+    assert judge_detections(without, both).code == "missing-detection"
+    assert judge_detections(both, without).code == "extra-detection"
+
+
+def test_noise_is_not_that_of_suppression():
+    """Where eager keeps another of two near-ties, its boxes are no further off for it."""
+    expected, eager = suppressed(IMAGE, kept="first"), suppressed(IMAGE, kept="second")
+    assert detection_noise(eager, expected) == DetectionNoise()
+    eager[0]["boxes"] = eager[0]["boxes"] + np.array([0.25, 0, 0, 0])
+    assert detection_noise(eager, expected).box_px == 0.25
+    untold = [{name: eager[0][name] for name in IMAGE}]
+    assert detection_noise(untold, expected).box_px == 6.25
+
+
+def test_malformed_candidates_are_verdicts():
+    """What is told of suppressed detections must be whole, too."""
+    expected = suppressed(IMAGE, kept="first")
+    actual = suppressed(IMAGE, kept="first")
+    del actual[0]["suppressed_scores"]
+    verdict = judge_detections(actual, expected)
+    assert verdict.code == "missing-output"
+    assert "image 0: the engine's suppressed_scores are missing" in verdict.message

@@ -85,8 +85,9 @@ def test_an_unknown_keyword_names_the_nearest():
         tolerance_from_keywords({"relative_l1": 0.1})
     assert str(caught.value) == (
         "unknown keyword of @pytest.mark.tolerance 'relative_l1'\n"
-        "  why:  valid choices: box_px, cosine, gain, mae, max_abs, relative_l2, rmse, score, "
-        "softmax_kl, sqnr_db, top_k\n"
+        "  why:  valid choices: box_px, changed_pixels, changed_tokens, cosine, gain, mae, "
+        "max_abs, miou, relative_l2, rmse, score, similarity, softmax_kl, sqnr_db, "
+        "target_error, top_k\n"
         "  mend: did you mean 'relative_l2'?"
     )
 

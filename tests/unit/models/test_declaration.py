@@ -98,7 +98,10 @@ def declared(inputs=X, outputs=Y, **keywords):
         ),
         (
             {"task": "clasification"},
-            "its task is 'clasification'",
+            (
+                "its task is 'clasification'; known are classification, detection, embeddings, "
+                "regression, segmentation, tensor, text_generation"
+            ),
             "did you mean 'classification'?",
         ),
         (

@@ -278,3 +278,14 @@ def test_file_of_one_batch(file_facts):
     matrix = make(models=("zoo",), engines=("alpha",), batches=(1, 4))
     assert ids(matrix) == ["zoo-alpha-fp32-b4"]
     assert told(matrix) == {"zoo at batch 1": "the sizes in its file are fixed, at a batch of 4"}
+
+
+def test_narrowed_to_models_with_a_task(monkeypatch):
+    """What has a judge of its task, and what has none."""
+    known = {name: SimpleNamespace(spec=spec(name, name)) for name in ("regression", "tensor")}
+    monkeypatch.setattr(models, "find", known.__getitem__)
+    wanted = {
+        name: [is_with for is_with in (True, False) if Narrowing(with_task=(is_with,)).wants(case)]
+        for name, case in {name: Case(name, "alpha", "fp32", 1, "cpu") for name in known}.items()
+    }
+    assert wanted == {"regression": [True], "tensor": [False]}

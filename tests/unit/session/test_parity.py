@@ -174,6 +174,29 @@ def test_malformed_outputs_are_not_postprocessed(outputs, code, monkeypatch):
         assert judged(outputs).code == code
 
 
+def test_the_task_s_judge_is_asked():
+    """A classifier's is that of its classes; a model without a task has none."""
+    judge, _ = parity_of("fp32")
+    flipped = {"logits": LOGITS[:, ::-1].astype(np.float32)}
+    assert judge.task(flipped) == judge.top_k(flipped)
+    assert judge.task(off_by(0)).code == "match"
+
+
+def test_a_model_without_a_task_has_no_judge(monkeypatch):
+    """Asking for it is an error that says how to narrow the test."""
+    spec = replace(parity.models.find("toy").spec, task="tensor")
+    monkeypatch.setattr(parity.models, "find", lambda _: SimpleNamespace(spec=spec))
+    with pytest.raises(CaseError) as caught:
+        parity_of("fp32")[0].task(off_by(0))
+    assert str(caught.value) == (
+        "cannot judge the task of toy-ort-fp32-b1\n"
+        "  why:  the task of toy is 'tensor', which has no judge\n"
+        "  mend: give the model a task (classification, detection, embeddings, regression, "
+        "segmentation, text_generation), or narrow the test with "
+        "@pytest.mark.infer(with_task=True)"
+    )
+
+
 @pytest.mark.parametrize(("moved", "status"), [(0, "pass"), (10, "fail")])
 def test_moved_box(moved, status):
     """A box that moved by 10 pixels fails the detections."""

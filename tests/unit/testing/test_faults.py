@@ -166,3 +166,13 @@ def test_limits():
     feeds = {"x": np.array([-1e6, -1, 1e-6, 1e6], np.float32)}
     assert feed_faults.saturate(65504)(feeds)["x"][[0, 3]].tolist() == [-np.inf, np.inf]
     assert feed_faults.flush(1e-3)(feeds)["x"].tolist() == [-1e6, -1, 0, 1e6]
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_boxes_as_corners(axis):
+    """The first four values become corners, on either axis; what follows them stays."""
+    boxes = np.array([[[10.0, 20, 4, 6, 0.5], [0, 0, 2, 2, 0.9]]])
+    corners = np.array([[[8.0, 17, 12, 23, 0.5], [-1, -1, 1, 1, 0.9]]])
+    given = boxes if axis == 2 else boxes.swapaxes(1, 2)
+    found = faults.as_corners(axis=axis)({"y": given})["y"]
+    np.testing.assert_array_equal(found, corners if axis == 2 else corners.swapaxes(1, 2))
