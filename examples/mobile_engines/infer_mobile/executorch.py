@@ -119,7 +119,7 @@ class ExecuTorchRunner:
         """Return a synchronous call on feeds in contiguous tensors."""
         import torch
 
-        inputs = [torch.tensor(feeds[name]) for name in self._spec.inputs]
+        inputs = [torch.tensor(feeds[name]).contiguous() for name in self._spec.inputs]
         return partial(self._method.execute, inputs)
 
     def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
