@@ -110,8 +110,8 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
 
     strict = run("--infer-strict", *options, conftest=_counted(layers=1))
     strict.assert_outcomes(failed=1)
-    told = "toy-fake-fp32-b1 improved: * ms now, * ms stored (-*); -*; keep it with pytest-infer run *"
-    strict.stdout.fnmatch_lines([told])
+    told = "toy-fake-fp32-b1 improved: * ms now, * ms stored (-*); -*"
+    strict.stdout.fnmatch_lines([f"{told}; keep it with pytest-infer run *"])
 
     assert file.read_text() == before
     renewed = run("--update-baselines=improved", *options, conftest=_counted(layers=1))
