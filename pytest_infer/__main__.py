@@ -1,4 +1,4 @@
-"""``python -m pytest_infer``: look after baselines and the cache, without running tests."""
+"""``pytest-infer``: run the suites, list engines, look after baselines and the cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from pytest_infer.border import border
-from pytest_infer.commands import baselines, cache
+from pytest_infer.commands import baselines, cache, suites
 from pytest_infer.errors import InferError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ TROUBLE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    parser = ArgumentParser("python -m pytest_infer", description=__doc__)
-    nouns = parser.add_subparsers(metavar="baselines|cache", required=True)
-    for noun in (baselines, cache):
+    parser = ArgumentParser("pytest-infer", description=__doc__)
+    nouns = parser.add_subparsers(metavar="run|engines|baselines|cache", required=True)
+    for noun in (suites, baselines, cache):
         noun.add_commands(nouns)
     options = parser.parse_args(arguments)
     try:

@@ -137,7 +137,7 @@ def _read(path: Path, kind: type[_T]) -> _T:
         raise BaselineError(
             f"cannot use {path}",
             why=f"$.schema: is {schema}; this pytest-infer knows {SCHEMA} and older ones",
-            mend="pip install --upgrade pytest-infer",
+            mend="use the pytest-infer that wrote it, or a newer one",
         )
     content = converted(path, "$", value, kind)
     if type(schema) is not int or schema < 1:

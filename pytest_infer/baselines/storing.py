@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def storing_command(case: Case, baselines: Baselines | None = None) -> str:
-    """Return the command that measures ``case`` and stores it."""
+    """Return the command that measures ``case`` and stores it, with or without a clone."""
     name = f" --gpu-baseline={baselines.name}" if baselines else ""
     from pytest_infer.models import registry as models  # which needs numpy
 
     model = shlex.join(models.options_for(case.model))
     return (
-        f"pytest suites --update-baselines{name} --engine={case.engine} "
+        f"pytest-infer run --update-baselines{name} --engine={case.engine} "
         f"{model} --infer-precision={case.precision} --infer-batch={case.batch}"
         + "".join(
             f" --infer-option={case.engine}.{name}={str(value).lower()}"

@@ -1,1 +1,1 @@
-"""What ``python -m pytest_infer`` does: one file per noun, found by ``__main__``."""
+"""What ``pytest-infer`` does: one file per noun, found by ``__main__``."""

@@ -1,4 +1,4 @@
-"""``python -m pytest_infer baselines``: merge folders of several machines, compare two."""
+"""``pytest-infer baselines``: merge folders of several machines, compare two."""
 
 from __future__ import annotations
 

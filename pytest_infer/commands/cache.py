@@ -1,4 +1,4 @@
-"""``python -m pytest_infer cache``: show what is kept, and remove what is not needed."""
+"""``pytest-infer cache``: show what is kept, and remove what is not needed."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ class ProcessHost:
             self.close()
             why = self._gateway.printed() or str(error) or "it did not answer in time"
             raise self._no_start(why, _mend(spec)) from error
-        install = f"pip install pytest-infer=={__version__} in the host's environment"
+        origin = "from the same clone or wheel"
+        install = f"install pytest-infer {__version__} in the host's environment, {origin}"
         if found["lack"]:
             self.close()
             raise self._no_start(found["lack"], install)

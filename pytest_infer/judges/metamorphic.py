@@ -128,7 +128,7 @@ def _flawed(expected: Arrays, precision: Precision, subject: str) -> Verdict | N
                 "diverged",
                 what=f"{subject}: output {name!r} {flaw}",
                 why="eager's is not; the engine may agree with itself, but on a wrong result",
-                mend="run suites/test_parity.py, which shows how far it is from eager's",
+                mend="run test_parity.py, which shows how far it is from eager's",
             )
     return None
 

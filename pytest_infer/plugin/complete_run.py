@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_infer.border import border
 from pytest_infer.errors import InferError
+from pytest_infer.plugin.conftests import place_of
 from pytest_infer.plugin.reported import CASE
 
 if TYPE_CHECKING:
@@ -91,8 +91,9 @@ class CompleteRun:
 
     def _names_a_part(self) -> bool:
         """Return whether the command line names a file or a test instead of folders."""
-        start = self._config.invocation_params.dir
-        return any("::" in each or Path(start, each).is_file() for each in self._config.args)
+        return any(
+            "::" in each or place_of(each, self._config).is_file() for each in self._config.args
+        )
 
     def _cases(self) -> set[str]:
         """Return the ids of the cases that were met."""

@@ -113,17 +113,19 @@ def _loaded(config: pytest.Config) -> list[str]:
 
 def _roots(config: pytest.Config) -> list[Path]:
     """Return the folders among the run's arguments, outermost first."""
-    places = [_place(arg.partition("::")[0], config) for arg in config.args]
+    places = [place_of(arg.partition("::")[0], config) for arg in config.args]
     return sorted({place for place in places if place.is_dir()})
 
 
-def _place(name: str, config: pytest.Config) -> Path:
+def place_of(name: str, config: pytest.Config) -> Path:
     """Return the path that pytest takes an argument for; links are kept as they are."""
     if config.getoption("pyargs"):
         with suppress(ImportError, ValueError):
             spec = find_spec(name)
             if spec and spec.submodule_search_locations:
                 return Path(next(iter(spec.submodule_search_locations)))
+            if spec and spec.origin:
+                return Path(spec.origin)
     return Path(os.path.abspath(config.invocation_params.dir / name))  # noqa: PTH100
 
 

@@ -174,7 +174,8 @@ def test_python_without_this_package(start_error, bare_python):
     assert start_error(f"popen//python={bare_python}") == (
         f"cannot start the engine host popen//python={bare_python}\n"
         "  why:  No module named 'pytest_infer'\n"
-        f"  mend: pip install pytest-infer=={pytest_infer.__version__} in the host's environment"
+        f"  mend: install pytest-infer {pytest_infer.__version__} in the host's environment, "
+        "from the same clone or wheel"
     )
 
 
@@ -198,7 +199,8 @@ def test_host_of_another_version(toy_run, other_version):
     assert run.errors.strip() == (
         f"ERROR: the engine host {spec} has pytest-infer 0.0.1\n"
         f"  why:  this process has {pytest_infer.__version__}, and the two must be the same\n"
-        f"  mend: pip install pytest-infer=={pytest_infer.__version__} in the host's environment"
+        f"  mend: install pytest-infer {pytest_infer.__version__} in the host's environment, "
+        "from the same clone or wheel"
     )
     assert run.left == []
 

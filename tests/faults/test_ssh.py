@@ -440,7 +440,8 @@ def test_machine_without_this_package(start_error, machine):
     assert start_error(spec) == (
         f"cannot start the engine host {spec}\n"
         "  why:  No module named 'pytest_infer'\n"
-        f"  mend: pip install pytest-infer=={pytest_infer.__version__} in the host's environment"
+        f"  mend: install pytest-infer {pytest_infer.__version__} in the host's environment, "
+        "from the same clone or wheel"
     )
 
 
@@ -458,7 +459,8 @@ def test_machine_with_another_version(start_error, machine):
     assert start_error(spec) == (
         f"the engine host {spec} has pytest-infer 0.0.1\n"
         f"  why:  this process has {pytest_infer.__version__}, and the two must be the same\n"
-        f"  mend: pip install pytest-infer=={pytest_infer.__version__} in the host's environment"
+        f"  mend: install pytest-infer {pytest_infer.__version__} in the host's environment, "
+        "from the same clone or wheel"
     )
 
 

@@ -85,7 +85,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     entry = json.loads((_stored(pytester) / "toy.json").read_text())["entries"]["toy-fake-fp32-b1"]
     assert entry["provenance"]["kind"] == "measured"
     assert entry["provenance"]["command"] == (
-        "pytest suites --update-baselines --engine=fake --infer-model=toy "
+        "pytest-infer run --update-baselines --engine=fake --infer-model=toy "
         "--infer-precision=fp32 --infer-batch=1"
     )
     assert len(entry["gate"]["measurements"]) == 5
@@ -98,7 +98,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
             "  why:  +* against its stored artefact in 3 of * measurements, *% is allowed (*",
             "        one measurement beside it spreads by *",
             "        measurement 1: * rounds kept*",
-            "  mend: find what became slow, or accept it: pytest suites --update-baselines *",
+            "  mend: find what became slow, or accept it: pytest-infer run --update-baselines *",
         ]
     )
 
@@ -110,9 +110,8 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
 
     strict = run("--infer-strict", *options, conftest=_counted(layers=1))
     strict.assert_outcomes(failed=1)
-    strict.stdout.fnmatch_lines(
-        ["toy-fake-fp32-b1 improved: * ms now, * ms stored (-*); -*; keep it with pytest suites *"]
-    )
+    told = "toy-fake-fp32-b1 improved: * ms now, * ms stored (-*); -*"
+    strict.stdout.fnmatch_lines([f"{told}; keep it with pytest-infer run *"])
 
     assert file.read_text() == before
     renewed = run("--update-baselines=improved", *options, conftest=_counted(layers=1))

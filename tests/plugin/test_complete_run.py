@@ -97,7 +97,7 @@ class Config:
         self.invocation_params = self
         self.dir = Path(__file__).parent
 
-    def getoption(self, name: str, default: object) -> object:
+    def getoption(self, name: str, default: object = None) -> object:
         """Return the option's value."""
         return self.options.get(name, default)
 
@@ -115,6 +115,7 @@ class Config:
         {"infer_model": ["toy"]},
         {"args": ["suite/test_it.py::test_it"]},
         {"args": ["suite", Path(__file__).name]},
+        {"args": ["pytest_infer.suites.test_parity"], "pyargs": True},
     ],
     ids=str,
 )
@@ -122,6 +123,11 @@ def test_narrowing(options: dict[str, object]) -> None:
     """Each option that leaves tests out makes a part of the run."""
     assert is_partial(CompleteRun(Config(**options), STATE))
     assert not is_partial(CompleteRun(Config(), STATE))
+
+
+def test_suites_by_name() -> None:
+    """The package of the suites is the whole, as its folder is."""
+    assert not is_partial(CompleteRun(Config(args=["pytest_infer.suites"], pyargs=True), STATE))
 
 
 def is_partial(run: CompleteRun) -> bool:

@@ -87,7 +87,7 @@ def test_figures_of_all_judges(tmp_path):
     }
     assert entry.provenance.versions == {"python": "3.11.7", "onnxruntime": "1.20.0"}
     assert entry.provenance.command == (
-        "pytest suites --update-baselines --engine=ort --infer-model=toy "
+        "pytest-infer run --update-baselines --engine=ort --infer-model=toy "
         "--infer-precision=fp32 --infer-batch=1"
     )
 

@@ -18,7 +18,7 @@ H200 = {"kind": "cuda", "name": "NVIDIA H200"}
 CASE = Case("resnet50", "ort", "fp32", 1, "cuda")
 DETR = Case("detr_resnet50", "ort", "fp16", 1, "cpu")
 COMMAND = (
-    "pytest suites --update-baselines --gpu-baseline=h200 --engine=ort "
+    "pytest-infer run --update-baselines --gpu-baseline=h200 --engine=ort "
     "--infer-model=resnet50 --infer-precision=fp32 --infer-batch=1"
 )
 ARTICLE = (

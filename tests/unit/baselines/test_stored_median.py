@@ -13,7 +13,7 @@ from pytest_infer.judges.budget import StoredMedian
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
 HERE = {"kind": "cpu", "name": "Laptop CPU"}
 COMMAND = (
-    "pytest suites --update-baselines{} --engine=ort --infer-model=toy "
+    "pytest-infer run --update-baselines{} --engine=ort --infer-model=toy "
     "--infer-precision=fp32 --infer-batch=1"
 )
 

@@ -1,4 +1,4 @@
-"""``python -m pytest_infer``: what it prints, what it changes, and its exit status."""
+"""``pytest-infer``: what it prints, what it changes, and its exit status."""
 
 import os
 import sys
@@ -98,13 +98,29 @@ def test_trouble(folder, capsys, arguments, error):
     assert "\n  mend: " in told
 
 
-@pytest.mark.parametrize("arguments", [[], ["cache"], ["baselines", "merge", "a"], ["engines"]])
+@pytest.mark.parametrize("arguments", [[], ["cache"], ["baselines", "merge", "a"], ["serve"]])
 def test_usage(arguments, capsys):
     """What is no command is reported by its usage."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: python -m pytest_infer")
+    assert capsys.readouterr().err.startswith("usage: pytest-infer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "handed_on"),
+    [
+        (["run", "--infer-model=toy", "-h"], ["--pyargs", "pytest_infer.suites"]),
+        (["engines", "--infer-device=cpu"], ["--infer-engines"]),
+    ],
+)
+def test_doors_to_pytest(arguments, handed_on, monkeypatch):
+    """The process becomes pytest, which gets every option, ``-h`` too."""
+    became = []
+    monkeypatch.setattr("os.execv", lambda program, command: became.append((program, command)))
+    main(arguments)
+    command = [sys.executable, "-m", "pytest", *handed_on, *arguments[1:]]
+    assert became == [(sys.executable, command)]
 
 
 MAKE = """

@@ -1,0 +1,1 @@
+"""Engines of phones and small boards for pytest-infer, one file each."""
