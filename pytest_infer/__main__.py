@@ -1,4 +1,4 @@
-"""``python -m pytest_infer``: look after baselines and the cache, without running tests."""
+"""``python -m pytest_infer``: look after baselines, the cache and reports, without tests."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from pytest_infer.border import border
-from pytest_infer.commands import baselines, cache
+from pytest_infer.commands import baselines, cache, compare, history, report
 from pytest_infer.errors import InferError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+NOUNS = {
+    "baselines": baselines,
+    "cache": cache,
+    "compare": compare,
+    "history": history,
+    "report": report,
+}
 
 TROUBLE = 2
 """The exit status of an error, as argparse's own."""
@@ -20,8 +28,8 @@ TROUBLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     parser = ArgumentParser("python -m pytest_infer", description=__doc__)
-    nouns = parser.add_subparsers(metavar="baselines|cache", required=True)
-    for noun in (baselines, cache):
+    nouns = parser.add_subparsers(metavar="|".join(NOUNS), required=True)
+    for noun in NOUNS.values():
         noun.add_commands(nouns)
     options = parser.parse_args(arguments)
     try:

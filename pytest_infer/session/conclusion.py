@@ -11,30 +11,22 @@ from pytest_infer.errors import InferError
 from pytest_infer.reports.report_file import write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_infer.config import InferConfig
-    from pytest_infer.reports.counts import Coverage
-    from pytest_infer.reports.record import Record
+    from pytest_infer.reports.result import Result
 
 
-def conclude(
-    config: InferConfig,
-    records: Sequence[Record],
-    coverage: Coverage,
-    earlier: Sequence[Record] = (),
-) -> tuple[list[str], list[InferError]]:
-    """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
+def conclude(config: InferConfig, result: Result) -> tuple[list[str], list[InferError]]:
+    """Store baselines and write reports, as the options ask.
 
     Return what to show, and what could not be stored or written, which the former has too.
     """
     jobs: list[Callable[[], list[str]]] = []
     if config.update:
-        jobs.append(partial(store_by_device, config, records))
-    jobs += [
-        partial(_reported, kind, path, records, coverage, earlier) for kind, path in config.reports
-    ]
+        jobs.append(partial(store_by_device, config, result.records))
+    jobs += [partial(_reported, kind, path, result) for kind, path in config.reports]
     done = [_attempted(job) for job in jobs]
     errors = [each for each in done if isinstance(each, InferError)]
     lines = [line for each in done if not isinstance(each, InferError) for line in each]
@@ -50,12 +42,6 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
         return error
 
 
-def _reported(
-    kind: str,
-    path: Path,
-    records: Sequence[Record],
-    coverage: Coverage,
-    earlier: Sequence[Record],
-) -> list[str]:
-    write_report(kind, path, records, coverage, earlier)
+def _reported(kind: str, path: Path, result: Result) -> list[str]:
+    write_report(kind, path, result)
     return [f"report: {path}"]
