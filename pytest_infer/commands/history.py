@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
-from pytest_infer.reports.drift import drift_of
+from pytest_infer.reports.drift import SHORT_COMMIT, drift_of, words_of
 from pytest_infer.reports.history import by_case, read_history
 from pytest_infer.reports.table import filled_table, rendered
 
@@ -24,7 +24,6 @@ HEADINGS = ("case", "device", "runs", "p50 ms", "course", "note")
 RUN_HEADINGS = ("date", "commit", "verdict", "p50 ms", "speed-up", "relative L2")
 BLOCKS = "▁▂▃▄▅▆▇█"
 SHOWN_RUNS = 30
-SHORT_COMMIT = 12
 
 
 def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
@@ -57,7 +56,9 @@ def _show_runs(cases: dict[tuple[str, str], list[Moment]], case_id: str) -> int:
     for (_, device), moments in chosen.items():
         drift = drift_of(moments)
         is_slower |= drift is not None and drift.change > 0
-        print_text(f"{case_id} on {device}: {told(drift, moments) or 'no change is told apart'}")
+        print_text(
+            f"{case_id} on {device}: {words_of(drift, moments) or 'no change is told apart'}"
+        )
         print_text(rendered(filled_table(RUN_HEADINGS, [[_run_cells(each) for each in moments]])))
     return FOUND if is_slower else 0
 
@@ -68,7 +69,7 @@ def _cells(
     values = [each.figures["p50_ms"] for each in moments if "p50_ms" in each.figures]
     last = f"{values[-1]:.3f}" if values else ""
     course = _course(values[-SHOWN_RUNS:])
-    return case_id, device, str(len(moments)), last, course, told(drift, moments)
+    return case_id, device, str(len(moments)), last, course, words_of(drift, moments)
 
 
 def _run_cells(moment: Moment) -> tuple[str, ...]:
@@ -90,16 +91,3 @@ def _course(values: Sequence[float]) -> str:
     width = most - least or 1.0
     top = len(BLOCKS) - 1
     return "".join(BLOCKS[round(top * (value - least) / width)] for value in values)
-
-
-def told(drift: Drift | None, moments: Sequence[Moment]) -> str:
-    """Return in words what became of a case."""
-    if drift is None:
-        return ""
-    way = "slower" if drift.change > 0 else "faster"
-    size = f"{abs(drift.change):.1%} {way}"
-    by = ", by the ratio to the reference net" if drift.figure == "theta" else ""
-    if drift.kind == "creep":
-        return f"creeps: {size} over {len(moments)} runs{by}"
-    first = moments[drift.run]
-    return f"{size} since {first.started}, commit {first.commit[:SHORT_COMMIT] or 'unknown'}{by}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
 from pytest_infer.errors import OptionError
+from pytest_infer.reports.history import read_history
 from pytest_infer.reports.report_file import WRITERS, write_report
 from pytest_infer.reports.result_file import read_result
 from pytest_infer.reports.schema import json_schema
@@ -23,6 +25,7 @@ def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
     noun.add_argument("result", metavar="RESULT.json", type=Path, nargs="?")
     for kind in WRITERS:
         noun.add_argument(f"--{kind}", metavar="PATH", type=Path)
+    noun.add_argument("--past", metavar="PATH", type=Path, help="a history that the page shows")
     noun.add_argument(
         "--schema", action="store_true", help="print the JSON Schema, and nothing else"
     )
@@ -41,6 +44,8 @@ def _report(options: Namespace) -> int:
             mend="for example: python -m pytest_infer report run.json --html page.html",
         )
     result = read_result(options.result)
+    if options.past:
+        result = replace(result, history=read_history(options.past))
     for kind, path in chosen.items():
         write_report(kind, path, result)
         print_text(f"report: {path}")

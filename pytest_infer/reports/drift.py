@@ -30,6 +30,8 @@ LEAST_SIDE = 4
 STEP_SPREADS = 6.0
 """How many times the runs' own spread a step is at least."""
 
+SHORT_COMMIT = 12
+
 MAD_PER_SIGMA = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
 
@@ -92,3 +94,16 @@ def _off(logs: Sequence[float], split: int) -> list[float]:
     """Return how far each run is from the median of its side of a split."""
     sides = (logs[:split], logs[split:])
     return [abs(value - median(side)) for side in sides for value in side]
+
+
+def words_of(drift: Drift | None, moments: Sequence[Moment]) -> str:
+    """Return in words what became of a case; empty where nothing is told apart."""
+    if drift is None:
+        return ""
+    way = "slower" if drift.change > 0 else "faster"
+    size = f"{abs(drift.change):.1%} {way}"
+    by = ", by the ratio to the reference net" if drift.figure == "theta" else ""
+    if drift.kind == "creep":
+        return f"creeps: {size} over {len(moments)} runs{by}"
+    first = moments[drift.run]
+    return f"{size} since {first.started}, commit {first.commit[:SHORT_COMMIT] or 'unknown'}{by}"

@@ -59,7 +59,7 @@ def _lines(result: Result) -> Iterator[dict[str, Any]]:
             "started": result.run.started,
             "commit": result.run.commit,
             "dirty": result.run.dirty,
-            "device": _device(devices.get(row.case.id, {})),
+            "device": device_text(devices.get(row.case.id, {})),
             "case_id": row.case.id,
             "status": row.status,
             "code": row.code,
@@ -67,7 +67,8 @@ def _lines(result: Result) -> Iterator[dict[str, Any]]:
         }
 
 
-def _device(device: Mapping[str, Any]) -> str:
+def device_text(device: Mapping[str, Any]) -> str:
+    """Return what a device is called in a history."""
     cores = f", {device['cores']} cores" if "cores" in device else ""
     return f"{device.get('name', 'unknown')}{cores}"
 

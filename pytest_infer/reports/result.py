@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_infer.reports.counts import Coverage
+from pytest_infer.reports.history import Moment
 from pytest_infer.reports.record import Record
 from pytest_infer.reports.run_info import RunInfo
 
@@ -19,3 +20,5 @@ class Result:
     earlier: Sequence[Record] = ()
     """Records of attempts at tests that were made again: they count for nothing."""
     run: RunInfo = field(default_factory=RunInfo)
+    history: Sequence[Moment] = ()
+    """What earlier runs have added to a history, for the page."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from browser import browser
-from synthetic import synthetic_result
+from synthetic import synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
 
@@ -32,7 +32,8 @@ def main() -> None:
     failed = next(r for r in records if r.status == "fail" and r.judge == "baseline")
     with TemporaryDirectory() as folder, browser(Path(folder) / "profile") as page:
         path = Path(folder) / "page.html"
-        path.write_text(page_text(replace(result, records=records)))
+        shown = replace(result, records=records)
+        path.write_text(page_text(replace(shown, history=synthetic_history(shown))))
         page.open(path, width=1100, height=1180)
         page.screenshot(DOCS / "report-overview.png")
         page.open(path, width=1100, height=900, theme="dark", fragment=f"#case-{failed.case_id}")

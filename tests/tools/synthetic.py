@@ -7,6 +7,7 @@ from random import Random
 
 from pytest_infer.case import Case
 from pytest_infer.reports.counts import Coverage
+from pytest_infer.reports.history import Moment, device_text
 from pytest_infer.reports.record import Record, record_from_verdict
 from pytest_infer.reports.result import Result
 from pytest_infer.reports.run_info import RunInfo
@@ -201,3 +202,28 @@ def _gate(case: Case, random: Random) -> Verdict:
 
 def _measurement(theta: float) -> dict:
     return {"theta": theta, "rho": 0.16, "engine_ms": 0.39, "rounds": 12}
+
+
+def synthetic_history(result: Result, runs: int = 12) -> list[Moment]:
+    """Return a history of a result's cases; each fifth has crept, by 1 % a run."""
+    random = Random(1)  # noqa: S311 - figures of a test
+    timed = [record for record in result.records if record.judge == "latency"]
+    return [
+        Moment(
+            schema=1,
+            started=f"2026-{run + 1:02}-01T00:00:00+00:00",
+            commit=f"{run:040x}",
+            dirty=False,
+            device=device_text(DEVICE),
+            case_id=record.case_id,
+            status="fail" if run == 3 else "pass",
+            code="match",
+            figures={
+                "p50_ms": record.figures["p50_ms"]
+                * exp(random.gauss(0, 0.004))
+                * (1.01**run if number % 5 == 0 else 1.0)
+            },
+        )
+        for run in range(runs)
+        for number, record in enumerate(timed)
+    ]

@@ -13,12 +13,14 @@ from pytest_infer.reports.message import Part, parts_of
 from pytest_infer.reports.page.calls import CallsChart, calls_chart
 from pytest_infer.reports.page.changes import ChangeChart, change_chart
 from pytest_infer.reports.page.errors import ErrorChart, error_chart, ratio_text
+from pytest_infer.reports.page.past import PastChart, past_charts
 from pytest_infer.reports.summary import SEVERITY, rows_from_records
 from pytest_infer.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_infer.reports.history import Moment
     from pytest_infer.reports.record import Record
     from pytest_infer.reports.summary import Row
 
@@ -70,6 +72,7 @@ class CaseView:
     verdicts: Sequence[Told]
     calls: CallsChart | None
     change: ChangeChart | None
+    past: PastChart | None
     facts: Sequence[tuple[str, str]]
     """What was built from what."""
 
@@ -105,12 +108,15 @@ class CaseView:
         return [each for each in self.verdicts if each.status == self.status]
 
 
-def case_views(records: Sequence[Record]) -> list[CaseView]:
+def case_views(records: Sequence[Record], history: Sequence[Moment] = ()) -> list[CaseView]:
     """Return what is shown of each case, in the order of the terminal's table."""
+    past = past_charts(records, history)
     own: dict[str, list[Record]] = {}
     for record in records:
         own.setdefault(record.case_id, []).append(record)
-    return [_view(row, own[row.case.id]) for row in rows_from_records(records)]
+    return [
+        _view(row, own[row.case.id], past.get(row.case.id)) for row in rows_from_records(records)
+    ]
 
 
 def anchor_of(case_id: str) -> str:
@@ -118,7 +124,7 @@ def anchor_of(case_id: str) -> str:
     return "case-" + quote(case_id, safe="", errors="backslashreplace")
 
 
-def _view(row: Row, records: Sequence[Record]) -> CaseView:
+def _view(row: Row, records: Sequence[Record], past: PastChart | None) -> CaseView:
     case = row.case
     details = _merged(records)
     return CaseView(
@@ -135,6 +141,7 @@ def _view(row: Row, records: Sequence[Record]) -> CaseView:
         verdicts=_verdicts(records),
         calls=calls_chart(details.get("samples", {})),
         change=change_chart(details["compared"], row.figures) if "compared" in details else None,
+        past=past,
         facts=list(_facts(row, records, details)),
     )
 

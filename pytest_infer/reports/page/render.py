@@ -63,6 +63,7 @@ SECTIONS = (
     ("latency", "Latency"),
     ("throughput", "Throughput"),
     ("changes", "Baseline"),
+    ("past", "Over runs"),
     ("errors", "Errors"),
     ("cases", "All cases"),
     ("run", "This run"),
@@ -105,7 +106,8 @@ def _filter_of(cell: Cell) -> str:
 
 
 def _content(result: Result, environment: Environment) -> dict[str, Any]:
-    cases = case_views(result.records)
+    cases = case_views(result.records, result.history)
+    drifts = [each for each in cases if each.past and each.past.drift]
     bars = latency_bars(cases)
     changes, worst = changes_of(cases), worst_of(cases)
     counts = status_counts(each.status for each in cases)
@@ -125,6 +127,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "throughput": throughput_charts(sweeps_from_records(result.records)),
         "changes": changes,
         "worst_cases": worst,
+        "drifts": drifts,
         "cases": cases,
         "filters": {name: _values(cases, name) for name in FILTERS},
         "lines": coverage_lines(result.coverage, result.records),
@@ -135,6 +138,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "throughput": content["throughput"],
         "changes": changes,
         "errors": worst,
+        "past": drifts,
     }
     return content | {
         "blocks": packed(_details(cases, environment)),

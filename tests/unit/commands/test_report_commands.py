@@ -132,3 +132,12 @@ def test_hostile_texts_reach_the_terminal_as_text(tmp_path, monkeypatch, capsys,
     assert all(each.isprintable() or each == "\n" for each in out)
     assert not [line for line in out.splitlines() if line.lstrip().startswith("::")]
     assert "##vso" not in out
+
+
+def test_page_with_its_past(run, tmp_path, capsys):
+    """A history that is named is in the page."""
+    del run
+    history(tmp_path, 0.01)
+    assert main(["report", "run.json", "--past", "history.jsonl", "--html", "page.html"]) == 0
+    capsys.readouterr()
+    assert "creeps: 9.4% slower over 10 runs" in (tmp_path / "page.html").read_text()

@@ -10,9 +10,10 @@ from html import unescape
 from html.parser import HTMLParser
 from math import log10
 
+import msgspec
 import pytest
 from hostile import HOSTILE, hostile_result
-from synthetic import synthetic_result
+from synthetic import synthetic_history, synthetic_result
 
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.page import page_text
@@ -20,6 +21,7 @@ from pytest_infer.reports.page.calls import calls_chart
 from pytest_infer.reports.page.changes import change_chart
 from pytest_infer.reports.page.details import BLOCK
 from pytest_infer.reports.page.errors import error_chart
+from pytest_infer.reports.page.past import past_charts
 from pytest_infer.reports.page.scales import Scale, decades, log_scale, short, ticks
 from pytest_infer.reports.result import Result
 
@@ -243,6 +245,30 @@ def test_changes_beside_the_stored_artefact():
         compared(now, beside="its stored artefact"), {"limit": 0.02, "spread": 0.01}
     )
     assert float(chart.now.split()[1].removesuffix("h0")) == chart.zero
+
+
+def test_past():
+    """A case's runs are drawn, and those in which it failed apart; a creep is reported above."""
+    result = synthetic_result(10)
+    history = synthetic_history(result)
+    charts = past_charts(result.records, history)
+    assert len(charts) == 10
+    first = charts["resnet50-eager-fp32-b1"]
+    assert (first.dots.count("h0"), first.failed.count("h0")) == (11, 1)
+    assert first.drift.kind == "creep"
+    assert first.told.endswith(" slower over 12 runs")
+    text = page_text(replace(result, history=history))
+    assert text.count("slower over 12 runs") == 2
+    assert sum("12 runs: medians of " in each for each in details_in(text)) == 10
+
+
+def test_past_of_another_device():
+    """What was timed on another device, or once, is no past of a case."""
+    result = synthetic_result(1)
+    history = synthetic_history(result)
+    assert past_charts(result.records, history[:1]) == {}
+    other = [msgspec.structs.replace(each, device="Example CPU, 4 cores") for each in history]
+    assert past_charts(result.records, other) == {}
 
 
 @pytest.mark.parametrize("figures", [{}, {"limit": float("nan")}])

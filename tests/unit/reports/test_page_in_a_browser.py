@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from browser import BINARY, THEMES, browser
 from hostile import HOSTILE, hostile_result
-from synthetic import synthetic_result
+from synthetic import synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
 
@@ -72,7 +72,8 @@ FOUND = "document.getElementById('found').textContent"
 @pytest.fixture(scope="module")
 def result():
     """A result with verdicts of each kind."""
-    return synthetic_result(CASES)
+    made = synthetic_result(CASES)
+    return replace(made, history=synthetic_history(made))
 
 
 @pytest.fixture(scope="module")
