@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MOST_FAILURES = 60
 """Failed cases that are told in full before the table; the table has them all."""
 
+MOST_CHARTS = 30
+"""Charts of a section; the table has the figures of them all."""
+
 MOST_ROWS = 300
 """Rows of the table that are laid out before somebody asks for the others."""
 
@@ -149,6 +152,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "most_failures": MOST_FAILURES,
         "most_open": MOST_OPEN,
         "most_rows": MOST_ROWS,
+        "most_charts": MOST_CHARTS,
         "most_changes": MOST_CHANGES,
     }
 

@@ -107,6 +107,13 @@ def test_failures_are_told_first():
             assert line.strip().removeprefix("why:").removeprefix("mend:").strip() in above
 
 
+def test_many_models():
+    """Of hundreds of models the first have charts, and the page says where the others are."""
+    text = page_text(synthetic_result(1000))
+    assert text.count(", batch 1</h3>") < 30
+    assert "more models and batches are in the table of all cases" in text
+
+
 def test_size():
     """Five hundred cases take less than 3 MB."""
     assert len(page_text(synthetic_result(500)).encode()) < 3_000_000
