@@ -1,4 +1,4 @@
-"""``pytest-infer``: run the suites, list engines, look after baselines and the cache."""
+"""``pytest-infer``: run the suites, list engines, look after baselines, the cache and reports."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from pytest_infer.border import border
-from pytest_infer.commands import baselines, cache, suites
+from pytest_infer.commands import baselines, cache, compare, history, report, suites
 from pytest_infer.errors import InferError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+NOUNS = (suites, baselines, cache, report, compare, history)
+METAVAR = "|".join(["run", "engines", "baselines", "cache", "report", "compare", "history"])
 
 TROUBLE = 2
 """The exit status of an error, as argparse's own."""
@@ -20,8 +23,8 @@ TROUBLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     parser = ArgumentParser("pytest-infer", description=__doc__)
-    nouns = parser.add_subparsers(metavar="run|engines|baselines|cache", required=True)
-    for noun in (suites, baselines, cache):
+    nouns = parser.add_subparsers(metavar=METAVAR, required=True)
+    for noun in NOUNS:
         noun.add_commands(nouns)
     options = parser.parse_args(arguments)
     try:

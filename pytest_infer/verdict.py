@@ -37,7 +37,7 @@ class Verdict:
     figures: Mapping[str, float] = field(default_factory=dict)
     """What was measured, units in the names."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What else is kept of it, JSON-able; for judges outside of this package."""
+    """What else is kept of it, JSON-able: for reports, and for judges outside of this package."""
     bounds: Mapping[str, float] | None = None
     """The tolerance that would have passed, by metric; None where no tolerance was missed."""
     to_store: ToStore | None = None

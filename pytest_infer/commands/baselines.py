@@ -6,14 +6,12 @@ from argparse import RawDescriptionHelpFormatter
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from rich.console import Console
-
 from pytest_infer.baselines.chosen import shipped_folder
 from pytest_infer.baselines.difference import change_table, difference_table, differences
 from pytest_infer.baselines.merge import Take, merge_baselines
 from pytest_infer.baselines.search import destination, resolve
+from pytest_infer.commands.printed import print_text
 from pytest_infer.config import InferConfig
-from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.reports.table import rendered
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def _merge(options: Namespace) -> int:
     into = destination(options.into, options.folder)
     changes = merge_baselines(into, sources, options.take)
     told = f"stored in {into}: {len(changes)} entries"
-    _print(f"{told}\n{rendered(change_table(changes))}" if changes else told)
+    print_text(f"{told}\n{rendered(change_table(changes))}" if changes else told)
     return 0
 
 
@@ -79,10 +77,5 @@ def _diff(options: Namespace) -> int:
     found = differences(old, new)
     if found:
         lines.append(rendered(difference_table(found)))
-    _print("\n".join(lines) or "no difference")
+    print_text("\n".join(lines) or "no difference")
     return DIFFERENT if lines else 0
-
-
-def _print(text: str) -> None:
-    """Print a text as it is: tables are as wide as they need to be."""
-    Console().print(encodable(plain_text(text)), markup=False, highlight=False, soft_wrap=True)

@@ -8,10 +8,8 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from pytest_infer.commands.printed import print_text
 from pytest_infer.errors import CacheError
-from pytest_infer.plain_text import encodable, plain_text
 from pytest_infer.reports.table import filled_table, rendered
 from pytest_infer.storage.cache import Cache, key_of, read_entry
 from pytest_infer.storage.eviction import evict, limit_bytes, remove, stored_folders
@@ -60,10 +58,10 @@ def _list(options: Namespace) -> int:
     found = stored_folders(cache.root)
     if found:
         rows = [_cells(each) for each in found]
-        _print(rendered(filled_table(HEADINGS, [rows])))
+        print_text(rendered(filled_table(HEADINGS, [rows])))
     size_gb = sum(each.size_bytes for each in found) / BYTES_PER_GB
     allowed = f"{limit_bytes() / BYTES_PER_GB:g} GB are allowed (PYTEST_INFER_CACHE_GB)"
-    _print(f"{cache.root}: {len(found)} entries, {size_gb:.2f} GB; {allowed}")
+    print_text(f"{cache.root}: {len(found)} entries, {size_gb:.2f} GB; {allowed}")
     return 0
 
 
@@ -77,10 +75,10 @@ def _clean(options: Namespace) -> int:
         for name in OTHER_FOLDERS:
             shutil.rmtree(cache.root / name, ignore_errors=True)
     size_gb = sum(each.size_bytes for each in gone) / BYTES_PER_GB
-    _print(f"{cache.root}: {len(gone)} of {len(found)} entries removed, {size_gb:.2f} GB")
+    print_text(f"{cache.root}: {len(gone)} of {len(found)} entries removed, {size_gb:.2f} GB")
     in_use = [each for each in unwanted if each not in gone]
     if in_use:
-        _print(f"in use, and left: {len(in_use)} entries")
+        print_text(f"in use, and left: {len(in_use)} entries")
     return 0
 
 
@@ -124,7 +122,3 @@ def _state(stored: StoredFolder) -> str:
     if stored.is_draft:
         return "draft"
     return "in use" if stored.is_used else ""
-
-
-def _print(text: str) -> None:
-    Console().print(encodable(plain_text(text)), markup=False, highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 """Missed bounds that a message shows, the worst first."""
+
+CHECKS = "checks"
+"""The detail of a verdict that holds what was held to a bound, the worst first."""
+
+MOST_CHECKS = 40
+"""Checks that a verdict keeps: outputs may have many parts."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,23 @@ class _Check:
         sign = ">" if self.metric.better == "lower" else "<"
         missed = f"{self.place} {self.metric.name} {self.value:.6g} {sign} {self.bound:.6g}"
         return f"{missed}{_times(self.ratio)}: {self.origin}; {self._floor()}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures as JSON-able values; what is infinite is None."""
+        figures = {
+            "value": self.value,
+            "bound": self.bound,
+            "noise": self.noise,
+            "ratio": self.ratio,
+        }
+        return {
+            "output": self.output,
+            "part": "" if self.part is None else str(self.part),
+            "metric": self.metric.name,
+            "better": self.metric.better,
+            "origin": self.origin,
+            **{name: _finite(value) for name, value in figures.items()},
+        }
 
     def _floor(self) -> str:
         if not math.isfinite(self.noise):
@@ -175,7 +198,7 @@ def _matched(checks: list[_Check], subject: str) -> Verdict:
         f"{subject} matches eager fp64: worst is {worst.place} {worst.metric.name} "
         f"{worst.value:.3g}, {worst.ratio:.2g} x {worst.origin}"
     )
-    return Verdict("parity", "pass", "match", message, _figures(checks))
+    return Verdict("parity", "pass", "match", message, _figures(checks), {CHECKS: _kept(checks)})
 
 
 def _diverged(
@@ -200,7 +223,17 @@ def _diverged(
         mend=_mend(bounds),
         figures=_figures(checks),
     )
-    return replace(verdict, bounds=bounds)
+    return replace(verdict, bounds=bounds, details={CHECKS: _kept(checks)})
+
+
+def _kept(checks: list[_Check]) -> list[dict[str, Any]]:
+    """Return what was held to a bound, the worst first."""
+    held = sorted((each for each in checks if each.bound is not None), key=lambda each: -each.ratio)
+    return [each.as_dict() for each in held[:MOST_CHECKS]]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _missed(checks: list[_Check]) -> list[_Check]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_infer.case import Precision
     from pytest_infer.config import Update
 
-REPORTS = ("html", "json", "md")
+REPORTS = ("github", "gitlab", "history", "html", "json", "md")
 
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?([eE][+-]?[0-9]{1,3})?|\.[0-9]{1,20}")
 

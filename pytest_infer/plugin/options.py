@@ -242,7 +242,8 @@ OPTIONS = (
         "--infer-report",
         "reports",
         read_reports,
-        "write a report: json:PATH, md:PATH or html:PATH",
+        "write a report: KIND is json, html or md; history, to which each run adds; github or "
+        "gitlab, which they show at the tests' lines",
         "KIND:PATH,...",
     ),
     Option(

@@ -34,7 +34,11 @@ PROPERTIES = {f"infer_{status}": status for status in SHOWN}
 def attach(report: pytest.TestReport, item: pytest.Item, case: Case | None) -> None:
     """Move what a phase of a test has recorded to its report."""
     number = item.stash[ATTEMPT]
-    records = [replace(record, attempt=number) for record in item.stash.get(RECORDS, [])]
+    file, line, _ = report.location
+    records = [
+        replace(record, attempt=number, file=file, line=(line or 0) + 1)
+        for record in item.stash.get(RECORDS, [])
+    ]
     item.stash[RECORDS] = []
     setattr(report, NUMBER, number)
     setattr(report, REPORTED, [record.as_dict() for record in records])

@@ -88,9 +88,7 @@ class Reporter:
         elif state.records or state.attempts.earlier:
             from pytest_infer.session.conclusion import conclude
 
-            self._lines, errors = conclude(
-                state.session.config, state.records, state.coverage, state.attempts.earlier
-            )
+            self._lines, errors = conclude(state.session.config, state.result())
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from time import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_infer.reports.counts import Coverage
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
     from pytest_infer.reports.record import Record
+    from pytest_infer.reports.result import Result
     from pytest_infer.session.matrix import Origin
     from pytest_infer.session.session import InferSession
 
@@ -27,6 +29,7 @@ class State:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.began_s = time()
         self.coverage = Coverage()
         self.attempts = Attempts()
         self.errors: list[InferError] = []
@@ -49,6 +52,14 @@ class State:
             session = InferSession(read_config(self._config), self.origin)
         listen(self.tell)
         return session
+
+    def result(self) -> Result:
+        """Return all that this run has found until now."""
+        from pytest_infer.plugin.described_run import described_run
+        from pytest_infer.reports.result import Result
+
+        run = described_run(self._config, self.session.config, self.began_s)
+        return Result(self.records, self.coverage, self.attempts.earlier, run)
 
     def tell(self, line: str, is_over: bool) -> None:
         """Show a line about a lock for which a test waits."""

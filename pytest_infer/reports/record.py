@@ -37,6 +37,10 @@ class Record:
     runtime: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
     """Which attempt at the test this is from, where another plugin runs tests again."""
+    file: str = ""
+    """Where the test stands, from pytest's root folder on."""
+    line: int = 0
+    """Counted from 1; 0 is unknown."""
 
     @property
     def case_id(self) -> str:
@@ -58,6 +62,8 @@ class Record:
             "device": dict(self.device),
             "runtime": dict(self.runtime),
             "attempt": self.attempt,
+            "file": self.file,
+            "line": self.line,
         }
 
     def _typed_details(self) -> dict[str, Any]:

@@ -68,7 +68,12 @@ def rows_from_records(records: Iterable[Record]) -> list[Row]:
 
 def counts_of(records: Iterable[Record]) -> dict[str, int]:
     """Return how many verdicts have each status, the worst first."""
-    statuses = [record.status for record in records]
+    return status_counts(record.status for record in records)
+
+
+def status_counts(found: Iterable[str]) -> dict[str, int]:
+    """Return how often each status is among those that were found, the worst first."""
+    statuses = list(found)
     return {status: statuses.count(status) for status in SEVERITY if status in statuses}
 
 

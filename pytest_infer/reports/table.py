@@ -20,7 +20,11 @@ COLORS = {
     "pass": "green",
 }
 
-TEXTS = ("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of")
+TEXTS = (
+    *("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of"),
+    *("case", "device", "course", "date", "commit"),
+)
+"""Headings of columns without figures."""
 
 WIDE = 500
 

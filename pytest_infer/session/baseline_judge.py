@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pytest_infer.baselines.versions import changed_versions
 from pytest_infer.judges.gate import Stored, measure_until_decided
@@ -15,7 +17,7 @@ from pytest_infer.session.storing import Storing
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.baselines.chosen import ChosenBaselines
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from pytest_infer.timing.look import Look
     from pytest_infer.timing.measurement import Measurement
     from pytest_infer.timing.samples import Samples
+
+COMPARED = "compared"
+"""The detail of a verdict that holds what the gate compared: stored measurements and its own."""
 
 
 class _WrongCallsError(Exception):
@@ -147,7 +152,7 @@ class BaselineJudge:
             terms,
             cases=self._gated_cases(),
         )
-        return verdict_of(
+        verdict = verdict_of(
             decision,
             taken,
             stored,
@@ -157,11 +162,35 @@ class BaselineJudge:
             since=self._since(entry),
             is_same=is_same_runtime and is_stored,
         )
+        compared = {**_compared(entry, gate, taken), "beside": decision.beside, "terms": terms.name}
+        return replace(verdict, details={**verdict.details, COMPARED: compared})
 
     def _since(self, entry: Entry) -> str:
         """Return which versions are others than those of the baseline."""
         changed = changed_versions(_versions(entry), self._runtime())
         return f"since then: {', '.join(map(str, changed))}" if changed else ""
+
+
+def _compared(entry: Entry, gate: Gate, taken: Sequence[Measurement]) -> dict[str, Any]:
+    """Return the stored measurements, those of now that are usable, and whence the former are."""
+    provenance: Measured = entry.provenance  # type: ignore[assignment] # measured, if gated
+    return {
+        "date": provenance.date,
+        "device": provenance.device,
+        "versions": dict(provenance.versions),
+        "stored": msgspec.to_builtins(gate.measurements),
+        "now": [
+            {
+                "theta": each.theta,
+                "rho": each.rho,
+                "engine_ms": each.engine_ms,
+                "rounds": each.kept,
+                "duet": each.duet,
+            }
+            for each in taken
+            if each.is_usable
+        ],
+    }
 
 
 def _versions(entry: Entry) -> dict[str, str]:

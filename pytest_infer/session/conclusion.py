@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_infer.baselines.update import store_by_device
 from pytest_infer.border import border
 from pytest_infer.errors import InferError
+from pytest_infer.reports.history import read_history
 from pytest_infer.reports.report_file import write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pytest_infer.config import InferConfig
-    from pytest_infer.reports.counts import Coverage
-    from pytest_infer.reports.record import Record
+    from pytest_infer.reports.result import Result
+
+HISTORY = "history"
+"""The kind of report that is written first, for the page shows it."""
 
 
-def conclude(
-    config: InferConfig,
-    records: Sequence[Record],
-    coverage: Coverage,
-    earlier: Sequence[Record] = (),
-) -> tuple[list[str], list[InferError]]:
-    """Store baselines and write reports, as the options ask; ``earlier`` attempts are no part.
+def conclude(config: InferConfig, result: Result) -> tuple[list[str], list[InferError]]:
+    """Store baselines and write reports, as the options ask.
 
     Return what to show, and what could not be stored or written, which the former has too.
     """
     jobs: list[Callable[[], list[str]]] = []
     if config.update:
-        jobs.append(partial(store_by_device, config, records))
-    jobs += [
-        partial(_reported, kind, path, records, coverage, earlier) for kind, path in config.reports
-    ]
+        jobs.append(partial(store_by_device, config, result.records))
+    ordered = sorted(config.reports, key=lambda each: each[0] != HISTORY)
+    jobs += [partial(_reported, kind, path, result, dict(ordered)) for kind, path in ordered]
     done = [_attempted(job) for job in jobs]
     errors = [each for each in done if isinstance(each, InferError)]
     lines = [line for each in done if not isinstance(each, InferError) for line in each]
@@ -50,12 +48,9 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
         return error
 
 
-def _reported(
-    kind: str,
-    path: Path,
-    records: Sequence[Record],
-    coverage: Coverage,
-    earlier: Sequence[Record],
-) -> list[str]:
-    write_report(kind, path, records, coverage, earlier)
+def _reported(kind: str, path: Path, result: Result, paths: Mapping[str, Path]) -> list[str]:
+    """Write one report; a page shows the history to which this run has added."""
+    if kind == "html" and HISTORY in paths:
+        result = replace(result, history=read_history(paths[HISTORY]))
+    write_report(kind, path, result)
     return [f"report: {path}"]

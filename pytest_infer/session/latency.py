@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
 
+SAMPLES = "samples"
+"""The detail of a verdict that holds the timed calls."""
+
 UNSEEN = "; what timed calls put out cannot be seen, only calls before and after them"
 
 
@@ -74,6 +77,7 @@ class Latency:
         verdict = judge_budget(
             samples, self._budget, eager=eager, stored=stored, subject=self._case.id
         )
+        verdict = replace(verdict, details={**verdict.details, SAMPLES: samples.series()})
         if samples.look is None or samples.look.is_seen:
             return verdict
         return replace(verdict, message=f"{verdict.message}{UNSEEN}")

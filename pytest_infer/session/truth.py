@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.engines.requests import build_request
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     Explain = Callable[[Verdict, Case, Tolerance | None, int], Verdict]
 
+EVIDENCE = "evidence"
+"""The detail of a verdict that holds what the engine showed of itself."""
+
 
 class Truth:
     """Judges what really ran, and what a case's engine was really built from."""
@@ -31,12 +35,13 @@ class Truth:
     def precision(self, evidence: Evidence) -> Verdict:
         """Judge the arithmetic that ran."""
         spec = models.find(self._case.model).spec
-        return judge_precision(
+        verdict = judge_precision(
             evidence,
             self._case.precision,
             has_fractions=spec.has_fractions,
             subject=self._case.id,
         )
+        return replace(verdict, details={**verdict.details, EVIDENCE: asdict(evidence)})
 
     def placement(self, evidence: Evidence) -> Verdict:
         """Judge the device on which it ran."""

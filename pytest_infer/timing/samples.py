@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import Any
 
 from pytest_infer.errors import TimingError
 from pytest_infer.timing.look import Look
@@ -12,6 +13,12 @@ from pytest_infer.units import NS_PER_MS
 
 LAUNCH_BOUND_SHARE = 0.8
 """From this share of its time on the device a call is bound by how fast the host enqueues it."""
+
+MOST_KEPT = 500
+"""Calls of which a report keeps the durations."""
+
+SLOWEST = 5
+"""Calls that a report keeps by their numbers, whatever it leaves out."""
 
 
 @dataclass(frozen=True)
@@ -90,4 +97,20 @@ class Samples:
             "calls": len(self.durations_ns),
             **share,
             **self.resources,
+        }
+
+    def series(self) -> dict[str, Any]:
+        """Return the calls in their order, for a report: every ``stride``-th, at most `MOST_KEPT`.
+
+        ``slowest`` has the numbers (from 0) and durations of the slowest calls of all.
+        """
+        stride = -(-len(self.durations_ns) // MOST_KEPT)
+        ranked = sorted(enumerate(self.durations_ns), key=lambda each: -each[1])
+        return {
+            "clock": self.clock,
+            "calls": len(self.durations_ns),
+            "warmup_calls": self.warmup_calls,
+            "stride": stride,
+            "durations_ns": list(self.durations_ns[::stride]),
+            "slowest": [list(each) for each in ranked[:SLOWEST]],
         }

@@ -91,8 +91,8 @@ def _error(result: pytest.RunResult) -> str:
             "--infer-report=pdf:x",
             (
                 "ERROR: unknown report 'pdf'\n"
-                "  why:  valid choices: html, json, md\n"
-                "  mend: choose one of: html, json, md"
+                "  why:  valid choices: github, gitlab, history, html, json, md\n"
+                "  mend: choose one of: github, gitlab, history, html, json, md"
             ),
         ),
         (

@@ -82,13 +82,13 @@ def test_workers_share_the_matrix(run: Run) -> None:
 
 
 def test_reports(run: Run, pytester: pytest.Pytester) -> None:
-    """The same records become JSON, Markdown and HTML."""
+    """The same records become JSON, Markdown, HTML and a history, with how the run was made."""
     result = run(
         "--engine=ort",
         "-k",
         "outputs",
         "--infer-report=json:out/r.json,md:out/r.md",
-        "--infer-report=html:out/r.html",
+        "--infer-report=html:out/r.html,history:out/r.jsonl",
     )
     result.assert_outcomes(passed=1)
     content = json.loads((pytester.path / "out/r.json").read_text())
@@ -98,7 +98,22 @@ def test_reports(run: Run, pytester: pytest.Pytester) -> None:
     assert record["runtime"]["onnxruntime"]
     assert content["coverage"]["ran"] == content["coverage"]["expected"] == 1
     assert "| toy | ort | fp32 | 1 |" in (pytester.path / "out/r.md").read_text()
-    assert "toy" in (pytester.path / "out/r.html").read_text()
+    page = (pytester.path / "out/r.html").read_text()
+    assert 'id="case-toy-ort-fp32-b1"' in page
+    assert "Over runs" not in page  # there is one run only
+    history = json.loads((pytester.path / "out/r.jsonl").read_text())
+    assert history["case_id"] == "toy-ort-fp32-b1"
+    assert (record["file"], record["line"]) == ("test_parity.py", 16)
+    assert record["details"]["checks"]
+    assert content["schema"] == 2
+    made = content["run"]
+    assert made["command"].startswith("pytest ")
+    assert " --infer-model=toy " in made["command"]
+    assert made["started"].endswith("+00:00")
+    assert made["duration_s"] > 0
+    assert made["options"]["engines"] == ["ort"]
+    assert made["versions"]["pytest"]
+    assert made["dirty"] is None  # it is no repository
 
 
 def test_test_stopped_early_is_seen(run: Run) -> None:

@@ -1,5 +1,6 @@
 """The judge of named outputs: planted errors of known size, and what is said of them."""
 
+import json
 import re
 
 import numpy as np
@@ -421,3 +422,25 @@ def test_an_engine_that_is_worse_than_eager_is_blamed():
     assert judge_outputs(other, REFERENCE, eager, precision="fp32").code == "not-finite"
     worse = {"logits": np.full((2, 10), np.nan)}
     assert judge_outputs(worse, REFERENCE, eager, precision="fp32").code == "not-finite"
+
+
+def test_checks_are_kept():
+    """What was held to a bound is kept, the worst first; a pass and a failure have the same."""
+    logits = EAGER["logits"]
+    for verdict in (judge(logits), judge(logits * 1.5)):
+        checks = verdict.details["checks"]
+        ratios = [each["ratio"] for each in checks]
+        assert ratios == sorted(ratios, reverse=True)
+        assert ratios[0] == pytest.approx(verdict.figures["worst_ratio"])
+        assert {each["metric"] for each in checks} == {"relative_l2", "max_abs", "gain"}
+        assert all(each["value"] / each["bound"] == pytest.approx(each["ratio"]) for each in checks)
+
+
+def test_checks_are_json():
+    """A ratio without a bound, and a noise floor that is not there, are null."""
+    ids = np.array([[1, 2], [3, 4]])
+    verdict = judge_outputs({"ids": ids + 1}, {"ids": ids}, None, precision="fp32")
+    (check,) = verdict.details["checks"]
+    assert (check["value"], check["bound"]) == (1.0, 0.0)
+    assert (check["noise"], check["ratio"]) == (None, None)
+    json.dumps(verdict.details, allow_nan=False)

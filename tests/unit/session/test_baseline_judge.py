@@ -1,5 +1,6 @@
 """The judge of baselines: what it measures, with what it compares, and what it stores."""
 
+import json
 from dataclasses import replace
 from math import log
 from types import SimpleNamespace
@@ -107,6 +108,21 @@ def test_one_calm_measurement_is_enough():
     gate_timer = GateTimer([look(0.01)])
     assert judged(entry(), gate_timer).code == "unchanged"
     assert gate_timer.beside == [""]
+
+
+def test_what_was_compared_is_kept():
+    """A report can draw the stored measurements and those of now that are usable, and whence."""
+    verdict = judged(entry(), GateTimer([look(0.05), look(0.05, kept=4), look(0.06), look(0.05)]))
+    compared = verdict.details["compared"]
+    assert [each["theta"] for each in compared["stored"]] == [
+        each.theta for each in entry().gate.measurements
+    ]
+    assert [each["theta"] for each in compared["now"]] == pytest.approx(
+        [look(0.05).theta, look(0.06).theta, look(0.05).theta]
+    )
+    assert compared["beside"] == "the reference net"
+    assert compared["date"] == entry().provenance.date
+    json.dumps(verdict.details, allow_nan=False)
 
 
 def test_the_same_engine_that_became_slower_is_unexplained():

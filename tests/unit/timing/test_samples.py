@@ -81,3 +81,25 @@ def test_launches_are_unknown_on_a_cpu():
     assert samples(MS).launch_share is None
     assert samples(MS).is_launch_bound is None
     assert "launch_share" not in samples(MS).figures()
+
+
+def test_series():
+    """A report keeps every call of a usual series, in its order, and the numbers of the slowest."""
+    assert samples(3 * MS, MS, 2 * MS).series() == {
+        "clock": "monotonic",
+        "calls": 3,
+        "warmup_calls": 2,
+        "stride": 1,
+        "durations_ns": [3 * MS, MS, 2 * MS],
+        "slowest": [[0, 3 * MS], [2, 2 * MS], [1, MS]],
+    }
+
+
+def test_long_series():
+    """Of a long one it keeps every n-th call, and the slowest of all even so."""
+    durations = [MS] * 1700
+    durations[1234] = 9 * MS
+    series = samples(*durations).series()
+    assert (series["stride"], len(series["durations_ns"]), series["calls"]) == (4, 425, 1700)
+    assert series["slowest"][0] == [1234, 9 * MS]
+    assert len(series["slowest"]) == 5

@@ -1,0 +1,134 @@
+"""Two results side by side: drivers, engines, branches, machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
+from pytest_infer.reports.markdown import SHORT_COMMIT, escaped, table
+from pytest_infer.reports.summary import SEVERITY, Row, rows_from_records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_infer.reports.columns import Column
+    from pytest_infer.reports.result import Result
+
+HEADINGS = ("case", "verdict", P50.heading, "change", SPEEDUP.heading, ERROR.heading, "note")
+
+TOLD_APART = 0.1
+"""A change of the median that is said to be one, as a share.
+
+Each side is one process at one time: between two of them a CPU differs by several per cent. The
+latency gate tells smaller changes apart, by a reference net that is measured beside.
+"""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One case on both sides; None on the side that lacks it."""
+
+    case_id: str
+    old: Row | None
+    new: Row | None
+
+    @property
+    def change(self) -> float | None:
+        """Return by how much the median changed, as a share; None where a side has none."""
+        old, new = self._both("p50_ms")
+        return new / old - 1 if old and new else None
+
+    @property
+    def note(self) -> str:
+        """Return what a reader is to look at; empty where nothing is to be told apart."""
+        if self.old is None:
+            return "only in B"
+        if self.new is None:
+            return "only in A"
+        notes = []
+        if self.old.status != self.new.status:
+            is_worse = SEVERITY.index(self.new.status) < SEVERITY.index(self.old.status)
+            notes.append("worse verdict" if is_worse else "better verdict")
+        if self.change is not None and abs(self.change) > TOLD_APART:
+            notes.append("slower" if self.change > 0 else "faster")
+        return ", ".join(notes)
+
+    @property
+    def is_worse(self) -> bool:
+        """Return whether the new side has a worse verdict."""
+        return "worse verdict" in self.note
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the texts under `HEADINGS`."""
+        change = self.change
+        return (
+            self.case_id,
+            _arrow(*(_verdict(row) if row else "" for row in (self.old, self.new))),
+            self._cell(P50),
+            "" if change is None else f"{change:+.1%}",
+            self._cell(SPEEDUP),
+            self._cell(ERROR),
+            self.note,
+        )
+
+    def _both(self, name: str) -> tuple[float | None, float | None]:
+        old = None if self.old is None else self.old.figures.get(name)
+        new = None if self.new is None else self.new.figures.get(name)
+        return old, new
+
+    def _cell(self, column: Column) -> str:
+        return _arrow(*(column.cell(row.figures) if row else "" for row in (self.old, self.new)))
+
+
+def pairs_of(old: Result, new: Result) -> list[Pair]:
+    """Return every case of both results; those to look at first, then in the table's order."""
+    before = {row.case.id: row for row in rows_from_records(old.records)}
+    after = {row.case.id: row for row in rows_from_records(new.records)}
+    pairs = [Pair(key, before.get(key), after.get(key)) for key in {**before, **after}]
+    return sorted(pairs, key=lambda each: (not each.is_worse, not each.note))
+
+
+def origins(old: Result, new: Result) -> list[tuple[str, str, str]]:
+    """Return what differs of how the results were made: its name, and both values."""
+    pairs = {"run": (_origin(old), _origin(new))}
+    names = ("device", "runtime")
+    for name in names:
+        before, after = _merged(old, name), _merged(new, name)
+        for key in {**before, **after}:
+            pairs[f"{name} {key}"] = (before.get(key, "none"), after.get(key, "none"))
+    return [(name, old, new) for name, (old, new) in pairs.items() if old != new]
+
+
+def _origin(result: Result) -> str:
+    run = result.run
+    dirty = " with changes" if run.dirty else ""
+    return f"{run.started or 'unknown'}, commit {run.commit[:SHORT_COMMIT] or 'unknown'}{dirty}"
+
+
+def _merged(result: Result, name: str) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for record in result.records:
+        values: Mapping[str, object] = getattr(record, name)
+        for key, value in values.items():
+            if str(value) not in found.setdefault(key, []):
+                found[key].append(str(value))
+    return {key: ", ".join(values) for key, values in found.items()}
+
+
+def markdown_of(pairs: Sequence[Pair], told: Sequence[tuple[str, str, str]]) -> str:
+    """Return the comparison in Markdown."""
+    lines = [f"- {escaped(name)}: {escaped(old)} → {escaped(new)}" for name, old, new in told]
+    cells = [pair.cells() for pair in pairs]
+    return "\n".join([*lines, "", *table(HEADINGS, cells)]) + "\n"
+
+
+def _verdict(row: Row) -> str:
+    return row.status if row.status == "pass" else f"{row.status}: {row.code}"
+
+
+def _arrow(old: str, new: str) -> str:
+    """Return both values; one where they are equal, or where a side has none."""
+    if not old or not new or old == new:
+        return new or old
+    return f"{old} → {new}"

@@ -1,0 +1,109 @@
+"""What a history says: a slow creep, or a step, and never a single run that stands out.
+
+A creep is Kendall's rank correlation with time; its size is the Theil-Sen slope, the median of the
+slopes between all pairs. A step is where two medians explain the runs best. None of them moves by
+one run alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, log
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_infer.reports.history import Moment
+
+CHANCE = 0.01
+"""Of a creep that is none, among runs that only differ by chance."""
+
+LEAST_CHANGE = 0.03
+"""A share of the duration; less is not worth a line."""
+
+LEAST_RUNS = 6
+LEAST_SIDE = 4
+"""Runs before and after a step: fewer may stand out by chance."""
+
+STEP_SPREADS = 6.0
+"""How many times the runs' own spread a step is at least."""
+
+SHORT_COMMIT = 12
+
+MAD_PER_SIGMA = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a case has become slower or faster."""
+
+    kind: Literal["creep", "step"]
+    change: float
+    """As a share: 0.05 is 5 % slower, over all runs or at the step."""
+    run: int
+    """The first run after a step, counted from 0; of a creep 0."""
+    figure: str
+
+
+def drift_of(moments: Sequence[Moment]) -> Drift | None:
+    """Return what became of a case's speed over its runs, None if nothing is told apart.
+
+    Where all runs were gated, their ratio to the reference net decides, else the median duration.
+    """
+    figure = "theta" if all("theta" in each.figures for each in moments) else "p50_ms"
+    values = [each.figures[figure] for each in moments if figure in each.figures]
+    if len(values) < LEAST_RUNS or (figure == "p50_ms" and min(values) <= 0):
+        return None
+    logs = values if figure == "theta" else [log(value) for value in values]
+    found = [each for each in (_creep(logs, figure), _step(logs, figure)) if each]
+    return min(found, key=lambda each: each[0])[1] if found else None
+
+
+def _creep(logs: Sequence[float], figure: str) -> tuple[float, Drift] | None:
+    """Return how far the runs are from the line in all, and the creep; None if there is none."""
+    from scipy.stats import kendalltau, theilslopes
+
+    turns = range(len(logs))
+    chance = float(kendalltau(turns, logs).pvalue)
+    slope, intercept, *_ = map(float, theilslopes(logs, turns))
+    change = exp(slope * (len(logs) - 1)) - 1
+    if not chance < CHANCE or abs(change) < LEAST_CHANGE:  # the chance of equal runs is NaN
+        return None
+    off = sum(abs(value - intercept - slope * turn) for turn, value in enumerate(logs))
+    return off, Drift("creep", change, 0, figure)
+
+
+def _step(logs: Sequence[float], figure: str) -> tuple[float, Drift] | None:
+    """Return how far the runs are from both medians in all, and the step; None if there is none."""
+    splits = range(LEAST_SIDE, len(logs) - LEAST_SIDE + 1)
+    if not splits:
+        return None
+    at = min(splits, key=lambda split: sum(_off(logs, split)))
+    step = median(logs[at:]) - median(logs[:at])
+    off, change = _off(logs, at), exp(step) - 1
+    is_small = abs(step) < STEP_SPREADS * MAD_PER_SIGMA * median(off)
+    if is_small or abs(change) < LEAST_CHANGE:
+        return None
+    return sum(off), Drift("step", change, at, figure)
+
+
+def _off(logs: Sequence[float], split: int) -> list[float]:
+    """Return how far each run is from the median of its side of a split."""
+    sides = (logs[:split], logs[split:])
+    return [abs(value - median(side)) for side in sides for value in side]
+
+
+def words_of(drift: Drift | None, moments: Sequence[Moment]) -> str:
+    """Return in words what became of a case; empty where nothing is told apart."""
+    if drift is None:
+        return ""
+    way = "slower" if drift.change > 0 else "faster"
+    size = f"{abs(drift.change):.1%} {way}"
+    by = ", by the ratio to the reference net" if drift.figure == "theta" else ""
+    if drift.kind == "creep":
+        return f"creeps: {size} over {len(moments)} runs{by}"
+    first = moments[drift.run]
+    return f"{size} since {first.started}, commit {first.commit[:SHORT_COMMIT] or 'unknown'}{by}"

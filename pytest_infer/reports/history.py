@@ -1,0 +1,108 @@
+"""The history of cases: a line of JSON per case and run, appended to a file that only grows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from pytest_infer.errors import OptionError
+from pytest_infer.plain_text import shown
+from pytest_infer.reports.summary import rows_from_records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_infer.reports.result import Result
+
+SCHEMA = 1
+
+KEPT = (
+    "p50_ms",
+    "p99_ms",
+    "throughput_per_s",
+    "speedup",
+    "theta",
+    "relative_l2",
+    "worst_ratio",
+)
+"""Figures that are worth following over months."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One case in one run."""
+
+    schema: Literal[1]
+    started: str
+    commit: str
+    dirty: bool | None
+    device: str
+    """Its name, and on a CPU its number of cores: figures of two devices are never compared."""
+    case_id: str
+    status: str
+    code: str
+    figures: dict[str, float]
+
+
+def history_text(result: Result) -> str:
+    """Return the lines that a run adds, one per case."""
+    return "".join(f"{json.dumps(each, sort_keys=True)}\n" for each in _lines(result))
+
+
+def _lines(result: Result) -> Iterator[dict[str, Any]]:
+    devices = {r.case_id: r.device for r in result.records if r.device}
+    for row in rows_from_records(result.records):
+        yield {
+            "schema": SCHEMA,
+            "started": result.run.started,
+            "commit": result.run.commit,
+            "dirty": result.run.dirty,
+            "device": device_text(devices.get(row.case.id, {})),
+            "case_id": row.case.id,
+            "status": row.status,
+            "code": row.code,
+            "figures": {name: row.figures[name] for name in KEPT if name in row.figures},
+        }
+
+
+def device_text(device: Mapping[str, Any]) -> str:
+    """Return what a device is called in a history."""
+    cores = f", {device['cores']} cores" if "cores" in device else ""
+    return f"{device.get('name', 'unknown')}{cores}"
+
+
+def read_history(path: Path) -> list[Moment]:
+    """Return the lines of a history, in the order of their runs; raise `OptionError` for another.
+
+    A last line without an end is one that a run was cut off in, and is left out.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unusable(path, f"{type(error).__name__}: {error.strerror}") from error
+    whole, _, _ = content.rpartition(b"\n")
+    lines = enumerate(whole.split(b"\n") if whole else (), 1)
+    moments = [_moment(path, number, line) for number, line in lines if line.strip()]
+    return sorted(moments, key=lambda each: each.started)
+
+
+def _moment(path: Path, number: int, line: bytes) -> Moment:
+    try:
+        return msgspec.convert(json.loads(line), Moment)
+    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too
+        raise _unusable(path, f"line {number}: {shown(str(error))}") from error
+
+
+def _unusable(path: Path, why: str) -> OptionError:
+    mend = "name a file that --infer-report=history:PATH has written, or mend that line"
+    return OptionError(f"cannot use {path}", why=why, mend=mend)
+
+
+def by_case(moments: Sequence[Moment]) -> dict[tuple[str, str], list[Moment]]:
+    """Return the moments of each case on each device, the oldest first."""
+    found: dict[tuple[str, str], list[Moment]] = {}
+    for each in moments:
+        found.setdefault((each.case_id, each.device), []).append(each)
+    return found

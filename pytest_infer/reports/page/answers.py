@@ -1,0 +1,156 @@
+"""In short: a sentence on each question that a reader comes with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log10
+from typing import TYPE_CHECKING
+
+from pytest_infer.reports.page.cases import CaseView
+from pytest_infer.reports.page.errors import ratio_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_infer.reports.page.speeds import Bars
+
+MOST_CHANGES = 40
+"""Lines of a table of changes or of errors; the table of all cases has the others."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, what is answered, and where the page has more of it."""
+
+    question: str
+    status: str
+    text: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A case that the gate has compared with its baseline."""
+
+    case: CaseView
+    change: float
+    limit: float
+    word: str
+    at: float
+    """Where the change is drawn, in per cent of the width; the middle is no change."""
+    limit_at: float
+
+
+@dataclass(frozen=True)
+class Worst:
+    """A case by how much of its tolerance it needs."""
+
+    case: CaseView
+    ratio: str
+    at: float
+    """In per cent of the width, by decades; 75 is the tolerance."""
+
+
+def changes_of(cases: Sequence[CaseView]) -> list[Change]:
+    """Return the cases that were compared with a baseline, the most slowed down first."""
+    found = [each for each in cases if "change" in each.figures and "limit" in each.figures]
+    widest = max((abs(each.figures[n]) for each in found for n in ("change", "limit")), default=1.0)
+    changes = [_change(each, widest or 1.0) for each in found]
+    return sorted(changes, key=lambda each: -each.change)
+
+
+def _change(case: CaseView, widest: float) -> Change:
+    change, limit = case.figures["change"], case.figures["limit"]
+    return Change(
+        case,
+        change,
+        limit,
+        _word(case, change, limit),
+        round(50 + 48 * change / widest, 1),
+        round(50 + 48 * limit / widest, 1),
+    )
+
+
+def _word(case: CaseView, change: float, limit: float) -> str:
+    if change > limit:
+        return "slower"
+    if any(each.code == "improved" for each in case.verdicts):
+        return "faster"
+    return "unchanged" if abs(change) <= limit else "not told apart"
+
+
+def worst_of(cases: Sequence[CaseView]) -> list[Worst]:
+    """Return the cases whose outputs were judged, those nearest to their tolerance first."""
+    found = [each for each in cases if each.figures.get("worst_ratio") is not None]
+    ordered = sorted(found, key=lambda each: -each.figures["worst_ratio"])
+    return [
+        Worst(
+            each,
+            ratio_text(each.figures["worst_ratio"]),
+            round(min(max(75 + 25 * log10(max(each.figures["worst_ratio"], 1e-6)), 1), 99), 1),
+        )
+        for each in ordered
+    ]
+
+
+def answers_of(
+    cases: Sequence[CaseView],
+    bars: Sequence[Bars],
+    changes: Sequence[Change],
+    worst: Sequence[Worst],
+) -> list[Answer]:
+    """Return the answers that the page begins with."""
+    return [_failed(cases), _shipped(bars), _slower(changes), _wrong(worst)]
+
+
+def _failed(cases: Sequence[CaseView]) -> Answer:
+    question = "What failed?"
+    bad = [each for each in cases if each.status == "fail"]
+    if bad:
+        first = bad[0]
+        more = f", and {len(bad) - 1} more of {len(cases)}" if len(bad) > 1 else ""
+        return Answer(question, "fail", f"{first.id} ({first.code}){more}", "failures")
+    unclear = [each for each in cases if each.status == "inconclusive"]
+    if unclear:
+        text = f"nothing; {len(unclear)} of {len(cases)} cases have no conclusion"
+        return Answer(question, "inconclusive", text, "failures")
+    return Answer(question, "pass", f"nothing, of {len(cases)} cases", "cases")
+
+
+def _shipped(bars: Sequence[Bars]) -> Answer:
+    question = "Which engine is fastest and right?"
+    best = [(each, each.best) for each in bars]
+    told = [
+        f"{each.model} b{each.batch}: {case.engine} {case.precision}" for each, case in best if case
+    ]
+    if not bars:
+        return Answer(question, "new", "nothing was timed in this run", "cases")
+    if not told:
+        return Answer(question, "fail", "none: something speaks against each", "latency")
+    more = f"; {len(told) - 2} more below" if len(told) > 2 else ""  # noqa: PLR2004 - as many as fit
+    return Answer(question, "pass", "; ".join(told[:2]) + more, "latency")
+
+
+def _slower(changes: Sequence[Change]) -> Answer:
+    question = "Is it slower than its baseline?"
+    if not changes:
+        return Answer(question, "new", "nothing was compared by the gate in this run", "cases")
+    slower = [each for each in changes if each.word == "slower"]
+    if slower:
+        first = slower[0]
+        more = f", and {len(slower) - 1} more" if len(slower) > 1 else ""
+        status = "fail" if any(each.case.status == "fail" for each in slower) else "inconclusive"
+        return Answer(question, status, f"{first.case.id}: {first.change:+.1%}{more}", "changes")
+    faster = sum(each.word == "faster" for each in changes)
+    told = f"no: {len(changes)} compared, {faster} faster"
+    return Answer(question, "pass", told, "changes")
+
+
+def _wrong(worst: Sequence[Worst]) -> Answer:
+    question = "Where is the error largest?"
+    if not worst:
+        return Answer(question, "new", "no outputs were judged in this run", "cases")
+    first = worst[0]
+    status = "fail" if first.case.figures["worst_ratio"] > 1 else "pass"
+    text = f"{first.case.id}: {first.ratio} of what is allowed"
+    return Answer(question, status, text, "errors")
