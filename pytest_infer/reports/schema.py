@@ -73,6 +73,7 @@ class CoverageFields(msgspec.Struct):
     built: int
     reused: int
     notices: tuple[str, ...]
+    weights: dict[str, str]
     probe_s: dict[str, float]
     sent_bytes: dict[str, int]
 

@@ -94,7 +94,7 @@ def _parity(case: Case, random: Random) -> Verdict:
             "part": part,
             "metric": metric,
             "better": "lower",
-            "origin": "6 x the noise floor",
+            "origin": "the derived tolerance",
             "value": wrong * floor * size * exp(random.gauss(0, 0.2)),
             "bound": 6 * floor * size,
             "noise": floor * size,

@@ -19,7 +19,7 @@ from pytest_infer.engines.adapters.ort.session import (
 from pytest_infer.engines.protocol import BuildRequest
 from pytest_infer.errors import BuildError, LoadError
 from pytest_infer.graphs.export import export_onnx
-from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
 
@@ -123,7 +123,7 @@ def test_tensorrt_provider_cannot_do_fp32(tmp_path):
 def test_cuda_graph_with_nodes_on_the_cpu(file, tmp_path, monkeypatch):
     """ONNX Runtime would capture it all the same, and replay without those nodes."""
     monkeypatch.setattr(ort, "providers_for", lambda *_: [(CPU, {})])
-    graph = SimpleNamespace(spec=SPEC, file=str(file), request=GraphRequest("onnx"))
+    graph = Graph(SPEC, str(file), "", GraphRequest("onnx"))
     with pytest.raises(BuildError) as caught:
         ort.ENGINE.build(graph, request(cuda_graph=True), tmp_path)
     assert caught.value.what == "cannot build contract_cnn for ort in fp32"
