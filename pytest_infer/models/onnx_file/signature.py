@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.errors import ModelError
 from pytest_infer.models.onnx_file.file import opset_of, read_file
 from pytest_infer.models.onnx_file.floats import nodes_of
+from pytest_infer.models.onnx_file.ranges import index_ranges
 from pytest_infer.models.spec import Dim, OnnxFacts, TensorSpec
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def read_signature(path: Path, wished: Mapping[str, TensorSpec] | None = None) -
     """Return what a file takes and gives; raise `ModelError` for a file that cannot be used.
 
     A dynamic dimension has the file's name for it, if that can be one. The first dimension is the
-    batch if it is dynamic, the same for all inputs that have a dynamic one, and nowhere else. Of
+    batch if it is dynamic, the same for all inputs that have a dynamic one, and nowhere else.
+    Integers have the range that `index_ranges` finds. Of
     outputs that are ``wished``, the file need not say how many dimensions they have.
     """
     model = read_file(path)
@@ -55,8 +57,14 @@ def read_signature(path: Path, wished: Mapping[str, TensorSpec] | None = None) -
     given = [value for value in model.graph.input if value.name not in stored]
     shapes = {value.name: _shape(path, value, "input") for value in given}
     names = _Names(batch_of(shapes.values()))
+    ranges = index_ranges(model)
     inputs = {
-        value.name: _spec(value, names.named(value.name, shapes[value.name])) for value in given
+        value.name: _spec(
+            value,
+            names.named(value.name, shapes[value.name]),
+            *ranges.get(value.name, (None, None)),
+        )
+        for value in given
     }
     known = _inferred(model)
     outputs = {}
@@ -167,11 +175,14 @@ def _article(word: str) -> str:
     return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
 
 
-def _spec(value: Any, shape: tuple[int | str, ...]) -> TensorSpec:
+def _spec(
+    value: Any, shape: tuple[int | str, ...], low: int | None = None, high: int | None = None
+) -> TensorSpec:
     from onnx import TensorProto
 
     name = TensorProto.DataType.Name(value.type.tensor_type.elem_type).lower()
-    return TensorSpec(shape, {"float": "float32", "double": "float64"}.get(name, name))
+    dtype = {"float": "float32", "double": "float64"}.get(name, name)
+    return TensorSpec(shape, dtype, low, high)
 
 
 def _fixed_rows(tensors: Sequence[TensorSpec]) -> int:
