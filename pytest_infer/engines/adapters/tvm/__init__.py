@@ -79,11 +79,14 @@ class Tvm:
             raise
         except Exception as error:
             (other,) = set(ROUTES) - {route}
+            has_module = graph.spec.onnx is None
             raise BuildError(
                 f"cannot build {graph.spec.name} for tvm in {request.precision} by {route}",
                 why=reason(error),
                 mend=f"try the other route, --infer-option=tvm.route={other}; "
-                "or change what TVM's message names",
+                "or change what TVM's message names"
+                if has_module
+                else "change what TVM's message names, or leave tvm out",
             ) from error
         return {"target": target, "route": route}
 
