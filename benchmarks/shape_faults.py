@@ -35,7 +35,7 @@ CONFTEST = """
 import numpy as np
 
 from pytest_infer import Dim, TensorSpec, model, register
-from pytest_infer.testing import FakeEngine, faults, memory_faults
+from pytest_infer.testing import FakeEngine, faults, feed_faults, memory_faults
 from pytest_infer.testing import graph_faults as plant
 from pytest_infer.testing.feed_faults import size, where
 
