@@ -76,7 +76,7 @@ def test_another_precision(
     ("lie", "code", "why"),
     [
         (
-            "export._exporter = lambda *_: {'dynamo': True, 'external_data': False}",
+            "export._exporter = lambda *_, **__: {'dynamo': True, 'external_data': False}",
             "other-signature",
             "image: dimension 0 is 2, not batch",
         ),

@@ -176,16 +176,21 @@ def test_batches_of_a_model_without_one(strangers) -> None:
     found.stdout.fnmatch_lines("could not run: without_batch at batch 4 (1 case): no input of its*")
 
 
-def test_a_dimension_without_bounds(strangers) -> None:
+def test_bounds_of_a_dimension_that_no_input_has(strangers) -> None:
     """It is reported where the model is declared, in the words of an `InferError`."""
     wrong = """
-from pytest_infer import TensorSpec, model
+from pytest_infer import Dim, TensorSpec, model
 
-@model(inputs={"x": TensorSpec(("batch", "time"))}, outputs={"y": TensorSpec(("batch",))})
+@model(
+    inputs={"x": TensorSpec(("batch", "time"))},
+    outputs={"y": TensorSpec(("batch",))},
+    dims={"tme": Dim(2, 4, 8)},
+)
 def timed():
     ...
 """
     found = strangers("timed", conftest=wrong)
     text = found.stdout.str() + found.stderr.str()
-    assert "input 'x' has the dynamic dimension 'time', and dims= has no bounds for it" in text
+    assert "dims= names 'tme', and no input has that dimension" in text
+    assert "did you mean 'time'?" in text
     assert "KeyError" not in text
