@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from pytest_infer.judges.detection_form import malformed, vacuous
 from pytest_infer.judges.detection_noise import BOX_FLOOR_PX, SCORE_FLOOR, DetectionNoise
 from pytest_infer.judges.matching import (
-    FIELDS,
-    SUPPRESSED,
     Detections,
     MatchedImage,
     Pair,
@@ -102,7 +99,7 @@ def judge_detections(
     ``match``; fail: ``missing-detection``, ``extra-detection``, ``wrong-class``, ``moved-box``,
     ``wrong-score``, ``not-finite``, ``missing-output``, ``wrong-shape``, ``vacuous``.
     """
-    fault = _malformed(actual, reference, subject)
+    fault = malformed(actual, reference, subject)
     if fault:
         return fault
     given = tolerance or Tolerance()
@@ -110,13 +107,13 @@ def judge_detections(
     found = _compared(actual, reference, rules)
     faults = [fault for image in found for fault in _faults(image, rules)]
     if not any(len(image.reference["scores"]) for image in found):
-        return _vacuous(f"the reference has no detection of {threshold:g} or more", subject)
+        return vacuous(f"the reference has no detection of {threshold:g} or more", subject)
     if faults:
         own = _compared(eager, reference, rules) if eager else []
         count = sum(1 for image in own for _ in _faults(image, rules))
         return _failed(faults, given, _figures(found, rules), subject, count)
     if not any(image.pairs for image in found):
-        return _vacuous(f"every score is within {rules.score:g} of {threshold:g}", subject)
+        return vacuous(f"every score is within {rules.score:g} of {threshold:g}", subject)
     message = (
         f"{subject} detects what eager fp64 does: {sum(len(each.pairs) for each in found)} "
         f"objects in {len(found)} images"
@@ -289,64 +286,6 @@ def _figures(images: list[MatchedImage], rules: _Rules) -> dict[str, float]:
         "worst_iou": min(pair.iou for _, pair in pairs),
         "worst_ratio": max(ratios, default=0.0),
     }
-
-
-def _malformed(
-    actual: Sequence[Detections], reference: Sequence[Detections], subject: str
-) -> Verdict | None:
-    if not reference:
-        return _vacuous("there are no images", subject)
-    if len(actual) != len(reference):
-        why = f"the engine has {len(actual)} images, the reference {len(reference)}"
-        return _refused("wrong-shape", why, subject)
-    for number, (got, expected) in enumerate(zip(actual, reference, strict=True)):
-        for side, detections in (("reference", expected), ("engine", got)):
-            found = _flaw(detections)
-            if found:
-                code, flaw = found
-                why = f"image {number}: the {side}'s {flaw}"
-                return (
-                    _vacuous(why, subject) if side == "reference" else _refused(code, why, subject)
-                )
-    return None
-
-
-def _flaw(detections: Detections) -> tuple[str, str] | None:
-    count = len(np.atleast_1d(detections["scores"])) if "scores" in detections else 0
-    suppressed = {f"{SUPPRESSED}{name}": rest for name, rest in FIELDS.items()}
-    has_suppressed = any(name in detections for name in suppressed)
-    for name, rest in {**FIELDS, **(suppressed if has_suppressed else {})}.items():
-        if name not in detections:
-            return "missing-output", f"{name} are missing"
-        values = np.asarray(detections[name])
-        size = len(values) if name in suppressed and values.ndim else count
-        if values.shape != (size, *rest):
-            return "wrong-shape", f"{name} have the shape {values.shape}, not {(size, *rest)}"
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            index = [int(i) for i in np.argwhere(~np.isfinite(values))[0]]
-            return "not-finite", f"{name}{index} is {float(values[tuple(index)])}"
-    return None
-
-
-def _refused(code: str, why: str, subject: str) -> Verdict:
-    return failed(
-        "parity",
-        code,
-        what=f"{subject}: the detections cannot be compared",
-        why=why,
-        mend="look at the outputs and the model's postprocessing; no tolerance forgives it",
-    )
-
-
-def _vacuous(why: str, subject: str) -> Verdict:
-    return failed(
-        "parity",
-        "vacuous",
-        what=f"{subject}: the comparison of detections would prove nothing",
-        why=why,
-        mend="give the model realistic weights and photographs with objects "
-        "(--infer-weights, --infer-images)",
-    )
 
 
 def _box(box: Array) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
@@ -42,7 +43,6 @@ class Progress:
         self._config = config
         self._own: Activity | None = None
         self._taken: dict[str, float] = {}
-        self._past: Mapping[str, float] = {}
         self._folder: TemporaryDirectory[str] | None = None
         self._ended = Event()
         self._thread: Thread | None = None
@@ -55,7 +55,6 @@ class Progress:
         """Begin to watch."""
         watch(self._changed)
         if self._place is None:
-            self._past = read_durations(self._config)
             with suppress(OSError, ValueError, AttributeError):  # no file that a system knows
                 self._descriptor = os.dup(sys.__stdout__.fileno())  # type: ignore[union-attr]
 
@@ -98,6 +97,11 @@ class Progress:
         write_durations(self._config, self._taken)
         if self._folder:
             self._folder.cleanup()
+
+    @cached_property
+    def _past(self) -> Mapping[str, float]:
+        """Return how long things took before; a run that has nothing to show reads no file."""
+        return read_durations(self._config)
 
     @property
     def _place(self) -> Path | None:
