@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NOUNS = (suites, baselines, cache, report, compare, history)
-METAVAR = "|".join(["run", "engines", "baselines", "cache", "report", "compare", "history"])
 
 TROUBLE = 2
 """The exit status of an error, as argparse's own."""
@@ -23,9 +22,10 @@ TROUBLE = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     parser = ArgumentParser("pytest-infer", description=__doc__)
-    nouns = parser.add_subparsers(metavar=METAVAR, required=True)
+    nouns = parser.add_subparsers(required=True)
     for noun in NOUNS:
         noun.add_commands(nouns)
+    nouns.metavar = "|".join(nouns.choices)
     options = parser.parse_args(arguments)
     try:
         with border("run the command"):
