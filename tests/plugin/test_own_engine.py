@@ -1,4 +1,4 @@
-"""The package of docs/own_engine.md is installed as it stands there, and does what it says."""
+"""The package of docs/guides/own_engine.md is installed as written, and does what it says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGE = Path(__file__).parents[2] / "docs" / "own_engine.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "own_engine.md"
 FILES = {"pyproject.toml", "infer_exported.py", "test_contract.py", "test_mine.py"}
 
 

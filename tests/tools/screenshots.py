@@ -1,4 +1,4 @@
-"""Make the pictures of docs/reports.md anew: ``python tests/tools/screenshots.py``."""
+"""Make the pictures of docs/guides/reports.md: ``python tests/tools/screenshots.py``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from synthetic import synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "guides"
 ENGINES = {"eager", "torchscript", "compile", "ort", "openvino"}
 MODELS = {"resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50"}
 BATCHES = {1, 8}

@@ -11,7 +11,7 @@ import pytest
 import pytest_infer
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOORS = {"pytest_infer", "pytest_infer.testing", "pytest_infer.fuzzing.strategies"}
 PUBLIC = [
     "Answers",
