@@ -1,8 +1,8 @@
 """Plant numeric faults in real models, and count what the judges of parity catch.
 
-    python benchmarks/parity_faults.py --update            # writes the tables into docs/explanation/parity.md
+    python benchmarks/parity_faults.py --update    # writes docs/explanation/parity.md
     python benchmarks/parity_faults.py --model=mobilenet_v2
-    python benchmarks/parity_faults.py --tasks --update    # writes those of docs/explanation/tasks.md
+    python benchmarks/parity_faults.py --tasks --update    # writes docs/explanation/tasks.md
 
 Output faults are planted in what an engine returns, graph faults in the ONNX file that ONNX Runtime
 is built from; call faults show at some calls, for some photographs or in some layouts only. Each is

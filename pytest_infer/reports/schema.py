@@ -1,7 +1,7 @@
 """The JSON report: its versioned schema, checked where a file is read again.
 
-``docs/guides/reports.md`` says what the fields mean. A field that is added is no new version: readers skip
-what they do not know. One that is removed, or means something else, raises `SCHEMA`.
+``docs/guides/reports.md`` says what the fields mean. A field that is added is no new version:
+readers skip what they do not know. One that is removed, or means something else, raises `SCHEMA`.
 """
 
 from __future__ import annotations
