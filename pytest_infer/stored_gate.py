@@ -42,6 +42,8 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """The built engine's name in the cache, which may keep it; empty if none is built."""
     gpu: str = ""
     """The UUID of the GPU that was measured; empty on a CPU, or where it is not known."""
+    content: str = ""
+    """The digest of the built engine's files, which two builds of one thing may differ in."""
 
 
 def kernel_ms(theta: float, rho: float, engine_ms: float) -> float:

@@ -22,8 +22,9 @@ from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.judges.gate import STORED_MEASUREMENTS, Stored, measure_until_decided
-from pytest_infer.session.gate_terms import terms_of
+from pytest_infer.session.gate_terms import PROTOCOL, terms_of
 from pytest_infer.session.gate_timer import Setting
+from pytest_infer.stored_gate import Gate, StoredMeasurement
 from pytest_infer.timing.measurement import Measurement
 from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE
 
@@ -95,6 +96,16 @@ def measured(line: Line, shift: float, *, has_duet: bool = False) -> Measurement
     )
 
 
+def stored_gate(usable: Sequence[Line]) -> Gate:
+    """Return what a baseline of these measurements would hold."""
+    measurements = [
+        StoredMeasurement(line["theta"], line["rho"], line["engine_ms"], line["kept"])
+        for line in usable
+    ]
+    setting, gpu = Setting(**usable[0]["setting"]), usable[0].get("gpu", "")
+    return Gate(PROTOCOL, setting.clock, setting.threads, measurements, gpu=gpu)
+
+
 def outcome(
     baseline: Sequence[Line], looks: Sequence[Line], shift: float, *, cases: int, has_duet: bool
 ) -> tuple[str, int]:
@@ -105,7 +116,7 @@ def outcome(
     usable = [each for each in baseline if measured(each, 0).is_usable][:STORED_MEASUREMENTS]
     stored = Stored([each["theta"] for each in usable], [each["rho"] for each in usable])
     taken = [measured(line, shift, has_duet=has_duet) for line in looks]
-    terms = terms_of(Setting(**looks[0]["setting"]), taken[0], usable[0].get("gpu", ""))
+    terms = terms_of(Setting(**looks[0]["setting"]), taken[0], stored_gate(usable))
     more = iter(taken[1:])
     try:
         decision, used = measure_until_decided(

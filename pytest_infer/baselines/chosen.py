@@ -12,12 +12,13 @@ from pytest_infer.baselines.listing import is_there
 from pytest_infer.baselines.search import destination, match_device, resolve
 from pytest_infer.baselines.store import check_owner
 from pytest_infer.baselines.storing import storing_command
+from pytest_infer.baselines.timings import keep_timings, read_timings, timing_files
 from pytest_infer.case_id import without_variant
 from pytest_infer.config import AUTO
 from pytest_infer.devices.fingerprint import device_slug
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_infer.baselines.entry import Entry
     from pytest_infer.case import Case
@@ -63,6 +64,19 @@ class ChosenBaselines:
         if chosen is not None and chosen.fingerprint:
             for model in chosen.models():
                 chosen.read(model)
+            for path in timing_files(chosen.folder):
+                read_timings(path)
+
+    def timings(self, engine: str) -> dict[str, bytes]:
+        """Return what is kept of earlier builds of ``engine`` on this very device, by file."""
+        chosen = self.baselines
+        if chosen is None or not self.is_own:
+            return {}
+        return {path.name: read_timings(path) for path in timing_files(chosen.folder, engine)}
+
+    def keep_timings(self, name: str, merged: Callable[[bytes], bytes]) -> None:
+        """Store timings where this run stores: what ``merged`` makes of those that are there."""
+        keep_timings(self.folder, self.identity, name, merged)
 
     def is_stored_anew(self, case: Case) -> bool:
         """Return whether ``case`` is measured to be stored, instead of being judged."""

@@ -51,6 +51,7 @@ up and down, and neighbours take a share.
 
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _ARTEFACT = re.compile(r"[0-9a-f]{32}")
+_CONTENT = re.compile(r"[0-9a-f]{64}")
 
 _T = TypeVar("_T")
 
@@ -121,6 +122,8 @@ def _check_gate(path: Path, place: str, gate: Gate) -> None:
         _check_count(path, f"{place}.{name}", getattr(gate, name), 0)
     if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
         raise invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
+    if gate.content and not _CONTENT.fullmatch(gate.content):
+        raise invalid(path, f"{place}.content", "is no digest of a built engine's files")
 
 
 def _figures_of(value: Any) -> dict[str, Any]:

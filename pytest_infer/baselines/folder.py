@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pytest_infer.baselines.entry import Entry
     from pytest_infer.case import Case
 
-SCHEMA: Literal[2] = 2
-"""What is written. Schema 1, which is read too, had no measurements for the gate."""
+SCHEMA: Literal[3] = 3
+"""What is written. Older ones are read too: schema 1 had no measurements for the gate, schema 2 no
+digest of what was built."""
 
 DEVICE_FILE = "device.json"
 SUFFIX = ".json"

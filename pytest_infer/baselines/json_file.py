@@ -52,6 +52,11 @@ def write_json(path: Path, value: Any) -> None:
             why=f"nobody could read it again: {error}",
             mend="delete entries that nothing uses any more, or choose another --gpu-baseline=NAME",
         ) from error
+    write_content(path, content)
+
+
+def write_content(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` at once; raise `BaselineError` if the disk does."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
@@ -20,7 +21,7 @@ from pytest_infer.baselines.listing import is_there
 from pytest_infer.errors import BaselineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from pytest_infer.baselines.entry import Entry
@@ -80,12 +81,20 @@ def merge(
 
     Nothing is written if it raises.
     """
+    with writing(folder, device):
+        return _store(folder, device, models, choose)
+
+
+@contextmanager
+def writing(folder: Path, device: Fingerprint) -> Iterator[None]:
+    """Hold a device's folder, made if it is not there, while something is stored in it."""
     from filelock import FileLock, Timeout
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):
-            return _store(folder, device, models, choose)
+            check_owner(Baselines(folder), device)
+            yield
     except (OSError, Timeout) as error:
         raise BaselineError(
             f"cannot store baselines in {folder}",
@@ -98,10 +107,9 @@ def _store(
     folder: Path, device: Fingerprint, models: Collection[str], choose: Choice
 ) -> list[Change]:
     baselines = Baselines(folder)
-    check_owner(baselines, device)
     there = {model: baselines.read(model) for model in models}
     chosen = choose(there)
-    _claim(baselines, device)
+    claim(folder, device)
     changes = []
     for model, new in sorted(chosen.items()):
         old = there[model]
@@ -117,9 +125,9 @@ def _store(
     return sorted(changes, key=lambda each: each.key)
 
 
-def _claim(baselines: Baselines, device: Fingerprint) -> None:
+def claim(folder: Path, device: Fingerprint) -> None:
     """Write ``device.json`` if there is none."""
-    path = baselines.folder / DEVICE_FILE
+    path = folder / DEVICE_FILE
     if not is_there(path):
         content = DeviceFile(schema=SCHEMA, fingerprint=dict(device), holds="measured")
         write_json(path, msgspec.to_builtins(converted(path, "$", content, DeviceFile)))

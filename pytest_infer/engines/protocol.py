@@ -37,6 +37,8 @@ class BuiltEngine:
     graph: Graph
     request: BuildRequest
     folder: str
+    content: str = ""
+    """The digest of those files; empty if there are none."""
 
     def path(self, name: str) -> Path:
         """Return the path of one of the built engine's files."""
@@ -118,6 +120,30 @@ class TakesShapes(Protocol):
         """Return the settings with which it does, made of ``options``, or why these exclude it.
 
         Built with them from a spec's graph, it takes all that the spec's dimensions allow.
+        """
+        ...
+
+
+@runtime_checkable
+class TimesKernels(Protocol):
+    """What an `Engine` has besides if its builder times kernels and chooses by that.
+
+    Two builds of one thing then run differently fast. The timings can be kept: builds that start
+    from the same ones choose alike.
+    """
+
+    def timings_file(self, folder: Path, device: str) -> Path:
+        """Return where builds in ``folder`` of the cache keep their timings."""
+        ...
+
+    def timings_name(self) -> str:
+        """Return the name of that file beside the baselines, of the library's version."""
+        ...
+
+    def merge_timings(self, first: bytes, second: bytes) -> bytes:
+        """Return all of both, of the first where both have a kernel; either may be empty.
+
+        Raise `BuildError` for what this library does not take, in this version or on this device.
         """
         ...
 

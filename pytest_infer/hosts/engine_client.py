@@ -8,13 +8,13 @@ from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.errors import BuildError, HostError, LoadError, RunError, TimingError
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.hosts.memory_layout import CONTIGUOUS
-from pytest_infer.hosts.results import BuildResult, LookResult
+from pytest_infer.hosts.results import BuildResult, LookResult, TimingsResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import Burst
 from pytest_infer.timing.measurement import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import Precision
@@ -87,6 +87,44 @@ class EngineClient:
             cache=cache,
         )
         return as_type(found, BuildResult)
+
+    def start_timings(
+        self, *, engine: str, device: str, cache: str, kept: Mapping[str, bytes], doing: str
+    ) -> None:
+        """Let builds in the folder ``cache`` start from those of ``kept`` for its library."""
+        self.host.call(
+            "engine.start_timings",
+            error=BuildError,
+            doing=doing,
+            engine=engine,
+            device=device,
+            cache=cache,
+            kept=dict(kept),
+        )
+
+    def timings(self, *, engine: str, device: str, cache: str, doing: str) -> TimingsResult:
+        """Return the timings of the builds in the folder ``cache``."""
+        found = self.host.call(
+            "engine.timings",
+            error=BuildError,
+            doing=doing,
+            engine=engine,
+            device=device,
+            cache=cache,
+        )
+        return TimingsResult(**found)
+
+    def merge_timings(self, *, engine: str, first: bytes, second: bytes, doing: str) -> bytes:
+        """Return all timings of both, of the first where both have a kernel."""
+        merged: bytes = self.host.call(
+            "engine.merge_timings",
+            error=BuildError,
+            doing=doing,
+            engine=engine,
+            first=first,
+            second=second,
+        )
+        return merged
 
     def open(self, *, built: BuiltEngine, doing: str) -> int:
         """Open a built engine; return the number of its runner."""

@@ -16,24 +16,28 @@ from pytest_infer.devices import fingerprint
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.feed_check import check_feeds
+from pytest_infer.engines.kept_timings import join_timings
 from pytest_infer.engines.protocol import (
     BuildRequest,
     BuiltEngine,
     LimitsPrecisions,
     Runner,
     ShowsBound,
+    TimesKernels,
     WrapsEngine,
 )
 from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import BUILD_S, resources_of
-from pytest_infer.hosts.results import BuildResult, LookResult
+from pytest_infer.hosts.results import BuildResult, LookResult, TimingsResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import run_burst
 from pytest_infer.models.reached_code import reached_code
 from pytest_infer.models.source import source_file
 from pytest_infer.storage.cache import Cache, Entry, read_entry
+from pytest_infer.storage.digest import digest_of
+from pytest_infer.storage.private_folder import private_folder
 from pytest_infer.timing.clock import clock_for, time_on_cpu
 from pytest_infer.timing.interleaved import measure
 from pytest_infer.timing.measurement import ENGINE
@@ -133,7 +137,26 @@ class EngineOperations:
             return {**facts, BUILD_S: perf_counter() - began}
 
         entry = Cache(Path(cache)).entry(KIND, key, make)
-        return BuildResult(str(entry.folder), entry.is_new, entry.notice)
+        content = digest_of(dict(entry.digests))
+        return BuildResult(str(entry.folder), entry.is_new, entry.notice, content)
+
+    def start_timings(self, engine: str, device: str, cache: str, kept: dict[str, bytes]) -> None:
+        """Let builds in the folder ``cache`` start from the file of ``kept`` for this library."""
+        adapter = _times_kernels(engine)
+        if timings := kept.get(adapter.timings_name()):
+            place = private_folder(Path(cache, KIND), Path(cache))
+            join_timings(adapter.timings_file(place, device), timings, adapter.merge_timings)
+
+    def timings(self, engine: str, device: str, cache: str) -> TimingsResult:
+        """Return the timings of the builds in the folder ``cache``, nothing before the first."""
+        adapter = _times_kernels(engine)
+        path = adapter.timings_file(Path(cache, KIND), device)
+        content = path.read_bytes() if path.is_file() else b""
+        return TimingsResult(adapter.timings_name(), content)
+
+    def merge_timings(self, engine: str, first: bytes, second: bytes) -> bytes:
+        """Return all timings of both, of the first where both have a kernel."""
+        return _times_kernels(engine).merge_timings(first, second)
 
     def open(self, built: dict[str, Any]) -> int:
         """Open a built engine; return the number by which it is called from now on.
@@ -232,6 +255,13 @@ class EngineOperations:
         opened = self._opened[runner]
         check_feeds(opened.built.graph.spec, opened.built.request, feeds)
         return opened
+
+
+def _times_kernels(engine: str) -> TimesKernels:
+    adapter = engines.find(engine)
+    if not isinstance(adapter, TimesKernels):
+        raise TypeError(f"builds of {engine} time no kernels")
+    return adapter
 
 
 def _adapter_files(engine: str) -> list[Path]:

@@ -51,6 +51,7 @@ class HostPool:
         sources: Callable[[], Sequence[Source]],
         cache: Cache,
         guard: Guard,
+        alone_guard: Guard | None = None,
         fresh_guard: Guard = nullcontext,
         gpu: str = "",
     ) -> None:
@@ -59,6 +60,8 @@ class HostPool:
         self._sources = sources
         self._cache = cache
         self._guard = guard
+        self._alone_guard = alone_guard or guard
+        """The guard of calls that nothing else may run beside on their device."""
         self._fresh_guard = fresh_guard
         """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
@@ -73,6 +76,11 @@ class HostPool:
         excludes.
         """
         return self._kept(engine, engine)
+
+    def alone(self, engine: str) -> Host:
+        """Return the shared host of ``engine``, whose calls have the device for themselves."""
+        self.shared(engine)
+        return self._shared[engine].guarded(self._alone_guard)
 
     def beside(self, engine: str) -> Host:
         """Return another host of ``engine``, a process beside the shared one."""
@@ -148,6 +156,10 @@ class _GuardedHost:
     def __init__(self, host: Host, guard: Guard) -> None:
         self._host = host
         self._guard = guard
+
+    def guarded(self, guard: Guard) -> _GuardedHost:
+        """Return the same host under another guard."""
+        return _GuardedHost(self._host, guard)
 
     @property
     def place(self) -> Place:

@@ -16,6 +16,18 @@ class BuildResult:
     """It was built now, not found in the cache."""
     notice: str
     """What was odd about the cache's entry; empty if nothing was."""
+    content: str = ""
+    """The digest of its files."""
+
+
+@dataclass(frozen=True)
+class TimingsResult:
+    """What builds in a cache have timed."""
+
+    name: str
+    """Of the file beside the baselines."""
+    content: bytes
+    """As the engine's library wrote it; empty if nothing was built."""
 
 
 @dataclass(frozen=True)

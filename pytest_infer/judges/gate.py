@@ -27,6 +27,9 @@ PRIOR_WEIGHT = 10
 CALM_SHARE = 0.8
 """Of delta: a first look that shows less is the last one."""
 
+NET, KERNEL = "the reference net", "the fixed kernel"
+"""What an engine is compared with where its stored artefact is not beside it."""
+
 STORED_MEASUREMENTS = 5
 LOOKS = 3
 """Usable measurements behind a failure."""
@@ -44,6 +47,11 @@ class Stored:
     rhos: Sequence[float]
     engine_ms: Sequence[float] = ()
     """What the engine took, for messages: it decides nothing."""
+
+    @property
+    def over_kernel(self) -> list[float]:
+        """Return ln(engine / fixed kernel) of each."""
+        return [theta + rho for theta, rho in zip(self.thetas, self.rhos, strict=True)]
 
 
 Outcome = Literal["unchanged", "regressed", "engine-regressed", "improved", "noisy", "throttled"]
@@ -101,8 +109,12 @@ def decide(
         return _undecided(looks, stored, terms, cases)
     if len(usable) == 1:
         is_calm = compare(stored, usable, terms, cases=cases).is_calm
-        engine_change = fmean(each.rho for each in usable) - fmean(stored.rhos)
-        is_last = is_calm and engine_change <= terms.engine_delta * CALM_SHARE
+        engine_change = _engine_change(stored, usable)
+        is_last = is_calm and (
+            _against_kernel(stored, usable, terms, cases).is_calm
+            if terms.by_kernel
+            else engine_change <= terms.engine_delta * CALM_SHARE
+        )
     return _decision(stored, usable, terms, cases) if is_last else None
 
 
@@ -113,14 +125,28 @@ def compare(
     duets = [each.duet for each in usable if each.duet is not None]
     if duets:
         spread = pooled_spread(duets, terms.duet_spread)
-        change, delta, beside = fmean(duets), log(1 + terms.duet_delta), "its stored artefact"
-        freedom, share = len(duets), 1 / len(duets)
-    else:
-        spread = pooled_spread(stored.thetas, terms.spread)
-        change = fmean(each.theta for each in usable) - fmean(stored.thetas)
-        delta, beside = log(1 + terms.delta), "the reference net"
-        freedom, share = len(stored.thetas), 1 / len(usable) + 1 / len(stored.thetas)
-    return Comparison(beside, change, delta, spread, _limit(delta, spread, freedom, share, cases))
+        delta, share = log(1 + terms.duet_delta), 1 / len(duets)
+        limit = _limit(delta, spread, len(duets), share, cases)
+        return Comparison("its stored artefact", fmean(duets), delta, spread, limit)
+    if terms.by_kernel:
+        return _against_kernel(stored, usable, terms, cases)
+    now = [each.theta for each in usable]
+    return _against_stored(NET, now, stored.thetas, terms, cases)
+
+
+def _against_kernel(
+    stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int
+) -> Comparison:
+    now = [each.over_kernel for each in usable]
+    return _against_stored(KERNEL, now, stored.over_kernel, terms, cases)
+
+
+def _against_stored(
+    beside: str, now: Sequence[float], before: Sequence[float], terms: Terms, cases: int
+) -> Comparison:
+    spread, delta = pooled_spread(before, terms.spread), log(1 + terms.delta)
+    limit = _limit(delta, spread, len(before), 1 / len(now) + 1 / len(before), cases)
+    return Comparison(beside, fmean(now) - fmean(before), delta, spread, limit)
 
 
 def measure_until_decided(
@@ -153,12 +179,13 @@ def quantile(chance: float, freedom: int) -> float:
 
 def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int) -> Decision:
     compared = compare(stored, usable, terms, cases=cases)
-    engine_change = fmean(each.rho for each in usable) - fmean(stored.rhos)
+    engine_change = _engine_change(stored, usable)
     outcome: Outcome = "unchanged"
     if len(usable) >= LOOKS:
-        if compared.change > compared.limit:
+        is_engine = _is_engine_slower(stored, usable, terms, cases)
+        if compared.change > compared.limit and not (is_engine and compared.beside == KERNEL):
             outcome = "regressed"
-        elif engine_change > _engine_limit(stored, len(usable), terms, cases):
+        elif is_engine:
             outcome = "engine-regressed"
         elif compared.change < -compared.limit:
             outcome = "improved"
@@ -171,6 +198,27 @@ def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases
         ratio_change=exp(fmean(each.theta for each in usable) - fmean(stored.thetas)) - 1,
         engine_change=exp(engine_change) - 1,
     )
+
+
+def _engine_change(stored: Stored, usable: Sequence[Measurement]) -> float:
+    return fmean(each.rho for each in usable) - fmean(stored.rhos)
+
+
+def _is_engine_slower(
+    stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int
+) -> bool:
+    """Return whether every net of the engine is slower.
+
+    Where the fixed kernel decides, a builder may have made the reference net alone slower: this
+    net is slower too, and not against the reference net.
+    """
+    limit = _engine_limit(stored, len(usable), terms, cases)
+    is_slower = _engine_change(stored, usable) > limit
+    if not terms.by_kernel:
+        return is_slower
+    own = _against_kernel(stored, usable, terms, cases)
+    ratio_change = fmean(each.theta for each in usable) - fmean(stored.thetas)
+    return is_slower and own.change > own.limit and ratio_change <= own.limit
 
 
 def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
@@ -190,6 +238,6 @@ def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases
     throttled = any(reason in THROTTLED for reason in dropped)
     known = [each for each in looks if isfinite(each.theta)]
     nan = float("nan")
-    nothing = Decision("noisy", "the reference net", nan, nan, terms.spread, nan, nan)
+    nothing = Decision("noisy", NET, nan, nan, terms.spread, nan, nan)
     base = _decision(stored, known, terms, cases) if known else nothing
     return replace(base, outcome="throttled" if throttled else "noisy")

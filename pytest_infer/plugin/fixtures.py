@@ -243,14 +243,17 @@ def infer_baseline(
     """The judge of an engine against its stored baseline: ``baseline(engine, feeds, samples)``."""
     from pytest_infer.plugin.collection import judged_case
     from pytest_infer.session.baseline_judge import BaselineJudge
+    from pytest_infer.session.kept_timings import keep_timings
 
+    baselines = infer.baselines.of(infer_case)
     return BaselineJudge(
         judged_case(request.node, infer_case),
-        infer.baselines.of(infer_case),
+        baselines,
         infer.gate_timer,
         gated_cases=lambda: infer.gated_cases,
         runtime=lambda: infer.artefacts.identities.runtime(infer_case.engine),
         timed=infer_timed,
+        keep_timings=lambda: keep_timings(infer_case, infer.hosts, baselines),
     )
 
 

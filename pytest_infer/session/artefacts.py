@@ -12,6 +12,9 @@ from pytest_infer.session.identities import Identities
 from pytest_infer.session.models import Models
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.storage.cache import Cache
@@ -20,12 +23,19 @@ if TYPE_CHECKING:
 class Artefacts:
     """The makers of one run; each makes its things in the host they belong to."""
 
-    def __init__(self, config: InferConfig, cache: Cache, hosts: HostPool) -> None:
+    def __init__(
+        self,
+        config: InferConfig,
+        cache: Cache,
+        hosts: HostPool,
+        timings: Callable[[Case], Mapping[str, bytes]] = lambda _: {},
+    ) -> None:
+        """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self.client = ModelClient(hosts.models)
         self.identities = Identities(hosts)
         self.models = Models(config, self.client)
         self.graphs = CaseGraphs(config, cache, hosts, self.client)
-        self.engines = BuiltEngines(cache, hosts, self.graphs)
+        self.engines = BuiltEngines(cache, hosts, self.graphs, timings)
         self.eager = Eager(
             cache,
             hosts,

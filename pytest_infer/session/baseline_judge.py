@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pytest_infer.baselines.versions import changed_versions
+from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import TimesKernels
 from pytest_infer.judges.gate import Stored, measure_until_decided
 from pytest_infer.judges.gate_verdict import verdict_of
+from pytest_infer.judges.terms import with_rebuild
 from pytest_infer.session.gate_terms import odd_measurement, terms_of, unlike
 from pytest_infer.session.storing import Storing
 from pytest_infer.verdict import Verdict
@@ -54,14 +57,20 @@ class BaselineJudge:
         gated_cases: Callable[[], int],
         runtime: Callable[[], dict[str, str]],
         timed: Callable[[Look | None], Verdict | None] = lambda _: None,
+        keep_timings: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take ``timed``, which returns the verdict on timed calls that put out something else."""
+        """Take ``timed``, which returns the verdict on timed calls that put out something else.
+
+        And ``keep_timings``, which stores what a builder has timed beside what is stored.
+        """
         self._case = case
         self._baselines = baselines
         self._gate_timer = gate_timer
         self._gated_cases = gated_cases
         self._runtime = runtime
         self._timed = timed
+        self._keep_timings = keep_timings
+        self._is_tuned = isinstance(engines.find(case.engine), TimesKernels)
 
     def __call__(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
         """Judge by the latency gate where measurements are stored, else ``samples`` by a floor.
@@ -94,7 +103,10 @@ class BaselineJudge:
 
     def _measured_to_store(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
         storing = Storing(self._case, self._gate_timer.setting(self._case))
-        return storing(engine, lambda: self._measure(engine, feeds))
+        verdict = storing(engine, lambda: self._measure(engine, feeds))
+        if verdict.to_store is not None and self._is_tuned:
+            self._keep_timings()
+        return verdict
 
     def _renewed(
         self, engine: EngineUnderTest, feeds: Arrays, gate: Gate, verdict: Verdict
@@ -133,11 +145,14 @@ class BaselineJudge:
         )
         is_same_runtime = _versions(entry) == self._runtime()
         is_stored = bool(gate.artefact) and Path(engine.built.folder).name == gate.artefact
+        is_rebuilt = is_stored and self._is_tuned and engine.built.content != gate.content
         # Run by another version of the library, the old artefact would be as slow as the new one.
         has_rival = bool(gate.artefact) and is_same_runtime and not is_stored
         beside = self._gate_timer.kept_folder(self._case, gate.artefact) if has_rival else ""
         first = self._measure(engine, feeds, beside)
-        terms = terms_of(setting, first, gate.gpu)
+        terms = terms_of(setting, first, gate, is_tuned=self._is_tuned)
+        if self._is_tuned and (is_rebuilt or not is_stored):
+            terms = with_rebuild(terms)
         if first.is_usable and (odd := odd_measurement(gate, first)):
             message = (
                 f"{self._case.id} cannot be compared with its baseline: "
@@ -159,16 +174,18 @@ class BaselineJudge:
             terms,
             subject=self._case.id,
             mend=mend,
-            since=self._since(entry),
-            is_same=is_same_runtime and is_stored,
+            since=self._since(entry, is_rebuilt=is_rebuilt),
+            is_same=is_same_runtime and is_stored and not is_rebuilt,
         )
         compared = {**_compared(entry, gate, taken), "beside": decision.beside, "terms": terms.name}
         return replace(verdict, details={**verdict.details, COMPARED: compared})
 
-    def _since(self, entry: Entry) -> str:
-        """Return which versions are others than those of the baseline."""
-        changed = changed_versions(_versions(entry), self._runtime())
-        return f"since then: {', '.join(map(str, changed))}" if changed else ""
+    def _since(self, entry: Entry, *, is_rebuilt: bool) -> str:
+        """Return what is another than when the baseline was stored: versions, a built plan."""
+        changed = [str(each) for each in changed_versions(_versions(entry), self._runtime())]
+        if is_rebuilt:
+            changed.append("built again, and its builder has chosen anew")
+        return f"since then: {', '.join(changed)}" if changed else ""
 
 
 def _compared(entry: Entry, gate: Gate, taken: Sequence[Measurement]) -> dict[str, Any]:

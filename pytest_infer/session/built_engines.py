@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import BuiltEngine, Missing
+from pytest_infer.engines.protocol import BuiltEngine, Missing, TimesKernels
 from pytest_infer.engines.requests import (
     build_request,
     profile_request,
@@ -21,11 +21,12 @@ from pytest_infer.session.kept import Kept
 from pytest_infer.storage.digest import digest_of_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pytest_infer.case import Case
     from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.graphs.graph import Graph
+    from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.storage.cache import Cache
@@ -49,8 +50,16 @@ class Tally:
 class BuiltEngines:
     """Lets each engine be built in its host, unless the cache there has it."""
 
-    def __init__(self, cache: Cache, hosts: HostPool, graphs: CaseGraphs) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        hosts: HostPool,
+        graphs: CaseGraphs,
+        timings: Callable[[Case], Mapping[str, bytes]],
+    ) -> None:
+        """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self._cache = cache
+        self._timings = timings
         self._hosts = hosts
         self._graphs = graphs
         self._kept = Kept()
@@ -116,14 +125,35 @@ class BuiltEngines:
         graph = graph or self._graphs.of(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
-        client = EngineClient(self._hosts.shared(case.engine))
+        client = EngineClient(self._build_host(case.engine))
+        cache = cache or client.host.place.cache
+        if isinstance(adapter, TimesKernels):
+            self._kept.once(("timings", case.engine, cache), lambda: self._start(case, cache))
         found = client.build(
             engine=case.engine,
             graph=graph,
             request=request,
-            cache=cache or client.host.place.cache,
+            cache=cache,
             doing=f"build {case.id}",
         )
         self.tally.count(is_new=found.is_new, notice=found.notice)
         self.hold(case, found.folder)
-        return BuiltEngine(case.engine, graph, request, found.folder)
+        return BuiltEngine(case.engine, graph, request, found.folder, found.content)
+
+    def _build_host(self, engine: str) -> Host:
+        """Return the host that builds, alone on its device if the builder times kernels there."""
+        if isinstance(engines.find(engine), TimesKernels):
+            return self._hosts.alone(engine)
+        return self._hosts.shared(engine)
+
+    def _start(self, case: Case, cache: str) -> None:
+        """Let the builds of an engine start from the timings that are kept beside its baselines."""
+        kept = self._timings(case)
+        if kept:
+            EngineClient(self._hosts.shared(case.engine)).start_timings(
+                engine=case.engine,
+                device=case.device,
+                cache=cache,
+                kept=kept,
+                doing=f"take the kept timings for {case.id}",
+            )

@@ -98,6 +98,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._locks.shared,
+            alone_guard=lambda place: self._locks.exclusive([place]),
             fresh_guard=self._locks.going_on,
             gpu=gpu_of_worker(self.config),
         )
@@ -105,7 +106,12 @@ class InferSession:
     @cached_property
     def artefacts(self) -> Artefacts:
         """Return what is made once and kept."""
-        return Artefacts(self.config, self.cache, self.hosts)
+        return Artefacts(
+            self.config,
+            self.cache,
+            self.hosts,
+            timings=lambda case: self.baselines.of(case).timings(case.engine),
+        )
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_infer.case import Case
+    from pytest_infer.engines.protocol import BuiltEngine
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.gate_timer import Setting
     from pytest_infer.timing.measurement import Measurement
@@ -41,11 +42,11 @@ class Storing:
             usable = [each for each in looks if each.is_usable]
         if len(usable) < STORED_MEASUREMENTS:
             return self._too_few(usable, looks)
-        gate = self._gate(usable, artefact=Path(engine.built.folder).name)
+        gate = self._gate(usable, engine.built)
         message = f"{self._case.id} will be stored ({len(usable)} measurements)"
         return Verdict("baseline", "new", "to-be-stored", message, to_store=ToStore(gate))
 
-    def _gate(self, usable: Sequence[Measurement], *, artefact: str) -> Gate:
+    def _gate(self, usable: Sequence[Measurement], built: BuiltEngine) -> Gate:
         return Gate(
             protocol=PROTOCOL,
             clock=self._setting.clock,
@@ -60,7 +61,8 @@ class Storing:
                 )
                 for each in usable
             ],
-            artefact=artefact,
+            artefact=Path(built.folder).name,
+            content=built.content,
             gpu=_gpu_of(usable),
         )
 

@@ -56,6 +56,11 @@ class Measurement:
     """What the engine's timed calls put out; None if nobody looked."""
 
     @property
+    def over_kernel(self) -> float:
+        """Return ln(engine / fixed kernel)."""
+        return self.theta + self.rho
+
+    @property
     def is_usable(self) -> bool:
         """Return whether enough rounds count."""
         return self.kept >= LEAST_ROUNDS

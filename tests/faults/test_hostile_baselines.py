@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
 KEY = CASE.id
 CPU = {"kind": "cpu", "name": "Laptop CPU"}
-DEVICE = {"schema": 2, "holds": "measured", "fingerprint": CPU}
+DEVICE = {"schema": 3, "holds": "measured", "fingerprint": CPU}
 MEASURED = {"kind": "measured", "device": "Laptop CPU", "date": "2026-01-02", "command": "pytest"}
 GATE = {
     "protocol": 1,
@@ -31,7 +31,7 @@ GATE = {
     "measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 7.5, "rounds": 100}],
 }
 ENTRY = {"figures": {"p50_ms": 1.5, "mae": 0.0}, "provenance": MEASURED, "gate": GATE}
-MODEL = {"schema": 2, "model": "toy", "entries": {KEY: ENTRY}}
+MODEL = {"schema": 3, "model": "toy", "entries": {KEY: ENTRY}}
 
 FIGURES = {"p50_ms": 1.0, "p90_ms": 1.1, "throughput_per_s": 1000.0}
 """What a case that is compared with a hostile file has measured."""
@@ -109,7 +109,7 @@ def ruined(draw: st.DrawFn, origin: Any) -> bytes:
                 + content[at + 1 :]
             )
         case "twice":
-            return content.replace(b'{"', b'{"schema": 2, "schema": 2, "', 1)
+            return content.replace(b'{"', b'{"schema": 3, "schema": 2, "', 1)
         case "deep":
             depth = draw(st.sampled_from([20, 33, 500, 50_000]))
             return content.replace(b"1.5", b"[" * depth + b"]" * depth)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Run = Callable[..., pytest.RunResult]
 
 USAGE_ERROR = 4
-DEVICE = '{"schema": 2, "holds": "measured", "fingerprint": {"kind": "cpu", "name": "any"}}'
+DEVICE = '{"schema": 3, "holds": "measured", "fingerprint": {"kind": "cpu", "name": "any"}}'
 
 OUTPUTS = ("--engine=ort", "-k", "outputs", "-p", "no:xdist")
 """The test of outputs on one engine: weights, a graph, an engine and references are made."""

@@ -205,3 +205,66 @@ def test_published_floor_has_no_figure(run: Run) -> None:
             "*1 new in*",
         ]
     )
+
+
+TIMED = """
+from secrets import token_hex
+
+
+class Timed(Counted):
+    \"\"\"Its builder times kernels: each build adds a line to what it started from.\"\"\"
+
+    def build(self, graph, request, folder):
+        facts = super().build(graph, request, folder)
+        path = self.timings_file(folder.parent, request.device)
+        before = path.read_text() if path.is_file() else ""
+        (folder / "chosen.txt").write_text(before + token_hex() + "\\n")
+        path.write_text((folder / "chosen.txt").read_text())
+        return facts
+
+    def timings_file(self, folder, device):
+        return folder / "timings.txt"
+
+    def timings_name(self):
+        return "fake-1.timing"
+
+    def merge_timings(self, first, second):
+        return b"".join(dict.fromkeys((first + second).splitlines(keepends=True)))
+
+
+register(Timed("fake", inner="ort", repeats=1))
+"""
+
+
+def test_timings_are_stored_with_the_baseline(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    """A build on a machine with an empty cache starts from them, and is told to be another one."""
+    options = ("--engine=fake", "-k", "latency", "--infer-calls=5")
+    conftest = _counted(layers=20) + TIMED
+    stored = run(
+        "--update-baselines", *options, f"--infer-cache={tmp_path / 'first'}", conftest=conftest
+    )
+    stored.stdout.fnmatch_lines(["stored in */baselines/cpu-*: 1 entries"])
+    kept = _stored(pytester) / "fake-1.timing"
+    lines = kept.read_text().splitlines()
+    assert len(lines) == 2  # of the model, and of the reference net
+    entry = json.loads((_stored(pytester) / "toy.json").read_text())["entries"]["toy-fake-fp32-b1"]
+
+    report = pytester.path / "report.json"
+    again = run(
+        *options,
+        f"--infer-cache={tmp_path / 'second'}",
+        f"--infer-report=json:{report}",
+        conftest=conftest,
+    )
+    again.assert_outcomes(passed=1)
+    built = sorted((tmp_path / "second" / "engines").glob("*/chosen.txt"))
+    assert [path.read_text().splitlines()[:2] for path in built] == [lines, lines]
+    assert entry["gate"]["artefact"] in {path.parent.name for path in built}
+    assert "built again, and its builder has chosen anew" in report.read_text()
+
+    kept.write_text("damaged")
+    damaged = run(*options, f"--infer-cache={tmp_path / 'third'}", conftest=conftest)
+    assert damaged.ret != 0
+    damaged.stderr.fnmatch_lines(["*cannot use the timings in *fake-1.timing*"])

@@ -276,8 +276,8 @@ def test_a_key_that_no_case_has_is_refused(tmp_path, key):
     ("content", "why"),
     [
         (
-            {"schema": 3, "model": "resnet50", "entries": {}},
-            "$.schema: is 3; this pytest-infer knows 2 and older ones",
+            {"schema": 4, "model": "resnet50", "entries": {}},
+            "$.schema: is 4; this pytest-infer knows 3 and older ones",
         ),
         ({"schema": 1, "model": "resnet50"}, "$: object missing required field `entries`"),
         (

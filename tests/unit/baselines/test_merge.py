@@ -132,7 +132,7 @@ def test_other_devices(stored, tmp_path):
 
 def test_published(tmp_path):
     """Figures of a publication are nobody's measurements."""
-    device = {"schema": 2, "fingerprint": H200, "holds": "published"}
+    device = {"schema": 3, "fingerprint": H200, "holds": "published"}
     (tmp_path / "paper").mkdir()
     write_json(tmp_path / "paper" / "device.json", device)
     with pytest.raises(BaselineError, match="holds published figures"):

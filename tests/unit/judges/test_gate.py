@@ -14,7 +14,7 @@ from pytest_infer.judges.gate import (
     quantile,
 )
 from pytest_infer.judges.gate_verdict import verdict_of
-from pytest_infer.judges.terms import GPU, LAUNCH_BOUND, SHARED_CPU
+from pytest_infer.judges.terms import GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU, with_rebuild
 from pytest_infer.timing.measurement import Measurement
 
 STORED = Stored(
@@ -243,3 +243,46 @@ def test_others_on_the_gpu_are_named():
     beside = replace(look(), environment={"foreign_processes": ["pid 7 (python3), 518 MiB"]})
     assert "others on the GPU: pid 7 (python3), 518 MiB" in verdict(beside).message
     assert "others" not in verdict(replace(look(), environment={"foreign_processes": None})).message
+
+
+@pytest.mark.parametrize(
+    ("change", "engine", "expected"),
+    [
+        (0.17, -0.145, "unchanged"),  # the reference net's builder found a faster plan
+        (-0.20, 0.25, "unchanged"),  # … or a slower one
+        (0.01, 0.0, "regressed"),
+        (-0.01, 0.0, "improved"),
+        (0.0, 0.03, "engine-regressed"),
+        (0.05, 0.03, "regressed"),  # slower against the reference net too
+    ],
+)
+def test_on_a_gpu_the_fixed_kernel_decides(change, engine, expected):
+    """What a builder made of the reference net is no change of this one."""
+    looks = [look(change, engine=engine)] * 3
+    assert outcome(*looks, terms=GPU) == expected
+
+
+def test_one_calm_look_at_the_fixed_kernel_is_the_end_of_it():
+    """A reference net that is 15 % faster asks for no second process."""
+    assert outcome(look(0.17, engine=-0.1453), terms=GPU) == "unchanged"
+
+
+def test_a_slower_engine_is_seen_beside_the_stored_artefact():
+    """Both builds of the net are slower, and so is the reference net."""
+    looks = [look(0.0, engine=0.05, duet=0.0)] * 3
+    assert outcome(*looks, terms=GPU) == "engine-regressed"
+    assert outcome(looks[0], terms=GPU) is None
+    looks = [look(0.17, engine=-0.145, duet=0.0)] * 3
+    assert outcome(*looks, terms=GPU) == "unchanged"
+
+
+@pytest.mark.parametrize("terms", [GPU, OTHER_GPU, SHARED_CPU])
+def test_another_plan_may_differ_more(terms):
+    """Three per cent, beside the stored one too, and what builds spread by."""
+    wide = with_rebuild(terms)
+    assert wide.delta == wide.duet_delta == 0.03
+    assert wide.spread == pytest.approx((terms.spread**2 + 0.01**2) ** 0.5)
+    assert outcome(*[look(0.029)] * 3, terms=wide) == "unchanged"
+    assert outcome(*[look(0.06)] * 3, terms=wide) == "regressed"
+    assert outcome(*[look(0.06, duet=0.029)] * 3, terms=wide) == "unchanged"
+    assert outcome(*[look(0.0, duet=0.035)] * 3, terms=wide) == "regressed"

@@ -9,7 +9,14 @@ import pytest
 
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.case import Case
-from pytest_infer.judges.terms import CPU, GPU, LAUNCH_BOUND, OTHER_GPU, SHARED_CPU
+from pytest_infer.judges.terms import (
+    CPU,
+    GPU,
+    LAUNCH_BOUND,
+    OTHER_CLOCK,
+    OTHER_GPU,
+    SHARED_CPU,
+)
 from pytest_infer.session.baseline_judge import BaselineJudge
 from pytest_infer.session.gate_terms import PROTOCOL, terms_of
 from pytest_infer.session.gate_timer import Setting
@@ -22,7 +29,11 @@ CASE = Case("toy", "ort", "fp32", 1, "cpu")
 SAMPLES = Samples((4_000_000,) * 10, "monotonic", batch=1, warmup_calls=1)
 VERSIONS = {"onnxruntime": "1.31.1"}
 ARTEFACT = "0123456789abcdef0123456789abcdef"
-ENGINE = SimpleNamespace(case=CASE, built=SimpleNamespace(folder=f"/cache/engines/{ARTEFACT}"))
+CONTENT = "ab" * 32
+BUILT = SimpleNamespace(folder=f"/cache/engines/{ARTEFACT}", content=CONTENT)
+ENGINE = SimpleNamespace(case=CASE, built=BUILT)
+TUNED = replace(CASE, engine="trt")
+"""Of an engine whose builder times kernels."""
 
 
 def look(change=0.0, kept=12, duet=None):
@@ -38,7 +49,7 @@ class GateTimer:
 
     def setting(self, case):
         """Return that of a small CPU."""
-        assert case is CASE
+        assert case in {CASE, TUNED}
         return Setting("monotonic", threads=1, cores=self.cores, rounds=0)
 
     def __call__(self, engine, feeds, stored_folder=""):
@@ -49,7 +60,7 @@ class GateTimer:
 
     def kept_folder(self, case, artefact):
         """Return where the artefact is."""
-        assert case is CASE
+        assert case in {CASE, TUNED}
         return f"/kept/{artefact}"
 
 
@@ -62,7 +73,17 @@ def entry(**changes):
     return Entry({"p50_ms": 10.0}, provenance, gate)
 
 
-def judged(stored, gate_timer, *, is_updating=False, renews=False, versions=VERSIONS, timed=None):
+def judged(
+    stored,
+    gate_timer,
+    *,
+    is_updating=False,
+    renews=False,
+    versions=VERSIONS,
+    timed=None,
+    case=CASE,
+    keep_timings=lambda: None,
+):
     """Return the verdict of the judge on planted measurements."""
     baselines = SimpleNamespace(
         is_stored_anew=lambda _: is_updating,
@@ -73,12 +94,13 @@ def judged(stored, gate_timer, *, is_updating=False, renews=False, versions=VERS
         place_of=lambda case: f"/b/toy.json: {case.id}",
     )
     judge = BaselineJudge(
-        CASE,
+        case,
         baselines,
         gate_timer,
         gated_cases=lambda: 1,
         runtime=lambda: versions,
         timed=timed or (lambda _: None),
+        keep_timings=keep_timings,
     )
     return judge(ENGINE, {}, SAMPLES)
 
@@ -323,7 +345,27 @@ def test_terms_are_the_devices(setting, share, stored, terms):
     """A GPU that waits for launches has separate terms, and so has another one of its model."""
     environment = {"uuid": "GPU-1"} if setting.clock == "cuda-event" else {}
     measurement = Measurement(1.0, 2.0, 10.0, 12, enqueue_share=share, environment=environment)
-    assert terms_of(setting, measurement, stored) is terms
+    gate = gate_of(10.0, gpu=stored)
+    assert terms_of(setting, measurement, gate) is terms
+    is_other = terms is OTHER_GPU
+    assert terms_of(setting, measurement, gate, is_tuned=True).by_kernel == (
+        is_other or terms.by_kernel
+    )
+
+
+@pytest.mark.parametrize(("engine_ms", "terms"), [(10.04, GPU), (10.06, OTHER_CLOCK)])
+def test_terms_at_another_clock(engine_ms, terms):
+    """The fixed kernel took 0.5 % longer: its cycles are fixed, and the clock is another."""
+    environment = {"uuid": "GPU-1"}
+    measurement = Measurement(1.0, 2.0, engine_ms, 12, enqueue_share=0.1, environment=environment)
+    found = terms_of(Setting("cuda-event", 0, 0, 0), measurement, gate_of(10.0, gpu="GPU-1"))
+    assert found is terms
+
+
+def gate_of(engine_ms, **changes):
+    """Return what a baseline holds of five measurements that are alike."""
+    measurements = [StoredMeasurement(1.0, 2.0, engine_ms, 12)] * 5
+    return Gate(PROTOCOL, "cuda-event", 0, measurements, **changes)
 
 
 @pytest.mark.parametrize(
@@ -334,3 +376,46 @@ def test_the_gpu_is_stored(uuids, stored):
     looks = [replace(look(), environment={"uuid": uuid}) for uuid in uuids]
     gate = judged(None, GateTimer(looks), is_updating=True).to_store.gate
     assert gate.gpu == stored
+
+
+@pytest.mark.parametrize(
+    ("case", "stored", "change", "code"),
+    [
+        (TUNED, {"content": CONTENT}, 0.035, "unexplained"),  # the very plan: the machine's doing
+        (TUNED, {"content": "cd" * 32}, 0.028, "unchanged"),  # the builder's spread
+        (TUNED, {"content": "cd" * 32}, 0.05, "regressed"),
+        (TUNED, {}, 0.05, "regressed"),  # stored before there was a digest
+        (CASE, {"content": "cd" * 32}, 0.05, "unexplained"),  # nothing is chosen by timing here
+    ],
+)
+def test_a_plan_that_was_built_again(case, stored, change, code):
+    """It is another one if its builder timed kernels anew, and is slower by its builder's doing."""
+    verdict = judged(entry(**stored), GateTimer([look(change)] * 3), case=case)
+    assert verdict.code == code
+    is_rebuilt = case is TUNED and stored.get("content") != CONTENT
+    assert ("built again, and its builder has chosen anew" in verdict.message) == is_rebuilt
+
+
+@pytest.mark.parametrize(("case", "kept"), [(TUNED, 1), (CASE, 0)])
+def test_timings_are_kept_with_what_is_stored(case, kept):
+    """Once the measurements are good, and only of a builder that times kernels."""
+    calls = []
+    verdict = judged(
+        None,
+        GateTimer([look()] * 5),
+        is_updating=True,
+        case=case,
+        keep_timings=lambda: calls.append(1),
+    )
+    assert verdict.to_store.gate.content == CONTENT
+    assert len(calls) == kept
+
+
+def test_timings_are_not_kept_of_what_is_not_stored():
+    """Nothing was usable."""
+    calls = []
+    gate_timer = GateTimer([look(kept=1)] * 12)
+    verdict = judged(
+        None, gate_timer, is_updating=True, case=TUNED, keep_timings=lambda: calls.append(1)
+    )
+    assert (verdict.code, calls) == ("inconclusive-noisy", [])

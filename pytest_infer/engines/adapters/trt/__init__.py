@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.trt.runner import TensorRtRunner
 from pytest_infer.engines.adapters.trt.timing_cache import (
+    MEND,
+    merged,
     store_timing_cache,
     timing_cache_path,
     use_timing_cache,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 PLAN = "engine.plan"
 FLAGS_FILE = "flags.json"
+FRESH = "fresh"
 OPTIONS = {
     "sparse": EngineOption(
         default=False, help="prune weights to 2:4 and allow the kernels for sparse tensor cores"
@@ -63,6 +66,12 @@ OPTIONS = {
         default=4096,  # fits beside a network on an 8 GB GPU
         help="the most scratch memory that a kernel may ask for, in MiB",
         least=1,
+    ),
+    "timing_cache": EngineOption(
+        default="baseline",
+        help="how builds choose kernels: baseline starts from the timings that are kept beside the "
+        "baselines and in the cache, fresh times every kernel again",
+        choices=("baseline", FRESH),
     ),
     OPTION: CUDA_GRAPH,
     "dynamic_batch": EngineOption(
@@ -151,8 +160,10 @@ class TensorRt:
             config = builder.create_builder_config()
             flags = _configure(config, graph, request)
             gpu = torch.cuda.get_device_name()
-            timings = timing_cache_path(folder.parent, tensorrt.__version__, gpu)
-            has_timings = use_timing_cache(config, timings)
+            timings = self.timings_file(folder.parent, request.device)
+            is_fresh = request.options["timing_cache"] == FRESH
+            kept = timings.read_bytes() if timings.is_file() and not is_fresh else b""
+            has_timings = use_timing_cache(config, kept)
             network = given(builder.create_network(network_flags()), "create_network")
             parser = tensorrt.OnnxParser(network, logger())  # owns the weights during the build
             _parse(parser, graph, what)
@@ -162,7 +173,8 @@ class TensorRt:
             )
             (folder / PLAN).write_bytes(memoryview(plan))
             (folder / FLAGS_FILE).write_text(json.dumps(flags))
-            store_timing_cache(config, timings)
+            if not is_fresh:
+                store_timing_cache(config, timings)
             return {
                 "tensorrt": tensorrt.__version__,
                 "gpu": gpu,
@@ -171,6 +183,25 @@ class TensorRt:
                 "flags": flags,
                 "started_with_timings": has_timings,
             }
+
+    def timings_file(self, folder: Path, device: str) -> Path:
+        """Return where builds in ``folder`` keep their timings."""
+        import tensorrt
+        import torch
+
+        gpu = torch.cuda.get_device_name(Device.named(device).index)
+        return timing_cache_path(folder, tensorrt.__version__, gpu)
+
+    def timings_name(self) -> str:
+        """Return the name of that file beside the baselines."""
+        import tensorrt
+
+        return f"{self.name}-{tensorrt.__version__}.timing"
+
+    def merge_timings(self, first: bytes, second: bytes) -> bytes:
+        """Return all of two timing caches, of the first where both have a kernel."""
+        with explained(BuildError, "cannot combine TensorRT's timing caches", mend=MEND):
+            return merged(first, second)
 
     @contextmanager
     def open(self, built: BuiltEngine) -> Iterator[TensorRtRunner]:

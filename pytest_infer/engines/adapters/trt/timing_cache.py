@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from pytest_infer.engines.adapters.trt.versions import given, logger
+from pytest_infer.engines.kept_timings import join_timings
+from pytest_infer.errors import BuildError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MEND = (
+    "it is of another TensorRT or GPU, or damaged: restore it from version control, or delete it "
+    "and run with --update-baselines; trt.timing_cache=fresh builds without it"
+)
 
 
 def timing_cache_path(folder: Path, version: str, gpu: str) -> Path:
@@ -18,10 +24,9 @@ def timing_cache_path(folder: Path, version: str, gpu: str) -> Path:
     return folder / f"timing-cache-{name}.bin"
 
 
-def use_timing_cache(config: Any, path: Path) -> bool:
-    """Give ``config`` the timings in ``path``; return whether there were any that it accepts."""
-    stored = path.read_bytes() if path.is_file() else b""
-    cache = config.create_timing_cache(stored) if stored else None
+def use_timing_cache(config: Any, timings: bytes) -> bool:
+    """Let ``config`` start from ``timings``; return whether there were any that it accepts."""
+    cache = config.create_timing_cache(timings) if timings else None
     if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
         return True
     # TensorRT greets an empty cache with an error about Myelin's, which means nothing.
@@ -30,15 +35,46 @@ def use_timing_cache(config: Any, path: Path) -> bool:
 
 
 def store_timing_cache(config: Any, path: Path) -> None:
-    """Write the timings of a finished build to ``path``, with those that came there meanwhile."""
+    """Write the timings of a finished build to ``path``, beside those that came there meanwhile.
+
+    What is there stays: the build started from it, or another one has timed it since.
+    """
     cache = config.get_timing_cache()
-    if cache is None:
-        return
-    with FileLock(path.with_suffix(".lock")):
-        stored = path.read_bytes() if path.is_file() else b""
-        other = config.create_timing_cache(stored) if stored else None
-        if other is not None:
-            cache.combine(other, ignore_mismatch=False)
-        draft = path.with_suffix(".draft")
-        draft.write_bytes(memoryview(cache.serialize()))
-        os.replace(draft, path)  # noqa: PTH105 - the documented atomic call
+    if cache is not None:
+        built = bytes(memoryview(cache.serialize()))
+        join_timings(path, built, lambda new, there: merged(there, new))
+
+
+def merged(first: bytes, second: bytes) -> bytes:
+    """Return all of two timing caches, of the first where both have a kernel.
+
+    Raise `BuildError` for one that this TensorRT does not take on this GPU.
+    """
+    if not first or not second:
+        return _checked(first or second)
+    import tensorrt
+
+    config = tensorrt.Builder(logger()).create_builder_config()
+    cache, other = _read(config, first), _read(config, second)
+    if not cache.combine(other, ignore_mismatch=False):
+        raise _refused("cannot combine TensorRT's timing caches")
+    return bytes(memoryview(cache.serialize()))
+
+
+def _checked(timings: bytes) -> bytes:
+    """Return ``timings`` as they are if TensorRT takes them."""
+    import tensorrt
+
+    if timings:
+        config = tensorrt.Builder(logger()).create_builder_config()
+        if not config.set_timing_cache(_read(config, timings), ignore_mismatch=False):
+            raise _refused("cannot start from the kept timing cache")
+    return timings
+
+
+def _read(config: Any, timings: bytes) -> Any:
+    return given(config.create_timing_cache(timings), "create_timing_cache")
+
+
+def _refused(what: str) -> BuildError:
+    return BuildError(what, why="TensorRT does not accept it for this version and GPU", mend=MEND)

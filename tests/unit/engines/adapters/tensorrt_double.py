@@ -42,6 +42,7 @@ class Behaviour:
     parser_errors: list[dict[str, Any]] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     builds: bool = True
+    refuses_timings: bool = False
     runs: bool = True
     seen: dict[str, Any] = field(default_factory=dict)
 
@@ -208,7 +209,7 @@ class TimingCache(Recorded):
 
     def combine(self, input_cache: TimingCache, ignore_mismatch: bool) -> bool:
         self._timings |= input_cache._timings
-        return not ignore_mismatch
+        return not ignore_mismatch and not self.behaviour.refuses_timings
 
     def serialize(self) -> bytes:
         return bytes(sorted(self._timings))
@@ -240,7 +241,7 @@ class Config(Recorded):
 
     def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool:
         self._cache = cache
-        return not ignore_mismatch
+        return not ignore_mismatch and not self.behaviour.refuses_timings
 
     def get_timing_cache(self) -> TimingCache | None:
         return self._cache

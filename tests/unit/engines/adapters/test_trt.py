@@ -17,6 +17,7 @@ import pytest
 from pytest_infer.engines.adapters import trt
 from pytest_infer.engines.adapters.trt import versions as tensorrt_api
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
+from pytest_infer.engines.kept_timings import join_timings
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
 from pytest_infer.graphs.graph import OPSET, Graph, GraphRequest
@@ -149,7 +150,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     for name, value in {
         "Stream": Stream,
         "set_device": lambda _: None,
-        "get_device_name": lambda: "NVIDIA GeForce GTX 1070",
+        "get_device_name": lambda _index=0: "NVIDIA GeForce GTX 1070",
         "current_stream": lambda: state.current,
         "stream": on,
         "synchronize": lambda: None,
@@ -757,6 +758,44 @@ def test_timings_are_shared(bench: Bench) -> None:
     (path,) = bench.folder.glob("timing-cache-*.bin")
     assert path.name == f"timing-cache-{bench.version}-nvidia-geforce-gtx-1070.bin"
     assert path.read_bytes() == bytes([0, 1])
+
+
+def test_fresh_builds_time_every_kernel_again(bench: Bench) -> None:
+    """They start from nothing, and leave what is kept as it is."""
+    bench.build("fp32")
+    (path,) = bench.folder.glob("timing-cache-*.bin")
+    before = path.read_bytes()
+    bench.build("tf32", timing_cache="fresh")
+    assert not bench.facts["started_with_timings"]
+    assert path.read_bytes() == before
+
+
+def test_builds_start_from_kept_timings(bench: Bench) -> None:
+    """Those beside the baselines are joined with those in the cache, and named by the version."""
+    assert trt.ENGINE.timings_name() == f"trt-{bench.version}.timing"
+    path = trt.ENGINE.timings_file(bench.folder, "cuda:0")
+    join_timings(path, bytes([7]), trt.ENGINE.merge_timings)
+    bench.build("fp32")
+    assert bench.facts["started_with_timings"]
+    assert path.read_bytes() == bytes([0, 7])
+
+
+@pytest.mark.usefixtures("bench")
+def test_timings_are_merged_by_the_library() -> None:
+    """Either may be empty; of nothing comes nothing."""
+    assert trt.ENGINE.merge_timings(bytes([1, 3]), bytes([2])) == bytes([1, 2, 3])
+    assert trt.ENGINE.merge_timings(bytes([1]), b"") == bytes([1])
+    assert trt.ENGINE.merge_timings(b"", bytes([1])) == bytes([1])
+    assert trt.ENGINE.merge_timings(b"", b"") == b""
+
+
+@pytest.mark.parametrize("other", [b"", bytes([1])])
+def test_timings_that_the_library_refuses(bench: Bench, other: bytes) -> None:
+    """Those of another GPU are an error, not a build from nothing."""
+    bench.behaviour.refuses_timings = True
+    with pytest.raises(BuildError) as caught:
+        trt.ENGINE.merge_timings(bytes([9]), other)
+    assert "trt.timing_cache=fresh" in caught.value.mend
 
 
 def test_layers_without_details_are_unknown() -> None:
