@@ -140,7 +140,7 @@ class TimesKernels(Protocol):
         """Return the name of that file beside the baselines, of the library's version."""
         ...
 
-    def merge_timings(self, first: bytes, second: bytes) -> bytes:
+    def merge_timings(self, first: bytes, second: bytes, device: str) -> bytes:
         """Return all of both, of the first where both have a kernel; either may be empty.
 
         Raise `BuildError` for what this library does not take, in this version or on this device.

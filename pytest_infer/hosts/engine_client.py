@@ -114,13 +114,16 @@ class EngineClient:
         )
         return TimingsResult(**found)
 
-    def merge_timings(self, *, engine: str, first: bytes, second: bytes, doing: str) -> bytes:
+    def merge_timings(
+        self, *, engine: str, device: str, first: bytes, second: bytes, doing: str
+    ) -> bytes:
         """Return all timings of both, of the first where both have a kernel."""
         merged: bytes = self.host.call(
             "engine.merge_timings",
             error=BuildError,
             doing=doing,
             engine=engine,
+            device=device,
             first=first,
             second=second,
         )

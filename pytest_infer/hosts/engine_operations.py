@@ -145,7 +145,8 @@ class EngineOperations:
         adapter = _times_kernels(engine)
         if timings := kept.get(adapter.timings_name()):
             place = private_folder(Path(cache, KIND), Path(cache))
-            join_timings(adapter.timings_file(place, device), timings, adapter.merge_timings)
+            merge = partial(adapter.merge_timings, device=device)
+            join_timings(adapter.timings_file(place, device), timings, merge)
 
     def timings(self, engine: str, device: str, cache: str) -> TimingsResult:
         """Return the timings of the builds in the folder ``cache``, nothing before the first."""
@@ -154,9 +155,9 @@ class EngineOperations:
         content = path.read_bytes() if path.is_file() else b""
         return TimingsResult(adapter.timings_name(), content)
 
-    def merge_timings(self, engine: str, first: bytes, second: bytes) -> bytes:
+    def merge_timings(self, engine: str, device: str, first: bytes, second: bytes) -> bytes:
         """Return all timings of both, of the first where both have a kernel."""
-        return _times_kernels(engine).merge_timings(first, second)
+        return _times_kernels(engine).merge_timings(first, second, device)
 
     def open(self, built: dict[str, Any]) -> int:
         """Open a built engine; return the number by which it is called from now on.

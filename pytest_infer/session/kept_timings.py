@@ -23,6 +23,10 @@ def keep_timings(case: Case, hosts: HostPool, baselines: ChosenBaselines) -> Non
         baselines.keep_timings(
             found.name,
             lambda there: client.merge_timings(
-                engine=case.engine, first=there, second=found.content, doing=doing
+                engine=case.engine,
+                device=case.device,
+                first=there,
+                second=found.content,
+                doing=doing,
             ),
         )

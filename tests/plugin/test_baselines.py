@@ -228,7 +228,7 @@ class Timed(Counted):
     def timings_name(self):
         return "fake-1.timing"
 
-    def merge_timings(self, first, second):
+    def merge_timings(self, first, second, device):
         return b"".join(dict.fromkeys((first + second).splitlines(keepends=True)))
 
 

@@ -198,9 +198,12 @@ class TensorRt:
 
         return f"{self.name}-{tensorrt.__version__}.timing"
 
-    def merge_timings(self, first: bytes, second: bytes) -> bytes:
+    def merge_timings(self, first: bytes, second: bytes, device: str) -> bytes:
         """Return all of two timing caches, of the first where both have a kernel."""
         with explained(BuildError, "cannot combine TensorRT's timing caches", mend=MEND):
+            import torch
+
+            torch.cuda.set_device(Device.named(device).index)
             return merged(first, second)
 
     @contextmanager

@@ -48,33 +48,26 @@ def store_timing_cache(config: Any, path: Path) -> None:
 def merged(first: bytes, second: bytes) -> bytes:
     """Return all of two timing caches, of the first where both have a kernel.
 
-    Raise `BuildError` for one that this TensorRT does not take on this GPU.
+    The current GPU is theirs. Raise `BuildError` for one that this TensorRT does not take on it.
     """
-    if not first or not second:
-        return _checked(first or second)
     import tensorrt
 
     config = tensorrt.Builder(logger()).create_builder_config()
-    cache, other = _read(config, first), _read(config, second)
-    if not cache.combine(other, ignore_mismatch=False):
-        raise _refused("cannot combine TensorRT's timing caches")
-    return bytes(memoryview(cache.serialize()))
+    caches = [_accepted(config, each) for each in (first, second) if each]
+    if len(caches) == 2:  # noqa: PLR2004 - the two
+        # 8.6 says False if one has no timings of Myelin, and has joined the kernels all the same.
+        caches[0].combine(caches[1], ignore_mismatch=False)
+        return bytes(memoryview(caches[0].serialize()))
+    return first or second
 
 
-def _checked(timings: bytes) -> bytes:
-    """Return ``timings`` as they are if TensorRT takes them."""
-    import tensorrt
-
-    if timings:
-        config = tensorrt.Builder(logger()).create_builder_config()
-        if not config.set_timing_cache(_read(config, timings), ignore_mismatch=False):
-            raise _refused("cannot start from the kept timing cache")
-    return timings
-
-
-def _read(config: Any, timings: bytes) -> Any:
-    return given(config.create_timing_cache(timings), "create_timing_cache")
-
-
-def _refused(what: str) -> BuildError:
-    return BuildError(what, why="TensorRT does not accept it for this version and GPU", mend=MEND)
+def _accepted(config: Any, timings: bytes) -> Any:
+    """Return the timing cache that ``timings`` are, if it is of this TensorRT and GPU."""
+    cache = given(config.create_timing_cache(timings), "create_timing_cache")
+    if not config.set_timing_cache(cache, ignore_mismatch=False):
+        raise BuildError(
+            "cannot start from the kept timing cache",
+            why="TensorRT does not accept it for this version and GPU",
+            mend=MEND,
+        )
+    return cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import mkdtemp
@@ -774,7 +775,7 @@ def test_builds_start_from_kept_timings(bench: Bench) -> None:
     """Those beside the baselines are joined with those in the cache, and named by the version."""
     assert trt.ENGINE.timings_name() == f"trt-{bench.version}.timing"
     path = trt.ENGINE.timings_file(bench.folder, "cuda:0")
-    join_timings(path, bytes([7]), trt.ENGINE.merge_timings)
+    join_timings(path, bytes([7]), partial(trt.ENGINE.merge_timings, device="cuda:0"))
     bench.build("fp32")
     assert bench.facts["started_with_timings"]
     assert path.read_bytes() == bytes([0, 7])
@@ -783,10 +784,19 @@ def test_builds_start_from_kept_timings(bench: Bench) -> None:
 @pytest.mark.usefixtures("bench")
 def test_timings_are_merged_by_the_library() -> None:
     """Either may be empty; of nothing comes nothing."""
-    assert trt.ENGINE.merge_timings(bytes([1, 3]), bytes([2])) == bytes([1, 2, 3])
-    assert trt.ENGINE.merge_timings(bytes([1]), b"") == bytes([1])
-    assert trt.ENGINE.merge_timings(b"", bytes([1])) == bytes([1])
-    assert trt.ENGINE.merge_timings(b"", b"") == b""
+    assert trt.ENGINE.merge_timings(bytes([1, 3]), bytes([2]), "cuda:0") == bytes([1, 2, 3])
+    assert trt.ENGINE.merge_timings(bytes([1]), b"", "cuda:0") == bytes([1])
+    assert trt.ENGINE.merge_timings(b"", bytes([1]), "cuda:0") == bytes([1])
+    assert trt.ENGINE.merge_timings(b"", b"", "cuda:0") == b""
+
+
+@pytest.mark.usefixtures("bench")
+def test_timings_are_merged_on_their_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library makes a context on the current one, which may be another run's."""
+    devices: list[int] = []
+    monkeypatch.setattr(sys.modules["torch"].cuda, "set_device", devices.append)
+    trt.ENGINE.merge_timings(bytes([1]), bytes([2]), "cuda:1")
+    assert devices == [1]
 
 
 @pytest.mark.parametrize("other", [b"", bytes([1])])
@@ -794,7 +804,7 @@ def test_timings_that_the_library_refuses(bench: Bench, other: bytes) -> None:
     """Those of another GPU are an error, not a build from nothing."""
     bench.behaviour.refuses_timings = True
     with pytest.raises(BuildError) as caught:
-        trt.ENGINE.merge_timings(bytes([9]), other)
+        trt.ENGINE.merge_timings(bytes([9]), other, "cuda:0")
     assert "trt.timing_cache=fresh" in caught.value.mend
 
 
