@@ -52,22 +52,28 @@ def merged(first: bytes, second: bytes) -> bytes:
     """
     import tensorrt
 
-    config = tensorrt.Builder(logger()).create_builder_config()
-    caches = [_accepted(config, each) for each in (first, second) if each]
-    if len(caches) == 2:  # noqa: PLR2004 - the two
-        # 8.6 says False if one has no timings of Myelin, and has joined the kernels all the same.
-        caches[0].combine(caches[1], ignore_mismatch=False)
-        return bytes(memoryview(caches[0].serialize()))
-    return first or second
+    builder = tensorrt.Builder(logger())
+    for each in (first, second):
+        _check(builder, each)
+    if not first or not second:
+        return first or second
+    config = builder.create_builder_config()
+    cache = _read(config, first)
+    # 8.6 says False if one has no timings of Myelin, and has joined the kernels all the same.
+    cache.combine(_read(config, second), ignore_mismatch=False)
+    return bytes(memoryview(cache.serialize()))
 
 
-def _accepted(config: Any, timings: bytes) -> Any:
-    """Return the timing cache that ``timings`` are, if it is of this TensorRT and GPU."""
-    cache = given(config.create_timing_cache(timings), "create_timing_cache")
-    if not config.set_timing_cache(cache, ignore_mismatch=False):
+def _check(builder: Any, timings: bytes) -> None:
+    """Raise `BuildError` for a timing cache that is of another TensorRT or GPU."""
+    config = builder.create_builder_config()  # each takes one cache, and refuses a second one
+    if timings and not config.set_timing_cache(_read(config, timings), ignore_mismatch=False):
         raise BuildError(
             "cannot start from the kept timing cache",
             why="TensorRT does not accept it for this version and GPU",
             mend=MEND,
         )
-    return cache
+
+
+def _read(config: Any, timings: bytes) -> Any:
+    return given(config.create_timing_cache(timings), "create_timing_cache")

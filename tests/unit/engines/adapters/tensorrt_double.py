@@ -240,6 +240,8 @@ class Config(Recorded):
         return self.make(TimingCache, serialized_timing_cache)
 
     def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool:
+        if self._cache is not None:
+            return False  # as 8.6.0 says to a second one, seen on an H200
         self._cache = cache
         return not ignore_mismatch and not self.behaviour.refuses_timings
 
