@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_infer.baselines.entry import Measured
+from pytest_infer.baselines.merged_timings import chosen_timings, store_timings
 from pytest_infer.baselines.store import merge
 from pytest_infer.errors import BaselineError
 
@@ -33,7 +34,10 @@ def merge_baselines(
     device = _common_device(sources)
     sides = [{model: each.read(model) for model in each.models()} for each in sources]
     models = sorted({model for side in sides for model in side})
-    return merge(into, device, models, lambda there: _joined(into, [there, *sides], take))
+    timings = chosen_timings(into, sources, take)
+    changes = merge(into, device, models, lambda there: _joined(into, [there, *sides], take))
+    store_timings(into, device, timings)
+    return changes
 
 
 def _common_device(sources: Sequence[Baselines]) -> Fingerprint:

@@ -84,6 +84,21 @@ def keep_timings(
         _write_digests(path, content)
 
 
+def timing_differences(old: Path, new: Path) -> list[str]:
+    """Return a line for each file of timings that only one folder has, or that differs."""
+    before, after = (
+        {path.name: read_timings(path) for path in timing_files(folder)} for folder in (old, new)
+    )
+    lines = []
+    for name in sorted({*before, *after}):
+        if before.get(name) == after.get(name):
+            continue
+        sides = (name in before, name in after)
+        told = {(True, False): "removed", (False, True): "added"}.get(sides, "other timings")
+        lines.append(f"{name}: {told}")
+    return lines
+
+
 def digest_of_timings(content: bytes) -> str:
     """Return the SHA-256 of timings."""
     return sha256(content).hexdigest()

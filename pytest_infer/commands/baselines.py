@@ -10,6 +10,7 @@ from pytest_infer.baselines.chosen import shipped_folder
 from pytest_infer.baselines.difference import change_table, difference_table, differences
 from pytest_infer.baselines.merge import Take, merge_baselines
 from pytest_infer.baselines.search import destination, resolve
+from pytest_infer.baselines.timings import timing_differences
 from pytest_infer.commands.printed import print_text
 from pytest_infer.config import InferConfig
 from pytest_infer.reports.table import rendered
@@ -77,5 +78,6 @@ def _diff(options: Namespace) -> int:
     found = differences(old, new)
     if found:
         lines.append(rendered(difference_table(found)))
+    lines += timing_differences(old.folder, new.folder)
     print_text("\n".join(lines) or "no difference")
     return DIFFERENT if lines else 0

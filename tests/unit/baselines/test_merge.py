@@ -8,6 +8,7 @@ from pytest_infer.baselines.folder import Baselines
 from pytest_infer.baselines.json_file import write_json
 from pytest_infer.baselines.merge import merge_baselines
 from pytest_infer.baselines.store import update
+from pytest_infer.baselines.timings import keep_timings, read_timings, timing_differences
 from pytest_infer.case import Case
 from pytest_infer.errors import BaselineError
 
@@ -153,3 +154,59 @@ def test_differences(stored):
         ("toy-a-fp32-b1", "measured again")
     ]
     assert differences(old, old) == []
+
+
+NAME = "trt-8.6.0.timing"
+
+
+@pytest.fixture
+def timed(stored):
+    """Store an entry of TensorRT's and the timings of its builds; return the baselines."""
+
+    def make(name, timings, date="2026-01-02"):
+        made = stored(name, {case("trt", name): entry(1.0, date)})
+        keep_timings(made.folder, H200, NAME, lambda _: timings)
+        return made
+
+    return make
+
+
+def test_timings_of_the_only_side(timed, stored, tmp_path):
+    """They come with the entries, checked and with their digest."""
+    merge_baselines(tmp_path / "into", [stored("first", {case(): entry(1.0)}), timed("b", b"x")])
+    assert read_timings(tmp_path / "into" / NAME) == b"x"
+    merge_baselines(tmp_path / "into", [timed("b", b"x")])
+
+
+@pytest.mark.parametrize(
+    ("take", "dates", "kept"),
+    [
+        ("into", ("2026-01-02", "2026-01-03"), b"a"),
+        ("from", ("2026-01-03", "2026-01-02"), b"b"),
+        ("newest", ("2026-01-02", "2026-01-03"), b"b"),
+        ("newest", ("2026-01-03", "2026-01-02"), b"a"),
+        ("newest", ("2026-01-02", "2026-01-02"), None),
+        (None, ("2026-01-02", "2026-01-03"), None),
+    ],
+)
+def test_timings_of_two_sides(timed, take, dates, kept):
+    """Only the library could join them, so somebody says whose; else nothing is written."""
+    into, source = timed("a", b"a", dates[0]), timed("b", b"b", dates[1])
+    if kept is None:
+        with pytest.raises(BaselineError, match="cannot merge") as caught:
+            merge_baselines(into.folder, [source], take)
+        assert caught.value.why == f"they have other timings in {NAME}"
+        assert into.models() == ("a",)
+    else:
+        merge_baselines(into.folder, [source], take)
+        assert read_timings(into.folder / NAME) == kept
+        assert into.models() == ("a", "b")
+
+
+def test_timings_differ(timed, stored):
+    """A diff names the file, not its bytes."""
+    first, second, none = timed("a", b"a"), timed("b", b"b"), stored("c", {case(): entry(1.0)})
+    assert timing_differences(first.folder, second.folder) == [f"{NAME}: other timings"]
+    assert timing_differences(none.folder, second.folder) == [f"{NAME}: added"]
+    assert timing_differences(first.folder, none.folder) == [f"{NAME}: removed"]
+    assert timing_differences(first.folder, first.folder) == []
