@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.hosts.activity import activity
+from pytest_infer.activity import START, activity
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
@@ -89,7 +89,7 @@ class HostPool:
     def _kept(self, name: str, engine: str) -> Host:
         host = self._shared.get(name)
         if host is None or not host.is_alive:
-            with self._guard(self.here), activity(f"start the host of {engine or 'models'}"):
+            with self._guard(self.here), activity(f"start the host of {engine or 'models'}", START):
                 host = _GuardedHost(self._start(engine), self._guard)
             self._shared[name] = host
         return host
@@ -122,7 +122,7 @@ class HostPool:
         Libraries that take their number of threads from the environment find ``threads`` there,
         unless it is 0.
         """
-        with activity(f"start a fresh host of {engine}"):
+        with activity(f"start a fresh host of {engine}", START):
             host = _GuardedHost(self._start(engine, threads), self._fresh_guard)
         try:
             yield host
@@ -172,7 +172,7 @@ class _GuardedHost:
     def call(
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
     ) -> Any:
-        with activity(doing), self._guard(self.place):
+        with activity(doing, operation), self._guard(self.place):
             return self._host.call(operation, error=error, doing=doing, **arguments)
 
     def close(self) -> None:

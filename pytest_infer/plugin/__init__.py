@@ -73,6 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.plugin.reporter")
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.plugin.complete_run")
     config.pluginmanager.register(Progress(config), "pytest_infer.plugin.progress")
+    if config.getoption("infer_durations"):
+        from pytest_infer.plugin.durations import TimeSpent
+
+        config.pluginmanager.register(TimeSpent(config), "pytest_infer.plugin.durations")
     config.pluginmanager.register(alias_plugin(), PLUGIN)
 
 

@@ -312,6 +312,12 @@ def add_options(parser: pytest.Parser) -> None:
         else:
             group.addoption(option.flag, dest=option.dest, action="store_true", help=option.help)
     group.addoption(
+        "--infer-durations",
+        dest="infer_durations",
+        action="store_true",
+        help="show what the run's time went into, and what was waited for longest",
+    )
+    group.addoption(
         "--infer-engines",
         dest="infer_engines",
         action="store_true",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.hosts.activity import Activity, stop_watching, watch
+from pytest_infer.activity import Activity, stop_watching, watch
 from pytest_infer.plain_text import plain_text
 from pytest_infer.plugin.live_line import LiveLine
 from pytest_infer.plugin.past_durations import LEAST_S, read_durations, write_durations

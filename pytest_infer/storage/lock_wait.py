@@ -7,6 +7,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from pytest_infer.activity import WAIT, activity
 from pytest_infer.errors import HostError
 from pytest_infer.storage.lock_holders import holders
 
@@ -60,6 +61,11 @@ def acquire(wanted: Wanted, attempt: Callable[[float], T]) -> T:
     A kernel's lock ends with its holder, so that a wait without a limit ends with the holder's
     work or life. Raise `HostError` when the holder has shown no sign of life for the limit.
     """
+    with activity(f"wait for {wanted.what}", WAIT):
+        return _acquired(wanted, attempt)
+
+
+def _acquired(wanted: Wanted, attempt: Callable[[float], T]) -> T:
     from filelock import Timeout
 
     began_s, pause_s, is_told = time(), FIRST_S, False

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.hosts.activity import Activity, activity
+from pytest_infer.activity import Activity, activity
 from pytest_infer.plugin import progress as module
 from pytest_infer.plugin.progress import FOLDER, OUTPUT, Progress
 
@@ -68,5 +68,5 @@ def test_after_the_end_nobody_watches():
     progress = Progress(config())
     progress.pytest_sessionstart()
     progress.pytest_sessionfinish()
-    with activity("build toy"):
+    with activity("build toy", "engine.build"):
         assert progress._own is None

@@ -1,4 +1,4 @@
-"""What this process waits for now: one call of a host, or the start of one."""
+"""What this process waits for now: one call of a host, the start of one, or a lock."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ class Activity:
     """What, as it follows "cannot" in an error: build toy-ort-fp32-b1."""
     began_s: float
     """Seconds since 1970."""
+    kind: str = ""
+    """What things of its kind have in common: the host's operation, `START` or `WAIT`."""
 
+
+START = "start a host"
+WAIT = "wait for a lock"
 
 _stack: list[Activity] = []
 _watchers: list[Watcher] = []
 
 
 @contextmanager
-def activity(doing: str) -> Iterator[None]:
+def activity(doing: str, kind: str) -> Iterator[None]:
     """Let watchers know what is going on, and that it has ended."""
-    _stack.append(Activity(doing, time()))
+    _stack.append(Activity(doing, time(), kind))
     _show(None)
     try:
         yield

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_infer.hosts.activity import activity, stop_watching, watch
+from pytest_infer.activity import START, activity, stop_watching, watch
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def seen():
 
 def test_begin_and_end(seen):
     """Both are seen, and what goes on around it is back after it."""
-    with activity("build a"), activity("start b"):
+    with activity("build a", "build"), activity("start b", START):
         pass
     assert seen == [
         ("build a", None), ("start b", None), ("build a", "start b"), (None, "build a"),
@@ -29,12 +29,12 @@ def test_begin_and_end(seen):
 
 def test_an_error_is_an_end(seen):
     """What failed goes on no longer."""
-    with pytest.raises(ValueError), activity("build a"):  # noqa: PT011 - any will do
+    with pytest.raises(ValueError), activity("build a", "build"):  # noqa: PT011 - any will do
         raise ValueError
     assert seen[-1] == (None, "build a")
 
 
 def test_nobody_has_to_watch():
     """Without a watcher nothing happens."""
-    with activity("build a"):
+    with activity("build a", "build"):
         pass
