@@ -72,6 +72,8 @@ class TimeSpent:
         """Add what a worker has spent; one that was killed has left nothing."""
         found = getattr(node, "workeroutput", {}).get(OUTPUT)
         if found:
+            if not self._workers:  # this process has only waited for them
+                self._spent_s.clear()
             self._workers += 1
             for kind, spent_s in found["spent_s"].items():
                 self._spent_s[kind] += spent_s
@@ -81,8 +83,9 @@ class TimeSpent:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """Hand over what was spent, on a worker."""
-        self._turn(REST)
         stop_watching(self._changed)
+        if not self._workers:
+            self._turn(REST)
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
             output[OUTPUT] = {
@@ -96,8 +99,6 @@ class TimeSpent:
         """Show it."""
         from pytest_infer.plain_text import encodable
 
-        if self._workers:  # the controller has only waited for them
-            self._spent_s.pop(REST, None)
         wall_s = perf_counter() - self._began_s
         found = Durations(self._spent_s, self._calls, self._longest, wall_s, self._workers)
         terminalreporter.section("where the time went")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass
@@ -53,7 +56,15 @@ class Coverage:
         self.reused += counts["reused"]
         self.notices += tuple(counts["notices"])
         self.weights |= counts["weights"]
-        for model, seconds in counts["probe_s"].items():
-            self.probe_s[model] = self.probe_s.get(model, 0.0) + seconds
-        for machine, size_bytes in counts["sent_bytes"].items():
-            self.sent_bytes[machine] = self.sent_bytes.get(machine, 0) + size_bytes
+        self.add_probes(counts["probe_s"])
+        self.add_sent(counts["sent_bytes"])
+
+    def add_probes(self, seconds: Mapping[str, float]) -> None:
+        """Add how long models' probes took, by model."""
+        for model, each in seconds.items():
+            self.probe_s[model] = self.probe_s.get(model, 0.0) + each
+
+    def add_sent(self, sizes: Mapping[str, int]) -> None:
+        """Add how many bytes were sent, by machine."""
+        for machine, each in sizes.items():
+            self.sent_bytes[machine] = self.sent_bytes.get(machine, 0) + each

@@ -155,17 +155,18 @@ class InferSession:
         self.baselines.check(self.matrix.cases)
 
     def count(self, coverage: Coverage) -> None:
-        """Note what could not run, and how many engines were built."""
+        """Note what could not run, and add how many engines were built to what workers did."""
         if self._is_made("matrix"):  # else it could not be made, which was reported
             coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
         if self._is_made("artefacts"):
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules
-            coverage.built, coverage.reused = tally.made, tally.found
-            coverage.notices = modules.notices + tally.notices
-            coverage.weights = dict(modules.weights)
-            coverage.probe_s = dict(modules.probe_s)
+            coverage.built += tally.made
+            coverage.reused += tally.found
+            coverage.notices += modules.notices + tally.notices
+            coverage.weights |= modules.weights
+            coverage.add_probes(modules.probe_s)
         if self._is_made("hosts"):
-            coverage.sent_bytes = self.hosts.sent_bytes
+            coverage.add_sent(self.hosts.sent_bytes)
 
     def close(self) -> None:
         """End every host, and remove what was to be kept no longer."""

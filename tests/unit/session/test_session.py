@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_infer.config import InferConfig
+from pytest_infer.reports.counts import Coverage
 from pytest_infer.session import session
 from pytest_infer.session.session import InferSession
 
@@ -34,10 +35,27 @@ def test_without_a_cache(run, monkeypatch, tmp_path):
 
 def test_counts_only_what_was_made(run):
     """To count makes no matrix, artefacts or hosts; what was made is counted."""
-    made, coverage = run(), SimpleNamespace()
+    made, coverage = run(), Coverage()
     made.count(coverage)
-    assert vars(coverage) == {}
+    assert coverage == Coverage()
     made.__dict__["hosts"] = SimpleNamespace(sent_bytes={"jetson": 7})
     made.count(coverage)
-    assert vars(coverage) == {"sent_bytes": {"jetson": 7}}
+    assert coverage == Coverage(sent_bytes={"jetson": 7})
     assert made.take_samples() == []
+
+
+def test_counts_are_added_to_those_of_workers(run):
+    """The process that xdist's workers report to has built nothing, and forgets nothing."""
+    made, coverage = run(), Coverage()
+    coverage.merge_worker(
+        Coverage(built=2, reused=1, weights={"toy": "random"}, probe_s={"toy": 1.0}).as_dict()
+    )
+    tally = SimpleNamespace(made=1, found=0, notices=("odd",))
+    modules = SimpleNamespace(notices=(), weights={"net": "seeded"}, probe_s={"toy": 0.5})
+    made.__dict__["artefacts"] = SimpleNamespace(
+        engines=SimpleNamespace(tally=tally), graphs=SimpleNamespace(modules=modules)
+    )
+    made.count(coverage)
+    assert (coverage.built, coverage.reused, coverage.notices) == (3, 1, ("odd",))
+    assert coverage.weights == {"toy": "random", "net": "seeded"}
+    assert coverage.probe_s == {"toy": 1.5}
