@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.baselines.entry import Entry, Measured
 from pytest_infer.baselines.versions import changed_versions
-from pytest_infer.reports.columns import FIGURES
+from pytest_infer.reports.columns import STORED
 from pytest_infer.reports.table import filled_table
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def figure_cells(pairs: Sequence[tuple[Figures | None, Figures]]) -> dict[str, l
     """Return the cells of figures before and after, by heading; without those that nothing has."""
     return {
         column.heading: cells
-        for column in FIGURES
-        if column.is_stored and any(cells := [_cell(*pair, column.figure) for pair in pairs])
+        for column in STORED
+        if any(cells := [_cell(*pair, column.figure) for pair in pairs])
     }
 
 

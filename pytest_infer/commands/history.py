@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
-from pytest_infer.reports.drift import SHORT_COMMIT, drift_of, words_of
+from pytest_infer.reports.drift import drift_of, words_of
 from pytest_infer.reports.history import by_case, read_history
+from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.table import filled_table, rendered
 
 if TYPE_CHECKING:

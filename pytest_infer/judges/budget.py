@@ -84,7 +84,11 @@ def judge_budget(
     figures = samples.figures()
     is_elsewhere = eager is not None and eager.machine != samples.machine
     if eager and not is_elsewhere:
-        figures |= {"speedup": _speedup(samples, eager, subject)}
+        figures |= {
+            "speedup": _speedup(samples, eager, subject),
+            "eager_p50_ms": eager.percentile_ms(50),
+            **({"eager_launch_bound": 1} if eager.is_launch_bound else {}),
+        }
     if stored and stored.p50_ms is not None:
         figures |= {"p50_over_baseline": figures["p50_ms"] / stored.p50_ms}
     note = f"; no speed-up, for eager ran on {eager.machine}" if eager and is_elsewhere else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,18 +100,36 @@ class Reporter:
             return
         from pytest_infer.plain_text import encodable, plain_text
         from pytest_infer.reports.table import rendered
-        from pytest_infer.reports.terminal import coverage_lines, tables_of
+        from pytest_infer.reports.terminal import (
+            coverage_lines,
+            launch_bound_line,
+            origin_line,
+            tables_of,
+        )
 
         terminalreporter.section("inference engines")
         is_verbose = self._config.get_verbosity() > 0
-        for table in tables_of(self._state.records, is_verbose=is_verbose):
+        width = self._width(terminalreporter)
+        for table in tables_of(self._state.records, is_verbose=is_verbose, width=width):
             color = terminalreporter.hasmarkup
             terminalreporter.write_line(encodable(rendered(table, color=color)))
-        for line in coverage_lines(self._state.coverage, self._state.records) + self._lines:
+        records = self._state.records
+        about = [origin_line(records, self._state.result().run)] if records else []
+        about += [line] if (line := launch_bound_line(records)) else []
+        for line in about + coverage_lines(self._state.coverage, records) + self._lines:
             terminalreporter.write_line(encodable(plain_text(line)))
         if self._is_brief:
             for line in short_lines(self._state.records):
                 terminalreporter.write_line(encodable(plain_text(line)))
+
+    @staticmethod
+    def _width(terminalreporter: pytest.TerminalReporter) -> int:
+        """Return how wide a table may be: a log has no end of a line, unless it is said."""
+        from pytest_infer.reports.table import WIDE
+
+        is_known = terminalreporter.isatty or "COLUMNS" in os.environ
+        width: int = terminalreporter._tw.fullwidth  # noqa: SLF001 - it has no other name
+        return width if is_known else WIDE
 
     @property
     def _is_brief(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
-from pytest_infer.reports.markdown import SHORT_COMMIT, escaped, table
+from pytest_infer.reports.markdown import escaped, table
+from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import SEVERITY, Row, rows_from_records
 
 if TYPE_CHECKING:

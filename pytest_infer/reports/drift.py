@@ -12,6 +12,8 @@ from math import exp, log
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from pytest_infer.reports.run_info import SHORT_COMMIT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,8 +31,6 @@ LEAST_SIDE = 4
 
 STEP_SPREADS = 6.0
 """How many times the runs' own spread a step is at least."""
-
-SHORT_COMMIT = 12
 
 MAD_PER_SIGMA = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""

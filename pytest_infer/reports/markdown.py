@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_infer.plain_text import plain_text
 from pytest_infer.reports import sweep
 from pytest_infer.reports.message import parts_of
+from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
     HEADINGS,
     RESOURCE_HEADINGS,
@@ -27,8 +28,6 @@ SIGNS = {"fail": "❌", "inconclusive": "❔", "known": "☑️", "new": "🆕",
 
 MOST_FAILURES = 50
 """GitHub cuts a summary of more than 1 MiB as a whole."""
-
-SHORT_COMMIT = 12
 
 _ESCAPES = str.maketrans(
     {

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SHORT_COMMIT = 12
+"""Digits of a commit that people read."""
+
 
 @dataclass(frozen=True)
 class RunInfo:

@@ -41,11 +41,18 @@ def filled_table(headings: Sequence[str], sections: Iterable[Sequence[Sequence[s
     return table
 
 
-def _empty(headings: Sequence[str]) -> Table:
+def _empty(headings: Sequence[str], title: str = "") -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=Text(title) if title else None,
+        title_justify="left",
+        caption_justify="left",
+    )
     for heading in headings:
         numeric = heading not in TEXTS
         table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)

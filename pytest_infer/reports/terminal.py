@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.plain_text import plain_text
 from pytest_infer.reports import sweep
+from pytest_infer.reports.narrow import narrow
+from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
     HEADINGS,
     RESOURCE_HEADINGS,
@@ -13,7 +14,7 @@ from pytest_infer.reports.summary import (
     resource_rows,
     rows_from_records,
 )
-from pytest_infer.reports.table import COLORS, _empty, filled_table
+from pytest_infer.reports.table import COLORS, WIDE, _empty, filled_table
 from pytest_infer.units import BYTES_PER_MB
 
 if TYPE_CHECKING:
@@ -23,28 +24,73 @@ if TYPE_CHECKING:
 
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.reports.record import Record
+    from pytest_infer.reports.run_info import RunInfo
 
 MOST_SHOWN = 5
+EAGER = "eager"
 
 
-def tables_of(records: Sequence[Record], *, is_verbose: bool = True) -> list[Table]:
+def tables_of(
+    records: Sequence[Record], *, is_verbose: bool = True, width: int = WIDE
+) -> list[Table]:
     """Return every table that has something to show; that of resources if ``is_verbose``."""
     if not records:
         return []
     others = (sweep_table(records), resource_table(records) if is_verbose else None)
-    return [table_of(records), *(table for table in others if table)]
+    return [*case_tables(records, width), *(table for table in others if table)]
 
 
-def table_of(records: Sequence[Record]) -> Table:
-    """Return the table of all cases."""
+def case_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
+    """Return the table of all cases, or one per model where it would be wider than ``width``."""
     from rich.text import Text
 
-    table = _empty(HEADINGS)
-    for row in rows_from_records(records):
-        *cells, verdict = map(plain_text, row.cells())
-        # as Text, since brackets in a str would be markup
-        table.add_row(*map(Text, cells), Text(verdict, style=COLORS[row.status]))
-    return table
+    found = rows_from_records(records)
+    fitted = narrow(HEADINGS, [row.cells() for row in found], width)
+    styles = {row.status: COLORS[row.status] for row in found}
+    tables = []
+    for title, rows in fitted.sections:
+        table = _empty(fitted.headings, title=title)
+        for *cells, verdict in rows:
+            # as Text, since brackets in a str would be markup
+            style = styles[verdict.partition(":")[0]]
+            table.add_row(*map(Text, cells), Text(verdict, style=style))
+        tables.append(table)
+    tables[-1].caption = "\n".join(fitted.notes) or None
+    return tables
+
+
+def origin_line(records: Sequence[Record], run: RunInfo) -> str:
+    """Return what the figures are worth nothing without: device, versions, commit, time."""
+    devices = sorted({str(each.device.get("name", "")) for each in records} - {""})
+    versions = {
+        f"{name} {version}"
+        for each in records
+        for name, version in each.runtime.items()
+        if name != "python" and version
+    }
+    commit = run.commit[:SHORT_COMMIT] + ("+changes" if run.dirty else "")
+    parts = [
+        " and ".join(devices),
+        ", ".join(sorted(versions)),
+        f"commit {commit}" if run.commit else "",
+        f"{run.started[:16].replace('T', ' ')} UTC" if run.started else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def launch_bound_line(records: Sequence[Record]) -> str:
+    """Return whose speed-up is that of the host, since eager waits for its launches."""
+    found = {
+        each.case_id
+        for each in records
+        if "eager_launch_bound" in each.figures and each.case.engine != EAGER
+    }
+    if not found:
+        return ""
+    return (
+        f"launch-bound eager: the host's speed, not the GPU's, decides eager's time, and with it "
+        f"the speed-up of {_listed(sorted(found))}"
+    )
 
 
 def sweep_table(records: Sequence[Record]) -> Table | None:

@@ -22,7 +22,7 @@ def test_every_engine(run: Run) -> None:
         [
             "*test_parity.py ..*",
             "* inference engines *",
-            " model * engine * precision * batch * p50 ms * p99 ms * images/s * speed-up *",
+            " model * engine * precision * batch * p50 ms * p90 ms * eager ms * speed-up *",
             " toy * eager * fp32 * 1 * 1.00x * new: no-baseline",
             " toy * ort * fp32 * 1 *x * new: no-baseline",
             " toy * torchscript * fp32 * 1 *x * new: no-baseline",

@@ -34,7 +34,12 @@ def test_without_a_budget_figures_are_told():
 
 def test_eager_gives_the_speedup():
     """With eager's samples the figures have the ratio of the medians."""
-    assert judge_budget(STEADY, eager=EAGER).figures["speedup"] == 3
+    figures = judge_budget(STEADY, eager=EAGER).figures
+    assert figures["speedup"] == 3
+    assert figures["eager_p50_ms"] == 3 * figures["p50_ms"]
+    assert "eager_launch_bound" not in figures
+    waiting = replace(EAGER, enqueue_ns=EAGER.durations_ns)
+    assert judge_budget(STEADY, eager=waiting).figures["eager_launch_bound"] == 1
 
 
 def test_a_kept_budget_tells_each_limit():

@@ -21,12 +21,12 @@ from pytest_infer.reports.result_file import json_text
 from pytest_infer.reports.summary import HEADINGS, counts_of, resource_rows, rows_from_records
 from pytest_infer.reports.sweep import sweeps_from_records
 from pytest_infer.reports.table import rendered
-from pytest_infer.reports.terminal import coverage_lines, table_of, tables_of
+from pytest_infer.reports.terminal import case_tables, coverage_lines, tables_of
 from pytest_infer.stored_gate import Gate, StoredMeasurement
 from pytest_infer.verdict import ToStore, Verdict
 
 CASE = Case("toy", "ort", "fp32", 1, "cpu")
-LATENCY = Verdict("latency", "pass", "measured", "fine", {"p50_ms": 1.25, "p99_ms": 2.5})
+LATENCY = Verdict("latency", "pass", "measured", "fine", {"p50_ms": 1.25, "p90_ms": 2.5})
 PARITY = Verdict("parity", "pass", "match", "fine", {"relative_l2": 1e-7, "worst_ratio": 0.25})
 TOP_K = Verdict("parity", "fail", "class-changed", "wrong", {"worst_ratio": 3.0})
 HOSTILE = ("[red]x[/red]", "[/]", "[bold", "<script>alert(1)</script>", "a|b", "\\", "a\nb", "&lt;")
@@ -86,9 +86,10 @@ def test_row():
         "precision": "fp32",
         "batch": "1",
         "p50 ms": "1.250",
-        "p99 ms": "2.500",
-        "images/s": "",
+        "p90 ms": "2.500",
+        "eager ms": "",
         "speed-up": "",
+        "images/s": "",
         "relative L2": "1.0e-07",
         "of tolerance": "3x",
         "verdict": "fail: class-changed",
@@ -146,14 +147,14 @@ def test_lines():
 def test_table_shows_names_as_they_are(name):
     """Brackets in a name are not markup."""
     found = records(TOP_K, case=Case(name, name, "fp32", 1, "cpu"))
-    text = rendered(table_of(found), color=False)
+    text = rendered(case_tables(found)[0], color=False)
     assert text.count(name) == 2
     assert "fail: class-changed" in text
 
 
 def test_table_has_the_colour_of_the_verdict():
     """A failure is red, and only where colour is wanted."""
-    table = table_of(records(TOP_K))
+    table = case_tables(records(TOP_K))[0]
     assert "\x1b[31mfail: class-changed\x1b[0m" in rendered(table, color=True)
     assert "\x1b" not in rendered(table, color=False)
 
@@ -162,7 +163,7 @@ def test_table_is_as_wide_as_it_needs():
     """A long name is never cut."""
     name = "m" * 200
     found = records(PARITY, case=Case(name, "e", "fp32", 1, "cpu"))
-    assert name in rendered(table_of(found), color=False)
+    assert name in rendered(case_tables(found)[0], color=False)
 
 
 @pytest.mark.parametrize(
