@@ -33,8 +33,8 @@ class Narrow:
 def narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Narrow:
     """Return the table within ``width`` characters, as far as that can be.
 
-    In this order: what all rows say alike is told once; `DISPENSABLE` columns go; a verdict goes
-    without its code; a model's name becomes the title of its rows.
+    In this order: what all rows say alike is told once; empty columns and `DISPENSABLE` ones go; a
+    verdict goes without its code; a model's name becomes the title of its rows.
     """
     kept = {
         heading: [plain_text(row[index]) for row in rows] for index, heading in enumerate(headings)
@@ -44,10 +44,12 @@ def narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     is_wide = _width(kept) > width
     alike = [each for each in ALIKE if is_wide and len(set(kept.get(each, ()))) == 1]
     told = [f"{heading} {kept.pop(heading)[0]}" for heading in alike]
+    for heading in [each for each in kept if is_wide and not any(kept[each])]:
+        del kept[heading]
     for column in DISPENSABLE:
         if _width(kept) > width and column.heading in kept:
-            cells = kept.pop(column.heading)
-            dropped += [column.heading] if any(cells) else []
+            kept.pop(column.heading)
+            dropped.append(column.heading)
     if told:
         notes.append(f"all rows: {', '.join(told)}")
     if dropped:

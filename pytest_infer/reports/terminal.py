@@ -55,7 +55,8 @@ def case_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
             style = styles[verdict.partition(":")[0]]
             table.add_row(*map(Text, cells), Text(verdict, style=style))
         tables.append(table)
-    tables[-1].caption = "\n".join(fitted.notes) or None
+    if fitted.notes:
+        tables[-1].caption = Text("\n".join(fitted.notes), no_wrap=True, overflow="ignore")
     return tables
 
 
