@@ -47,6 +47,8 @@ class InferConfig:
     timeout_s: float = 600.0
     reports: tuple[tuple[str, Path], ...] = ()
     strict: bool = False
+    thorough: bool = False
+    """Also what is enough once per engine is checked on every model."""
     localize: bool = False
     fuzz_examples: int | None = None
     fuzz_replay: str = ""

@@ -92,6 +92,7 @@ def model(
     postprocess: Callable[[Arrays], list[Arrays]] | None = None,
     labels: Callable[[], Sequence[str]] | None = None,
     seed: Callable[[nn.Module, Arrays], None] | None = None,
+    parameters: int = 0,
     is_listed: bool = True,
 ) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
     """Register the decorated function, which creates a module, as a model of its name.
@@ -101,8 +102,9 @@ def model(
     are given by name, others in order; ``outputs`` are taken by name from a dict, a NamedTuple or a
     dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
     a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
-    dynamic where shapes are fuzzed. A model that is not listed is no part of the matrix, and no
-    option or mark can name it.
+    dynamic where shapes are fuzzed. ``parameters``, about how many numbers its weights are, lets
+    checks that are made once per engine choose a small model. A model that is not listed is no part
+    of the matrix, and no option or mark can name it.
 
     Without ``outputs`` they are read off what the module returns, and so are the inputs off an
     ``example``: tensors as forward takes them (one, a tuple, or a dict by name), or a function that
@@ -128,6 +130,7 @@ def model(
             dims=dims_of(inputs, dims),
             brings_weights="pretrained" not in signature(create).parameters,
             profile=profile,
+            parameters=parameters,
         )
         check_declaration(spec)
         check_meaning(spec, has_postprocess=postprocess is not None)

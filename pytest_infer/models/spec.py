@@ -116,6 +116,8 @@ class ModelSpec:
     """What ``--infer-weights`` is for this model unless it is given."""
     onnx: OnnxFacts | None = None
     """Of a model that is an ONNX file; None for one that is a module."""
+    parameters: int = 0
+    """How many numbers its weights are, about, to tell small models from large ones; 0: unknown."""
 
     def as_key(self) -> dict[str, Any]:
         """Return all of it but where its code lives, as JSON-able values."""
@@ -123,6 +125,12 @@ class ModelSpec:
         del fields["source"]
         order = {name: list(fields[name].items()) for name in ("inputs", "outputs")}
         return fields | order
+
+    @property
+    def size(self) -> tuple[float, int, str]:
+        """Return what orders models from small to large; one of unknown parameters is large."""
+        shapes = self.input_shapes(1).values()
+        return self.parameters or math.inf, sum(math.prod(shape) for shape in shapes), self.name
 
     @property
     def takes_rows(self) -> bool:

@@ -50,6 +50,10 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
         state.errors.append(error)
         return [None]
     state.coverage.narrowed += len(matrix.cases) - len(wanted)
+    if not state.session.config.thorough:
+        chosen = narrowing.chosen(wanted)
+        state.coverage.once += len(wanted) - len(chosen)
+        wanted = chosen
     return [*wanted, *broken] or [None]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_infer.bounds import BATCH, told
@@ -15,7 +15,7 @@ from pytest_infer.models import registry as models
 from pytest_infer.models import tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pytest_infer.case import Case
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 _SWITCHES = {
     "batched": "whose inputs and outputs have a batch",
     "with_task": "whose task has a judge",
+    "once": "of which the smallest is enough for each engine",
 }
 """The keywords that are true or false, and which models they want."""
 
@@ -43,6 +44,8 @@ class Narrowing:
     """Whether the model's inputs and outputs have a batch."""
     with_task: tuple[bool, ...] = ()
     """Whether the model's task has a judge: all but ``tensor``."""
+    once: tuple[bool, ...] = ()
+    """Whether one model is enough for each engine and precision: the smallest."""
 
     def wants(self, case: Case) -> bool:
         """Return whether ``case`` is in the part of the matrix that is wanted."""
@@ -60,9 +63,25 @@ class Narrowing:
             )
         )
 
+    def chosen(self, cases: Sequence[Case]) -> list[Case]:
+        """Return the cases of the smallest model, for each engine, if one is enough."""
+        if True not in self.once:
+            return list(cases)
+        smallest: dict[object, tuple[float, int, str]] = {}
+        sizes = {case.model: models.find(case.model).spec.size for case in cases}
+        for case in cases:
+            kind = _kind(case)
+            smallest[kind] = min(smallest.get(kind, sizes[case.model]), sizes[case.model])
+        return [case for case in cases if sizes[case.model] == smallest[_kind(case)]]
+
     def wants_model(self, name: str) -> bool:
         """Return whether a model of which nothing but its name is known is wanted."""
         return not self.models or name in self.models
+
+
+def _kind(case: Case) -> object:
+    """Return what cases have in common that differ in their model."""
+    return replace(case, model="", variant="")
 
 
 def narrowing_of(node: Any) -> Narrowing:

@@ -253,6 +253,12 @@ OPTIONS = (
         "fail on inconclusive verdicts and baselines to renew",
     ),
     Option(
+        "--infer-thorough",
+        "thorough",
+        read_flag,
+        "also check on every model what is checked once per engine: engines built and opened again",
+    ),
+    Option(
         "--infer-localize",
         "localize",
         read_flag,

@@ -20,6 +20,8 @@ class Coverage:
     """Attempts at tests after which another plugin ran the test again: they do not count."""
     narrowed: int = 0
     """Checks that a test's own ``infer`` mark leaves out."""
+    once: int = 0
+    """Checks of larger models, of which the smallest is enough unless ``--infer-thorough``."""
     without_case: tuple[str, ...] = ()
     """Tests whose own marks leave no case of the matrix."""
     unasked: int = 0
@@ -49,6 +51,7 @@ class Coverage:
         """Take what a worker counted: all workers collect the same checks, and share the builds."""
         self.expected = max(self.expected, counts["expected"])
         self.narrowed = max(self.narrowed, counts["narrowed"])
+        self.once = max(self.once, counts["once"])
         self.unasked = max(self.unasked, counts["unasked"])
         self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])

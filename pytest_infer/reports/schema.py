@@ -67,6 +67,7 @@ class CoverageFields(msgspec.Struct):
     ran: int
     repeated: int
     narrowed: int
+    once: int
     without_case: tuple[str, ...]
     unasked: int
     exclusions: tuple[ExclusionFields, ...]

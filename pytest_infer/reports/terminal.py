@@ -127,6 +127,11 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(
             f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
         )
+    if coverage.once:
+        lines.append(
+            f"{coverage.once} checks made on the smallest model only, once per engine; "
+            "--infer-thorough makes them on every model"
+        )
     if coverage.unasked:
         lines.append(_unasked(coverage.unasked))
     lines += [

@@ -35,11 +35,13 @@ def test_repeated(variants: Variants, consistency: Consistency, enforce: Enforce
     enforce(consistency.repeated(variants.engine(variants.feeds), variants.outputs))
 
 
+@pytest.mark.infer(once=True)
 def test_reopened(variants: Variants, consistency: Consistency, enforce: Enforce) -> None:
     """The same files, loaded in another process, give the same outputs, to the last bit."""
     enforce(consistency.reopened(variants.reopened(), variants.outputs))
 
 
+@pytest.mark.infer(once=True)
 def test_rebuilt(variants: Variants, consistency: Consistency, enforce: Enforce) -> None:
     """An engine built again gives the same outputs, within the noise floor."""
     enforce(consistency.rebuilt(variants.rebuilt(), variants.outputs))

@@ -60,3 +60,11 @@ def test_detections_are_told_in_pixels_of_the_input() -> None:
     assert found["labels"].tolist() == [17]
     np.testing.assert_allclose(found["scores"], [1.0], rtol=1e-4)
     np.testing.assert_allclose(found["boxes"], [[266.5, 200.0, 799.5, 600.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_are_counted(name: str) -> None:
+    """What orders models by their size is the size of their weights."""
+    model = find(name)
+    network = model.create(pretrained=False)
+    assert model.spec.parameters == sum(each.numel() for each in network.parameters())

@@ -170,8 +170,8 @@ def test_broken_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
             'infer(model="toy")',
             (
                 "ERROR: @pytest.mark.infer of test_own.py::test_it: unknown keyword 'model'\n"
-                "  why:  valid choices: batched, batches, engines, formats, models, precisions, "
-                "tasks, with_task\n"
+                "  why:  valid choices: batched, batches, engines, formats, models, once, "
+                "precisions, tasks, with_task\n"
                 "  mend: did you mean 'models'?"
             ),
         ),

@@ -86,6 +86,7 @@ _PROFILE = Profile(
     postprocess=coco.postprocess,
     labels=coco.labels,
     seed=_seed,
+    parameters=41_524_768,
 )
 def detr_resnet50(pretrained: bool) -> nn.Module:
     """Return Hugging Face's DETR without timm (Carion et al. 2020, arXiv 2005.12872)."""

@@ -32,6 +32,7 @@ def _branch_ends(network: nn.Module) -> Iterable[str]:
     postprocess=imagenet.postprocess,
     labels=partial(imagenet.labels, "efficientnet_b0"),
     seed=imagenet.seed("efficientnet_b0", "classifier.1", _branch_ends),
+    parameters=5_288_548,
 )
 def efficientnet_b0(pretrained: bool) -> nn.Module:
     """Return torchvision's EfficientNet-B0 (Tan and Le 2019, arXiv 1905.11946)."""

@@ -32,6 +32,7 @@ def _branch_ends(network: nn.Module) -> Iterable[str]:
     postprocess=imagenet.postprocess,
     labels=partial(imagenet.labels, "mobilenet_v2"),
     seed=imagenet.seed("mobilenet_v2", "classifier.1", _branch_ends),
+    parameters=3_504_872,
 )
 def mobilenet_v2(pretrained: bool) -> nn.Module:
     """Return torchvision's MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381)."""

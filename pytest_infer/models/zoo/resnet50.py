@@ -27,6 +27,7 @@ def _branch_ends(network: nn.Module) -> Iterable[str]:
     postprocess=imagenet.postprocess,
     labels=partial(imagenet.labels, "resnet50"),
     seed=imagenet.seed("resnet50", "fc", _branch_ends),
+    parameters=25_557_032,
 )
 def resnet50(pretrained: bool) -> nn.Module:
     """Return torchvision's ResNet-50 (He et al. 2015, arXiv 1512.03385)."""

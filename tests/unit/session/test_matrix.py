@@ -289,3 +289,26 @@ def test_narrowed_to_models_with_a_task(monkeypatch):
         for name, case in {name: Case(name, "alpha", "fp32", 1, "cpu") for name in known}.items()
     }
     assert wanted == {"regression": [True], "tensor": [False]}
+
+
+def test_once_is_the_smallest_model_of_each_engine(monkeypatch):
+    """By the weights, then by the inputs; unknown weights are large. Settings and batches stay."""
+    sized = {"large": 9, "small": 2, "unknown": 0}
+    known = {
+        name: SimpleNamespace(spec=replace(spec(name, "regression"), parameters=parameters))
+        for name, parameters in sized.items()
+    }
+    monkeypatch.setattr(models, "find", known.__getitem__)
+    cases = [
+        Case(name, engine, "fp32", batch, "cpu")
+        for name, engine, batch in (
+            *(("large", "alpha", 1), ("small", "alpha", 1), ("unknown", "alpha", 1)),
+            *(("large", "alpha", 4), ("large", "beta", 1), ("unknown", "gamma", 1)),
+        )
+    ]
+    chosen = Narrowing(once=(True,)).chosen(cases)
+    assert [(case.model, case.engine, case.batch) for case in chosen] == [
+        *(("small", "alpha", 1), ("large", "alpha", 4)),
+        *(("large", "beta", 1), ("unknown", "gamma", 1)),
+    ]
+    assert Narrowing().chosen(cases) == Narrowing(once=(False,)).chosen(cases) == cases
