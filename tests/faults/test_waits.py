@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY = """
+from pytest_infer import register
+from pytest_infer.testing import FakeEngine
+
 
 def stay_busy():
     import ctypes
@@ -54,11 +57,12 @@ class Run:
 
 
 @pytest.fixture
-def start(tmp_path: Path, toy: str) -> Iterator[Callable[..., Run]]:
-    """Start runs in one folder, with one cache; end them with the test."""
+def start(tmp_path: Path, toy: str, cache: Path) -> Iterator[Callable[..., Run]]:
+    """Start runs in one folder; end them with the test. The cache has the toy's graph already."""
     for name in ("test_parity.py", "test_latency.py"):
         (tmp_path / name).write_text((SUITES / name).read_text())
-    (tmp_path / "conftest.py").write_text(toy + BUSY.format(flag=str(tmp_path / "busy")))
+    (tmp_path / "conftest.py").write_text(toy)
+    (tmp_path / "busy_engines.py").write_text(BUSY.format(flag=str(tmp_path / "busy")))
     (tmp_path / "pytest.ini").write_text(INI)
     folders = {name: str(tmp_path / "user") for name in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR")}
     runs = []
@@ -67,7 +71,8 @@ def start(tmp_path: Path, toy: str) -> Iterator[Callable[..., Run]]:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and options
             [
                 *(sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"),
-                *("--infer-model=toy", "--infer-device=cpu", *options),
+                *("--infer-model=toy", "--infer-device=cpu", f"--infer-cache={cache}"),
+                *("-p", "busy_engines", *options),
             ],
             cwd=tmp_path,
             env=os.environ | folders | {"COLUMNS": "200"},
