@@ -9,12 +9,13 @@ from pytest_infer.errors import ExportError, RunError
 from pytest_infer.graphs.dynamic_dims import dynamic_shapes, trace_shapes
 from pytest_infer.graphs.facts import opset_of
 from pytest_infer.graphs.graph import OPSET
+from pytest_infer.graphs.onnx_names import rename_inner_values
 from pytest_infer.graphs.torch_dtypes import input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -53,18 +54,12 @@ def export_onnx(
     signature = signature_of(spec, request, sizes)
     exporter = _exporter(spec, request, is_traced=is_traced(module, spec))
     called = SpecModule(module, spec).to(dtype)
+    names = {"input_names": list(spec.inputs), "output_names": list(spec.outputs)}
     try:
         if _has_script(module):  # which the exporter takes as a whole, and not inside another
             called = torch.jit.trace(called, example, check_trace=False)
-        torch.onnx.export(
-            called,
-            example,
-            path,
-            opset_version=request.opset,
-            input_names=list(spec.inputs),
-            output_names=list(spec.outputs),
-            **exporter,
-        )
+        write = _write_by_dynamo if exporter["dynamo"] else torch.onnx.export
+        write(called, example, path, opset_version=request.opset, **names, **exporter)
     except Exception as error:
         with own_code(f"run {spec.name}", "forward", RunError), torch.inference_mode():
             called(*example)  # if this fails too, the exporter is not to blame
@@ -75,6 +70,32 @@ def export_onnx(
             f"opset_version={request.opset})",
         ) from error
     check_graph(path, signature, opset=request.opset)
+
+
+def _write_by_dynamo(called: Any, example: tuple[Any, ...], path: Path, **options: Any) -> None:
+    """Write a module by torch's newer exporter; above 1.5 GiB its weights lie beside the file.
+
+    torch first traces without Dynamo. Where that fixes a size that is to be dynamic, torch goes on
+    with the fixed one; it is traced by Dynamo then, which keeps some of them (RT-DETR's batch).
+    """
+    import torch
+
+    program = torch.onnx.export(called, example, **options)
+    shapes = options.get("dynamic_shapes")
+    if shapes and _has_fixed(program.model.graph.inputs, *shapes):
+        traced = torch.export.export(called, example, dynamic_shapes=shapes, strict=True)
+        program = torch.onnx.export(traced, **options)
+    rename_inner_values(program.model)
+    program.save(path)
+
+
+def _has_fixed(inputs: Iterable[Any], shapes: Iterable[Mapping[int, Any]]) -> bool:
+    """Return whether an input has a size where ``shapes`` has a dynamic dimension."""
+    return any(
+        isinstance(value.shape[axis], int)
+        for value, axes in zip(inputs, shapes, strict=True)
+        for axis in axes
+    )
 
 
 def signature_of(
@@ -180,7 +201,7 @@ def _has_script(module: nn.Module) -> bool:
 def _exporter(spec: ModelSpec, request: GraphRequest, *, is_traced: bool) -> dict[str, Any]:
     if request.opset >= OPSET and not is_traced:
         dynamic = {} if request.is_static else {"dynamic_shapes": dynamic_shapes(spec)}
-        return {"dynamo": True, "external_data": False, **dynamic}
+        return {"dynamo": True, **dynamic}
     tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}
     return {
         "dynamo": False,

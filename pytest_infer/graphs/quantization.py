@@ -76,7 +76,8 @@ def quantize_onnx(
     try:
         with TemporaryDirectory() as folder:
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
-            quant_pre_process(str(source), str(folded))
+            # sizes that follow from a dynamic one, as BERT's min(512, length), count as that one
+            quant_pre_process(str(source), str(folded), auto_merge=True)
             scheme = _symmetric() if is_symmetric else _asymmetric()
             reader = _reader(feeds, _fixed_batch(folded), feeds if rowed is None else rowed)
             _quantize(folded, reader, target, scheme | {"reduce_range": weight_bits < BYTE})

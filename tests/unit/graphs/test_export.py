@@ -154,3 +154,65 @@ def test_what_only_tracing_keeps_whole(tmp_path: Path, make: Any) -> None:
         x = torch.randn(batch, time, 3)
         (found,) = session.run(None, {"x": x.numpy()})
         np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)
+
+
+class _Named(torch.nn.Module):
+    """A module whose operators are called as its input and its outputs are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(9, 4)
+        self.last = torch.nn.Linear(4, 3)
+
+    def forward(self, linear: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.last(self.table(linear))
+        return found.mean(1), found.sum(1)
+
+
+@pytest.mark.parametrize("opset", [17, OPSET])
+def test_outputs_named_as_operators_are(tmp_path: Path, opset: int) -> None:
+    """A name that torch gives a value inside the graph too is the output's; the other one moves."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="named",
+        task="tensor",
+        inputs={"linear": TensorSpec(("batch", 5), "int64", 0, 8)},
+        outputs={"embedding": TensorSpec(("batch", 3)), "mean": TensorSpec(("batch", 3))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    module, path = _Named().eval(), tmp_path / "graph.onnx"
+    export_onnx(module, spec, path, GraphRequest("onnx", opset=opset), {})
+    rows = torch.arange(10).reshape(2, 5) % 9
+    found = InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+        ["embedding", "mean"], {"linear": rows.numpy()}
+    )
+    with torch.inference_mode():
+        for value, wanted in zip(found, module(rows), strict=True):
+            np.testing.assert_allclose(value, wanted.numpy(), rtol=1e-5, atol=1e-6)
+
+
+class _Counting(torch.nn.Module):
+    """A module that asks for its batch by ``len``, which torch's default tracing fixes."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_ones(len(x), 1) + x.sum(1, keepdim=True)
+
+
+def test_batch_that_is_asked_for_by_len_stays_dynamic(tmp_path: Path) -> None:
+    """Such a module is traced by Dynamo, and its file takes any batch (RT-DETR is one)."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="counting",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", 4))},
+        outputs={"y": TensorSpec(("batch", 1))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    path = tmp_path / "graph.onnx"
+    export_onnx(_Counting().eval(), spec, path, GraphRequest("onnx"), {})
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        found = session.run(["y"], {"x": np.ones((batch, 4), np.float32)})[0]
+        np.testing.assert_array_equal(found, np.full((batch, 1), 5, np.float32))
