@@ -96,6 +96,8 @@ class OnnxFacts:
     """The only one that its own types allow; None: they are fp32's, from which others are made."""
     rows: int = 1
     """The batch that its sizes are fixed at."""
+    domains: tuple[str, ...] = ()
+    """Whose operators it has beside ONNX's own, those that it defines itself left out."""
 
 
 @dataclass(frozen=True)
