@@ -52,7 +52,7 @@ COLUMNS = (
     ("p50 ms", True),
     ("p99 ms", True),
     ("rows/s", True),
-    ("speed-up", True),
+    ("over eager", True),
     ("change", True),
     ("relative L2", True),
     ("of tolerance", True),
