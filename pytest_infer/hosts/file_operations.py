@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import move
+from shutil import copyfile, move
 from tempfile import TemporaryDirectory
 
 from pytest_infer.errors import CacheError
@@ -53,10 +53,43 @@ class FileOperations:
         self._draft = None
         return str(entry.folder / key["name"])
 
+    def together(self, cache: str, files: dict[str, str]) -> str:
+        """Return a folder with received files, by their paths in it: a graph with its weights.
+
+        ``files`` has the SHA-256 of each. They are links where the disk has them, and so take no
+        room twice. Raise `CacheError` for a file that is not here, or no longer.
+        """
+
+        def make(folder: Path) -> dict[str, str]:
+            for path, digest in files.items():
+                _link(self._known(cache, digest, path), folder / path)
+            return {}
+
+        return str(Cache(Path(cache)).entry(KIND, {"together": files}, make).folder)
+
+    def _known(self, cache: str, digest: str, name: str) -> Path:
+        found = self.find(cache, digest, name)
+        if not found:
+            raise CacheError(
+                f"cannot find {name}",
+                why=f"it was sent to {cache}, and is gone or damaged there",
+                mend="run again: it is sent again then",
+            )
+        return Path(found)
+
     def _path(self) -> Path:
         if self._draft is None:
             raise RuntimeError("begin a file before adding to it")
         return Path(self._draft.name, "file")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name; where the disk has no links, copy it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        copyfile(source, target)
 
 
 def _key(digest: str, name: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ def test_package_that_cannot_be_imported(monkeypatch):
         registry.registered()
     assert str(caught.value) == (
         "cannot import the engine 'lost'\n"
-        "  why:  a package brings it in no_such_package.lost:ENGINE: ModuleNotFoundError: No module "
-        "named 'no_such_package'\n"
+        "  why:  a package brings it in no_such_package.lost:ENGINE: ModuleNotFoundError: No "
+        "module named 'no_such_package'\n"
         "  mend: install a package again, or uninstall it"
     )
