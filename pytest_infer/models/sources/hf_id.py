@@ -136,7 +136,16 @@ def _config(place: str) -> Any:
     """Return the config; one call of a decoder gives no cache of keys and values."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(place)
+    try:
+        config = AutoConfig.from_pretrained(place)
+    except (OSError, ValueError, KeyError) as error:
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(
+            f"cannot read the {CONFIG} of hf:{place}",
+            why=why,
+            mend="name a folder that save_pretrained has written; for a type of model that is "
+            "newer than transformers here, install a newer one",
+        ) from error
     for each in (config, config.get_text_config()):
         if hasattr(each, "use_cache"):
             each.use_cache = False
