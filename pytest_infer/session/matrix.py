@@ -54,7 +54,7 @@ class Origin:
 
 NO_MODULE = Missing(
     "an ONNX file has no module, from which these are made",
-    "engines that are built from ONNX files, or bring the module",
+    "ask for engines that are built from ONNX files, or bring the module",
 )
 """Why eager and what traces or compiles a module cannot run an ONNX file."""
 
