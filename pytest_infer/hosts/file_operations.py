@@ -56,13 +56,15 @@ class FileOperations:
     def together(self, cache: str, files: dict[str, str]) -> str:
         """Return a folder with received files, by their paths in it: a graph with its weights.
 
-        ``files`` has the SHA-256 of each. They are links where the disk has them, and so take no
-        room twice. Raise `CacheError` for a file that is not here, or no longer.
+        ``files`` has the SHA-256 of each. They are copies: onnx reads no weights of which there is
+        a link. Raise `CacheError` for a file that is not here, or no longer.
         """
 
         def make(folder: Path) -> dict[str, str]:
             for path, digest in files.items():
-                _link(self._known(cache, digest, path), folder / path)
+                place = folder / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copyfile(self._known(cache, digest, path), place)
             return {}
 
         return str(Cache(Path(cache)).entry(KIND, {"together": files}, make).folder)
@@ -81,15 +83,6 @@ class FileOperations:
         if self._draft is None:
             raise RuntimeError("begin a file before adding to it")
         return Path(self._draft.name, "file")
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give a file a second name; where the disk has no links, copy it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        copyfile(source, target)
 
 
 def _key(digest: str, name: str) -> dict[str, str]:
