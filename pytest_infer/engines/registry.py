@@ -78,7 +78,7 @@ def _add(engine: Engine, source: Source) -> None:
         raise OptionError(
             f"cannot call an engine {shown(engine.name)!r}",
             why="its name becomes a part of test ids and of files' names",
-            mend="use at most 100 letters, digits, dots, dashes and underscores",
+            mend="use at most 100 ASCII letters, digits, dots, dashes and underscores",
         )
     _, old = _registered.get(engine.name, (engine, source))
     if old != source:

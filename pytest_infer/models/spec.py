@@ -17,7 +17,7 @@ WEIGHTS = ("seeded", "pretrained", "random")
 BATCH = "batch"
 """The dynamic dimension whose elements are rows."""
 
-_NAME = re.compile(r"\w[\w.-]{0,99}")
+_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class ModelSpec:
 
 
 def is_name(text: str) -> bool:
-    """Return whether ``text`` may be a part of test ids and of files' names."""
+    """Return whether ``text`` may be a part of test ids, where pytest escapes all but ASCII."""
     return bool(_NAME.fullmatch(text))
 
 

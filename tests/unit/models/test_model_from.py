@@ -34,6 +34,8 @@ def source(text, *inputs):
         ("torchvision:resnet18", "torchvision:resnet18", "torchvision-resnet18", ""),
         ("nets/a b.pt", "/home/me/nets/a b.pt", "a-b", "/home/me/nets/a b.pt"),
         ("/nets/a.pt2", "/nets/a.pt2", "a", "/nets/a.pt2"),
+        ("/nets/größe.pt", "/nets/größe.pt", "gro-e", "/nets/größe.pt"),
+        ("/nets/模型.pt", "/nets/模型.pt", "model", "/nets/模型.pt"),
         ("small=nets/a.pt2", "/home/me/nets/a.pt2", "small", "/home/me/nets/a.pt2"),
         ("my.nets:small", "/home/me/my.nets:small", "small", ""),
     ],
