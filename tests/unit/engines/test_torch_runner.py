@@ -163,3 +163,13 @@ def test_an_exporter_is_not_blamed_for_a_module_that_fails(tmp_path):
     spec = replace(engine.graph.spec, outputs={"y": TensorSpec(("batch", 8))})
     with pytest.raises(ExportError, match="cannot export toy to ONNX"):
         export_onnx(Untraceable(), spec, tmp_path / "graph.onnx", request, {})
+
+
+@pytest.mark.filterwarnings("ignore")  # torch deprecates TorchScript
+def test_frozen_types():
+    """A frozen TorchScript module cannot compute the reference, and the mend says why."""
+    frozen = torch.jit.freeze(torch.jit.script(torch.nn.Linear(8, 5).eval()))
+    runner = EagerRunner(*built(frozen, "fp64", returned="float64"))
+    with pytest.raises(RunError) as caught:
+        runner.infer({"x": np.ones((2, 8), np.float32)})
+    assert caught.value.mend.startswith("save it without torch.jit.freeze")
