@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.models.spec import ModelSpec
+
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def export_onnx(
@@ -65,7 +69,7 @@ def export_onnx(
             called(*example)  # if this fails too, the exporter is not to blame
         raise ExportError(
             f"cannot export {spec.name} to ONNX",
-            why=f"{type(error).__name__}: {error}",
+            why=_COLORS.sub("", f"{type(error).__name__}: {error}"),
             mend=f"make the module exportable by torch.onnx.export(dynamo={exporter['dynamo']}, "
             f"opset_version={request.opset})",
         ) from error
@@ -75,16 +79,21 @@ def export_onnx(
 def _write_by_dynamo(called: Any, example: tuple[Any, ...], path: Path, **options: Any) -> None:
     """Write a module by torch's newer exporter; above 1.5 GiB its weights lie beside the file.
 
+    Attention is traced as plain products, which changes no operator of the file: the strides of
+    the CPU's fused kernel make torch's own decompositions fail (T5, Swin; torch 2.14).
+
     torch first traces without Dynamo. Where that fixes a size that is to be dynamic, torch goes on
     with the fixed one; it is traced by Dynamo then, which keeps some of them (RT-DETR's batch).
     """
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    program = torch.onnx.export(called, example, **options)
     shapes = options.get("dynamic_shapes")
-    if shapes and _has_fixed(program.model.graph.inputs, *shapes):
-        traced = torch.export.export(called, example, dynamic_shapes=shapes, strict=True)
-        program = torch.onnx.export(traced, **options)
+    with sdpa_kernel(SDPBackend.MATH):
+        program = torch.onnx.export(called, example, **options)
+        if shapes and _has_fixed(program.model.graph.inputs, *shapes):
+            traced = torch.export.export(called, example, dynamic_shapes=shapes, strict=True)
+            program = torch.onnx.export(traced, **options)
     rename_inner_values(program.model)
     program.save(path)
 

@@ -22,7 +22,8 @@ MASK = "attention_mask"
 LENGTH = "length"
 SAMPLES = "samples"
 _LONGEST = 128
-DIMS = {"decoder_length": Dim(2, 16, 64), SAMPLES: Dim(4000, 8000, 16000)}
+DECODED = "decoder_length"
+DIMS = {SAMPLES: Dim(4000, 8000, 16000)}
 """A second of speech has 16,000 samples."""
 
 
@@ -39,10 +40,12 @@ def inputs_of(
     if main == PIXELS and size:
         found = {PIXELS: _image(config, size)}
     parameters = signature(kind.forward).parameters  # type: ignore[attr-defined]
+    if size and {"return_loss", "input_ids", PIXELS} <= set(parameters):  # a text and an image
+        found = {**_text(config), PIXELS: _image(config, size)}
     found = {name: tensor for name, tensor in found.items() if name in parameters}
     if found and config.is_encoder_decoder and "decoder_input_ids" in parameters:
-        found["decoder_input_ids"] = _ids(config, "decoder_length")
-    return found, {LENGTH: _length(config), **DIMS}
+        found["decoder_input_ids"] = _ids(config, DECODED)
+    return found, {LENGTH: _length(config), **DIMS, DECODED: _decoded(config)}
 
 
 def image_size(config: Any, processor: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -105,6 +108,13 @@ def _length(config: Any) -> Dim:
     limit = getattr(config.get_text_config(), "max_position_embeddings", None) or _LONGEST
     most = max(min(_LONGEST, limit - 2), 2)
     return Dim(2, min(32, most), most)
+
+
+def _decoded(config: Any) -> Dim:
+    """Return the bounds of what a decoder is given: as far as it has positions, 64 at most."""
+    limit = getattr(config, "max_target_positions", None) or _LONGEST
+    most = max(min(64, limit), 2)
+    return Dim(2, min(16, most), most)
 
 
 def _image(config: Any, size: tuple[int, int]) -> TensorSpec:

@@ -192,6 +192,46 @@ def test_outputs_named_as_operators_are(tmp_path: Path, opset: int) -> None:
             np.testing.assert_allclose(value, wanted.numpy(), rtol=1e-5, atol=1e-6)
 
 
+class _Attending(torch.nn.Module):
+    """Attention with a mask, whose rows are joined again: as T5 and Swin do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.parts = torch.nn.Linear(4, 4)
+        self.bias = torch.nn.Parameter(torch.randn(1, 2, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, length, _ = x.shape
+        parts = self.parts(x).view(batch, length, 2, 2).transpose(1, 2)
+        bias = self.bias * x.new_ones(1, 2, length, length).triu()
+        found = torch.nn.functional.scaled_dot_product_attention(
+            parts, parts, parts, attn_mask=bias
+        )
+        return found.transpose(1, 2).reshape(batch, length, -1)
+
+
+def test_attention_is_exported_as_products(tmp_path: Path) -> None:
+    """The strides of the CPU's fused attention, which torch cannot decompose, stay out of it."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="attending",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", "length", 4))},
+        outputs={"y": TensorSpec(("batch", "length", 4))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+        dims={"batch": Dim(1, 1, 8), "length": Dim(2, 16, 64)},
+    )
+    module, path = _Attending().eval(), tmp_path / "graph.onnx"
+    export_onnx(module, spec, path, GraphRequest("onnx"), {})
+    x = torch.arange(24.0).reshape(1, 6, 4) / 24
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(["y"], {"x": x.numpy()})
+    with torch.inference_mode():
+        np.testing.assert_allclose(found, module(x).numpy(), rtol=1e-5, atol=1e-6)
+
+
 class _Counting(torch.nn.Module):
     """A module that asks for its batch by ``len``, which torch's default tracing fixes."""
 
