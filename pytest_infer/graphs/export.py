@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_infer.models.spec import ModelSpec
 
 
+_FIXED = "specialized it to be a constant"
+"""What torch.export says of a dynamic size that the code makes a number of."""
 _COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -67,13 +69,27 @@ def export_onnx(
     except Exception as error:
         with own_code(f"run {spec.name}", "forward", RunError), torch.inference_mode():
             called(*example)  # if this fails too, the exporter is not to blame
-        raise ExportError(
-            f"cannot export {spec.name} to ONNX",
-            why=_COLORS.sub("", f"{type(error).__name__}: {error}"),
-            mend=f"make the module exportable by torch.onnx.export(dynamo={exporter['dynamo']}, "
-            f"opset_version={request.opset})",
+        raise _failed(
+            error, spec, f"dynamo={exporter['dynamo']}, opset_version={request.opset}"
         ) from error
     check_graph(path, signature, opset=request.opset)
+
+
+def _failed(error: Exception, spec: ModelSpec, options: str) -> ExportError:
+    """Return what the exporter raised; of a size that tracing fixes, with the line that does it."""
+    text = _COLORS.sub("", f"{type(error).__name__}: {error}")
+    what, mend = f"cannot export {spec.name} to ONNX", "make the module exportable by torch.onnx."
+    head, found, stack = text.partition("User stack:")
+    if not found or _FIXED not in head:
+        return ExportError(what, why=text, mend=f"{mend}export({options})")
+    lines = [line.strip() for line in stack.partition("\n\n")[0].splitlines()]
+    place = max((n for n, line in enumerate(lines) if line.startswith("File ")), default=0)
+    return ExportError(
+        what,
+        why="\n".join([head.strip(), *lines[place : place + 2]]),
+        mend="take Python's arithmetic and loops over that size out of forward, or state a fixed "
+        "one (inputs= or --infer-input)",
+    )
 
 
 def _write_by_dynamo(called: Any, example: tuple[Any, ...], path: Path, **options: Any) -> None:

@@ -239,6 +239,30 @@ class _Counting(torch.nn.Module):
         return x.new_ones(len(x), 1) + x.sum(1, keepdim=True)
 
 
+class _Looping(torch.nn.Module):
+    """A module that walks over its batch in Python."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x[row] * 2 for row in range(len(x))])
+
+
+def test_size_that_cannot_stay_dynamic(tmp_path: Path) -> None:
+    """The error names the size and the line, and no more of torch's stack."""
+    spec = ModelSpec(
+        name="looping",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", 4))},
+        outputs={"y": TensorSpec(("batch", 4))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    with pytest.raises(ExportError) as caught:
+        export_onnx(_Looping().eval(), spec, tmp_path / "g.onnx", GraphRequest("onnx"), {})
+    assert "You marked batch as dynamic" in caught.value.why
+    assert caught.value.why.splitlines()[-1].startswith("return torch.stack(")
+    assert len(caught.value.why.splitlines()) < 8
+    assert caught.value.mend.endswith("or state a fixed one (inputs= or --infer-input)")
+
+
 def test_batch_that_is_asked_for_by_len_stays_dynamic(tmp_path: Path) -> None:
     """Such a module is traced by Dynamo, and its file takes any batch (RT-DETR is one)."""
     from onnxruntime import InferenceSession
