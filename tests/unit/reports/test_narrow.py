@@ -32,7 +32,7 @@ def width_of(found):
     [
         (200, HEADINGS, ()),
         (
-            130,
+            132,
             (*HEADINGS[:2], *HEADINGS[4:]),
             ("all rows: precision fp32, batch 1",),
         ),
