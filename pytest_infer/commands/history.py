@@ -22,7 +22,7 @@ FOUND = 1
 """The exit status where a case has become slower."""
 
 HEADINGS = ("case", "device", "runs", "p50 ms", "course", "note")
-RUN_HEADINGS = ("date", "commit", "verdict", "p50 ms", "speed-up", "relative L2")
+RUN_HEADINGS = ("date", "commit", "verdict", "p50 ms", "over eager", "relative L2")
 BLOCKS = "▁▂▃▄▅▆▇█"
 SHOWN_RUNS = 30
 

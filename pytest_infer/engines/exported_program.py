@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.torch_runner import examples, refuse_failing
@@ -32,12 +33,14 @@ def exported_program(module: nn.Module, graph: Graph, request: BuildRequest) -> 
 
     traced = trace_request(graph.spec, request)
     dims = dynamic_shapes(graph.spec) if request.options[DYNAMIC_BATCH] else None
+    export = partial(torch.export.export, module, dynamic_shapes=dims, strict=True)
     try:
-        return torch.export.export(
-            module, examples(graph, traced), dynamic_shapes=dims, strict=True
-        )
-    except Exception as error:
+        return export(examples(graph, traced))
+    except Exception:  # noqa: BLE001 - the second attempt raises what is left of it
         refuse_failing(module, graph, request)
+    try:  # what the first call sets up is there now (transformers' hooks, under a lock)
+        return export(examples(graph, traced))
+    except Exception as error:
         raise BuildError(
             f"cannot export {graph.spec.name} for compile",
             why=f"{type(error).__name__}: {error}",

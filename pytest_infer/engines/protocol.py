@@ -111,6 +111,16 @@ class LimitsPrecisions(Protocol):
 
 
 @runtime_checkable
+class LacksOperators(Protocol):
+    """What an `Engine` has besides if it knows that it reads ONNX without some operators."""
+
+    @property
+    def unknown_domains(self) -> tuple[str, ...]:
+        """Return the domains of ONNX operators of which the library has none."""
+        ...
+
+
+@runtime_checkable
 class TakesShapes(Protocol):
     """What an `Engine` has besides if one built engine takes every shape of a profile."""
 

@@ -20,6 +20,8 @@ from pytest_infer.models.spec import is_name
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from pytest_infer.engines.protocol import Engine
 
 GROUP = "pytest_infer.engines"
@@ -39,7 +41,7 @@ def registered() -> dict[str, Engine]:
         module = import_module(f"{adapters.__name__}.{info.name}")
         _add(module.ENGINE, Source(module=module.__name__))
     for entry in entry_points(group=GROUP):
-        _add(entry.load(), Source(module=entry.module))
+        _add(_loaded(entry), Source(module=entry.module))
     return {name: engine for name, (engine, _) in sorted(_registered.items())}
 
 
@@ -57,12 +59,26 @@ def source(name: str) -> Source:
     return _registered[name][1]
 
 
+def _loaded(entry: EntryPoint) -> Engine:
+    """Return the engine that another package brings."""
+    try:
+        engine: Engine = entry.load()
+    except Exception as error:
+        package = entry.dist.name if entry.dist else "a package"
+        raise OptionError(
+            f"cannot import the engine {entry.name!r}",
+            why=f"{package} brings it in {entry.value}: {type(error).__name__}: {error}",
+            mend=f"install {package} again, or uninstall it",
+        ) from error
+    return engine
+
+
 def _add(engine: Engine, source: Source) -> None:
     if not is_name(engine.name):
         raise OptionError(
             f"cannot call an engine {shown(engine.name)!r}",
             why="its name becomes a part of test ids and of files' names",
-            mend="use at most 100 letters, digits, dots, dashes and underscores",
+            mend="use at most 100 ASCII letters, digits, dots, dashes and underscores",
         )
     _, old = _registered.get(engine.name, (engine, source))
     if old != source:

@@ -166,6 +166,13 @@ class TorchRunner:
 def _arrays(outputs: Mapping[str, Tensor]) -> dict[str, Array]:
     import torch
 
+    sparse = [name for name, value in outputs.items() if value.layout != torch.strided]
+    if sparse:
+        raise RunError(
+            f"output {sparse[0]!r} is a sparse tensor",
+            why="outputs are compared element by element, and engines put out dense ones",
+            mend="return it by .to_dense()",
+        )
     return {
         name: (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
         for name, value in outputs.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,24 @@ from pytest_infer.errors import ExportError, RunError
 from pytest_infer.graphs.dynamic_dims import dynamic_shapes, trace_shapes
 from pytest_infer.graphs.facts import opset_of
 from pytest_infer.graphs.graph import OPSET
+from pytest_infer.graphs.onnx_names import rename_inner_values
 from pytest_infer.graphs.torch_dtypes import input_dtype, torch_dtype
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.spec import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
 
     from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.models.spec import ModelSpec
+
+
+_FIXED = "specialized it to be a constant"
+"""What torch.export says of a dynamic size that the code makes a number of."""
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def export_onnx(
@@ -53,28 +60,67 @@ def export_onnx(
     signature = signature_of(spec, request, sizes)
     exporter = _exporter(spec, request, is_traced=is_traced(module, spec))
     called = SpecModule(module, spec).to(dtype)
+    names = {"input_names": list(spec.inputs), "output_names": list(spec.outputs)}
     try:
         if _has_script(module):  # which the exporter takes as a whole, and not inside another
             called = torch.jit.trace(called, example, check_trace=False)
-        torch.onnx.export(
-            called,
-            example,
-            path,
-            opset_version=request.opset,
-            input_names=list(spec.inputs),
-            output_names=list(spec.outputs),
-            **exporter,
-        )
+        write = _write_by_dynamo if exporter["dynamo"] else torch.onnx.export
+        write(called, example, path, opset_version=request.opset, **names, **exporter)
     except Exception as error:
         with own_code(f"run {spec.name}", "forward", RunError), torch.inference_mode():
             called(*example)  # if this fails too, the exporter is not to blame
-        raise ExportError(
-            f"cannot export {spec.name} to ONNX",
-            why=f"{type(error).__name__}: {error}",
-            mend=f"make the module exportable by torch.onnx.export(dynamo={exporter['dynamo']}, "
-            f"opset_version={request.opset})",
+        raise _failed(
+            error, spec, f"dynamo={exporter['dynamo']}, opset_version={request.opset}"
         ) from error
     check_graph(path, signature, opset=request.opset)
+
+
+def _failed(error: Exception, spec: ModelSpec, options: str) -> ExportError:
+    """Return what the exporter raised; of a size that tracing fixes, with the line that does it."""
+    text = _COLORS.sub("", f"{type(error).__name__}: {error}")
+    what, mend = f"cannot export {spec.name} to ONNX", "make the module exportable by torch.onnx."
+    head, found, stack = text.partition("User stack:")
+    if not found or _FIXED not in head:
+        return ExportError(what, why=text, mend=f"{mend}export({options})")
+    lines = [line.strip() for line in stack.partition("\n\n")[0].splitlines()]
+    place = max((n for n, line in enumerate(lines) if line.startswith("File ")), default=0)
+    return ExportError(
+        what,
+        why="\n".join([head.strip(), *lines[place : place + 2]]),
+        mend="take Python's arithmetic and loops over that size out of forward, or state a fixed "
+        "one (inputs= or --infer-input)",
+    )
+
+
+def _write_by_dynamo(called: Any, example: tuple[Any, ...], path: Path, **options: Any) -> None:
+    """Write a module by torch's newer exporter; above 1.5 GiB its weights lie beside the file.
+
+    Attention is traced as plain products, which changes no operator of the file: the strides of
+    the CPU's fused kernel make torch's own decompositions fail (T5, Swin; torch 2.14).
+
+    torch first traces without Dynamo. Where that fixes a size that is to be dynamic, torch goes on
+    with the fixed one; it is traced by Dynamo then, which keeps some of them (RT-DETR's batch).
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    shapes = options.get("dynamic_shapes")
+    with sdpa_kernel(SDPBackend.MATH):
+        program = torch.onnx.export(called, example, **options)
+        if shapes and _has_fixed(program.model.graph.inputs, *shapes):
+            traced = torch.export.export(called, example, dynamic_shapes=shapes, strict=True)
+            program = torch.onnx.export(traced, **options)
+    rename_inner_values(program.model)
+    program.save(path)
+
+
+def _has_fixed(inputs: Iterable[Any], shapes: Iterable[Mapping[int, Any]]) -> bool:
+    """Return whether an input has a size where ``shapes`` has a dynamic dimension."""
+    return any(
+        isinstance(value.shape[axis], int)
+        for value, axes in zip(inputs, shapes, strict=True)
+        for axis in axes
+    )
 
 
 def signature_of(
@@ -180,7 +226,7 @@ def _has_script(module: nn.Module) -> bool:
 def _exporter(spec: ModelSpec, request: GraphRequest, *, is_traced: bool) -> dict[str, Any]:
     if request.opset >= OPSET and not is_traced:
         dynamic = {} if request.is_static else {"dynamic_shapes": dynamic_shapes(spec)}
-        return {"dynamo": True, "external_data": False, **dynamic}
+        return {"dynamo": True, **dynamic}
     tensors = {} if request.is_static else {**spec.inputs, **spec.outputs}
     return {
         "dynamo": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def quantize_onnx(
     try:
         with TemporaryDirectory() as folder:
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
-            quant_pre_process(str(source), str(folded))
+            # sizes that follow from a dynamic one, as BERT's min(512, length), count as that one
+            quant_pre_process(str(source), str(folded), auto_merge=True)
             scheme = _symmetric() if is_symmetric else _asymmetric()
             reader = _reader(feeds, _fixed_batch(folded), feeds if rowed is None else rowed)
             _quantize(folded, reader, target, scheme | {"reduce_range": weight_bits < BYTE})
@@ -84,11 +86,22 @@ def quantize_onnx(
     except ExportError:
         raise
     except Exception as error:
-        raise ExportError(
-            f"cannot quantize {source}",
-            why=f"{type(error).__name__}: {error}",
-            mend="leave out --infer-precision=int8 for this model",
-        ) from error
+        raise _failed(error, source) from error
+
+
+def _failed(error: Exception, source: Path) -> ExportError:
+    """Return what onnxruntime's tools raised, with the step: some of their errors are bare."""
+    frames = [each for each in extract_tb(error.__traceback__) if "onnxruntime" in each.filename]
+    place = f", in {Path(frames[-1].filename).name}: {frames[-1].name}" if frames else ""
+    is_sizes = any(each.filename.endswith("symbolic_shape_infer.py") for each in frames)
+    step = "could not follow the sizes through the graph" if is_sizes else "failed"
+    return ExportError(
+        f"cannot quantize {source}",
+        why=f"onnxruntime's tools {step}: {type(error).__name__}: {error}{place}",
+        mend=("state fixed sizes for the model's inputs, or " if is_sizes else "")
+        + "leave out --infer-precision=int8 for this model, or bring an ONNX file with Q and DQ "
+        "nodes",
+    )
 
 
 def _quantize(source: Path, reader: Any, target: Path, scheme: dict[str, Any]) -> None:

@@ -40,3 +40,10 @@ class FileClient:
             "files.finish", error=HostError, doing=doing, cache=cache, digest=digest, name=name
         )
         return path
+
+    def together(self, *, cache: str, files: dict[str, str], doing: str) -> str:
+        """Return a folder that has files of these paths and SHA-256, all of which were sent."""
+        folder: str = self._host.call(
+            "files.together", error=HostError, doing=doing, cache=cache, files=files
+        )
+        return folder

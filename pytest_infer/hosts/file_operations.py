@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import move
+from shutil import copyfile, move
 from tempfile import TemporaryDirectory
 
 from pytest_infer.errors import CacheError
@@ -52,6 +52,32 @@ class FileOperations:
         entry = Cache(Path(cache)).entry(KIND, key, make)
         self._draft = None
         return str(entry.folder / key["name"])
+
+    def together(self, cache: str, files: dict[str, str]) -> str:
+        """Return a folder with received files, by their paths in it: a graph with its weights.
+
+        ``files`` has the SHA-256 of each. They are copies: onnx reads no weights of which there is
+        a link. Raise `CacheError` for a file that is not here, or no longer.
+        """
+
+        def make(folder: Path) -> dict[str, str]:
+            for path, digest in files.items():
+                place = folder / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copyfile(self._known(cache, digest, path), place)
+            return {}
+
+        return str(Cache(Path(cache)).entry(KIND, {"together": files}, make).folder)
+
+    def _known(self, cache: str, digest: str, name: str) -> Path:
+        found = self.find(cache, digest, name)
+        if not found:
+            raise CacheError(
+                f"cannot find {name}",
+                why=f"it was sent to {cache}, and is gone or damaged there",
+                mend="run again: it is sent again then",
+            )
+        return Path(found)
 
     def _path(self) -> Path:
         if self._draft is None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.protocol import BuiltEngine
-from pytest_infer.errors import HostError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.file_client import FileClient
 from pytest_infer.models.source import Source
@@ -37,17 +36,28 @@ class SentFiles:
         if isinstance(value, list):
             return [self.adapted(each, host) for each in value]
         if isinstance(value, Graph) and value.beside:
-            raise HostError(
-                f"cannot send {value.file} to {host.place.machine}",
-                why=f"weights lie beside it, in {', '.join(value.beside)}, and only it is sent",
-                mend="save the model in one file: onnx.save(onnx.load(path), other); above 2 GiB, "
-                "run the engine on this machine",
-            )
+            return self._whole(value, host)
         if isinstance(value, Graph) or (isinstance(value, Source) and value.file):
             return replace(value, file=self._path(value.file, host))
         if isinstance(value, BuiltEngine):
             return replace(value, graph=self.adapted(value.graph, host))
         return value
+
+    def _whole(self, graph: Graph, host: Host) -> Graph:
+        """Return a graph whose weights lie beside it there, as they do here."""
+        home = Path(graph.file).parent
+        names = [Path(file).relative_to(home) for file in (graph.file, *graph.beside)]
+        key = host.place.machine, host.place.cache, f"{graph.file} and {len(names) - 1} more"
+        if key not in self._there:
+            for name in names:
+                self._path(str(home / name), host)
+            self._there[key] = FileClient(host).together(
+                cache=host.place.cache,
+                files={str(name): digest_of_file(home / name) for name in names},
+                doing=f"send {names[0]} to {host.place.machine}",
+            )
+        file, *beside = (str(Path(self._there[key], name)) for name in names)
+        return replace(graph, file=file, beside=tuple(beside))
 
     def _path(self, file: str, host: Host) -> str:
         """Return where ``host`` has a file, which it gets if it has not."""

@@ -30,9 +30,8 @@ def malformed(
             if found:
                 code, flaw = found
                 why = f"image {number}: the {side}'s {flaw}"
-                return (
-                    vacuous(why, subject) if side == "reference" else _refused(code, why, subject)
-                )
+                is_unsure = side == "reference" and code == "not-finite"
+                return vacuous(why, subject) if is_unsure else _refused(code, why, subject)
     return None
 
 
@@ -59,7 +58,8 @@ def _refused(code: str, why: str, subject: str) -> Verdict:
         code,
         what=f"{subject}: the detections cannot be compared",
         why=why,
-        mend="look at the outputs and the model's postprocessing; no tolerance forgives it",
+        mend="look at the outputs and the model's postprocess=, which returns for each row a dict "
+        "of boxes (n, 4), labels (n,) and scores (n,); no tolerance forgives it",
     )
 
 

@@ -101,6 +101,17 @@ class JudgedRows:
             mend="give the model realistic weights and feeds (--infer-weights, --infer-images)",
         )
 
+    def of_another_form(self, side: Side, form: str) -> Verdict:
+        """Return the verdict on an output that the task does not compare: ``(rows, values)``."""
+        return self.failed(
+            "wrong-form",
+            f"the first output is not what the task {self.spec.task} compares",
+            why=f"its shape is {side.reference.shape}, and not {form}",
+            mend="choose the task= that the model has, or name first in outputs= what the task "
+            "means; leave task= out to compare the outputs alone",
+            figures={},
+        )
+
     @cached_property
     def _joined(self) -> tuple[Arrays, Arrays, Arrays | None]:
         return joined(self.calls)

@@ -231,8 +231,8 @@ def _listed(*parts: str) -> str:
 
 
 def _joined(parts: Sequence[Arrays]) -> dict[str, Array]:
-    if not parts:
-        return {}
+    if len(parts) <= 1:  # a call alone may have outputs without any dimension
+        return dict(parts[0]) if parts else {}
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

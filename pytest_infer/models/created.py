@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models.own_code import own_code
+from pytest_infer.models.training_mode import refuse_training
 from pytest_infer.models.weights_file import listed
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def unguarded(create: Callable[..., Any], name: str, **choice: bool) -> nn.Modul
         found = create(**choice)
     if not isinstance(found, torch.nn.Module):
         raise _no_module(found, name)
-    return _in_eval_mode(found)
+    module = _in_eval_mode(found)
+    refuse_training(module, name)
+    return module
 
 
 def _in_eval_mode(module: nn.Module) -> nn.Module:

@@ -23,6 +23,13 @@ DTYPES = (
 """What numpy, torch and ONNX all call by one name."""
 
 
+_COMPLEX = "take and return real and imaginary parts, as torch.view_as_real makes them"
+_MENDS = {
+    "bfloat16": "write float32; --infer-precision=bf16 runs the model in bfloat16",
+    **dict.fromkeys(("complex32", "complex64", "complex128"), _COMPLEX),
+}
+"""What to do about dtypes that no engine's outputs have."""
+
 USUAL = Dim(2, 16, 64)
 """The bounds of a dynamic dimension of which nothing is known: a sequence."""
 USUAL_DIMS = {
@@ -111,12 +118,9 @@ def _odd_dtypes(spec: ModelSpec) -> Iterator[Oddity]:
     for called, tensor in _tensors(spec):
         if tensor.dtype in DTYPES:
             continue
-        is_bf16 = tensor.dtype == "bfloat16"
         yield (
             f"{called} has the dtype {tensor.dtype!r}",
-            "write float32; --infer-precision=bf16 runs the model in bfloat16"
-            if is_bf16
-            else _nearest(str(tensor.dtype), DTYPES),
+            _MENDS.get(tensor.dtype) or _nearest(str(tensor.dtype), DTYPES),
         )
 
 

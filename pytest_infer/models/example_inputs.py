@@ -61,12 +61,17 @@ def _array(name: str, value: Any, model: str) -> Array:
     import numpy as np
 
     detach = getattr(value, "detach", None)
-    found = np.asarray(detach().cpu().numpy() if detach else value)
+    try:
+        found = np.asarray(detach().cpu().numpy() if detach else value)
+    except (TypeError, ValueError):  # a list of tensors, a sparse tensor
+        found = np.asarray(None)
     if found.dtype.hasobject:
+        kind = "sparse tensor" if getattr(value, "is_sparse", False) else type(value).__name__
         raise ModelError(
             f"cannot use the example of {model}",
-            why=f"{name} is a {type(value).__name__}, and an engine takes tensors",
-            mend="give one tensor or array for each input",
+            why=f"{name} is a {kind}, and an engine takes tensors",
+            mend="give one tensor or array for each input; write a module around one that takes "
+            "lists or dicts of them",
         )
     return found
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from pytest_infer.errors import ModelError
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.spec import BATCH
 
@@ -32,7 +34,27 @@ def make_feeds(model: Model, batch: int, images: Path | None, *, start: int = 0)
 
     rows = photographs.batch(photographs.pictures(images), batch, start=start)
     with own_code(f"prepare {model.spec.name}'s inputs", "preprocess"):
-        return model.preprocess(rows)
+        found = model.preprocess(rows)
+    return _checked(found, model.spec)
+
+
+def _checked(found: Any, spec: ModelSpec) -> Arrays:
+    """Return what preprocess returned, if it has an array for each input."""
+    import numpy as np
+
+    arrays = found if isinstance(found, Mapping) else {}
+    odd = [name for name in spec.inputs if not isinstance(arrays.get(name), np.ndarray)]
+    if not odd:
+        return dict(arrays)
+    told = f"a {type(found).__name__}"
+    if arrays:
+        kind = type(arrays[odd[0]]).__name__ if odd[0] in arrays else "absent"
+        told = f"a dict in which {odd[0]!r} is {kind}"
+    raise ModelError(
+        f"preprocess of {spec.name} does not return the model's inputs",
+        why=f"it returned {told}; the inputs are {', '.join(spec.inputs)}",
+        mend="return a dict with a numpy array for each input, its rows the photographs",
+    )
 
 
 def row_names(model: Model, images: Path | None) -> list[str]:

@@ -10,24 +10,42 @@ from pytest_infer.models.spec import TensorSpec
 from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 FORM = "[MODEL.]NAME:DTYPE[SIZE,...]"
 _INPUT = re.compile(
-    r"((?P<model>[\w.-]+)\.)?(?P<name>\w+):(?P<dtype>\w+)\[(?P<shape>[\w,\s]*)\]"
+    r"(?P<name>[^\[\]]+):(?P<dtype>\w+)\[(?P<shape>[\w,\s]*)\]"
     r"(:(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?"
 )
 
 
-def inputs_from_texts(model: str, texts: Iterable[str]) -> dict[str, TensorSpec]:
-    """Return the inputs that ``texts`` give the model called ``model``; raise `ModelError`."""
-    found = [_input(text) for text in texts]
-    return {name: tensor for owner, name, tensor in found if owner in ("", model)}
+def texts_of(model: str, texts: Iterable[str], models: Sequence[str]) -> tuple[str, ...]:
+    """Return what ``texts`` state of the model called ``model``, without its name in front.
+
+    ``models`` are all of which they may. A text that begins with the name of none of them is of
+    every model, dots and all: ``input.1`` is what older exporters call an input.
+    """
+    owned = [(_owner(text.strip(), models), text.strip()) for text in texts]
+    return tuple(
+        text.removeprefix(f"{owner}." if owner else "")
+        for owner, text in owned
+        if owner in ("", model)
+    )
 
 
-def _input(text: str) -> tuple[str, str, TensorSpec]:
-    """Return the model (empty: any), the input's name and its spec."""
-    found = _INPUT.fullmatch(text.strip())
+def _owner(text: str, models: Sequence[str]) -> str:
+    """Return the model that a text begins with: the longest name that fits; empty if none does."""
+    return max((name for name in models if text.startswith(f"{name}.")), key=len, default="")
+
+
+def inputs_from_texts(texts: Iterable[str]) -> dict[str, TensorSpec]:
+    """Return the inputs that the ``texts`` of one model state; raise `ModelError`."""
+    return dict(_input(text) for text in texts)
+
+
+def _input(text: str) -> tuple[str, TensorSpec]:
+    """Return the input's name and its spec."""
+    found = _INPUT.fullmatch(text)
     if not found:
         raise ModelError(
             f"cannot read the input {shown(text)!r}",
@@ -38,7 +56,7 @@ def _input(text: str) -> tuple[str, str, TensorSpec]:
     sizes = [each.strip() for each in found["shape"].split(",") if each.strip()]
     shape = tuple(int(size) if size.isdecimal() else size for size in sizes)
     low, high = (_number(found[end]) for end in ("low", "high"))
-    return found["model"] or "", found["name"], TensorSpec(shape, found["dtype"], low, high)
+    return found["name"], TensorSpec(shape, found["dtype"], low, high)
 
 
 def _number(text: str | None) -> int | float | None:

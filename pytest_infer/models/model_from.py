@@ -65,8 +65,11 @@ def is_source(text: str) -> bool:
     return any(kind.matches(_split(text)[1]) for kind in KINDS)
 
 
-def source_from_text(text: str, folder: Path, inputs: Sequence[str]) -> Source:
-    """Return what hosts need in order to have the model that ``[NAME=]SOURCE`` names."""
+def source_from_text(text: str, folder: Path, inputs: Sequence[str] = ()) -> Source:
+    """Return what hosts need in order to have the model that ``[NAME=]SOURCE`` names.
+
+    ``inputs`` are the texts that state inputs of this model.
+    """
     name, bare = _split(text)
     kind = _kind_of(bare)
     absolute = kind.absolute(bare, folder)
@@ -80,7 +83,7 @@ def source_from_text(text: str, folder: Path, inputs: Sequence[str]) -> Source:
 
 def register_source(source: Source) -> None:
     """Register the model of a source that a text names; raise `ModelError` if its name is taken."""
-    wishes = Wishes(inputs=inputs_from_texts(source.name, source.inputs) or None)
+    wishes = Wishes(inputs=inputs_from_texts(source.inputs) or None)
     place = source.file or source.text  # a file lies elsewhere on other machines
     _add(_kind_of(source.text), source.text, Asked(source.name, source, place, wishes))
 

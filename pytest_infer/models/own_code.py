@@ -56,6 +56,16 @@ def _mend(error: Exception, frames: list[FrameSummary], function: str) -> str:
         return "write the path relative to the file: Path(__file__).parent / NAME"
     if isinstance(error, ImportError):
         return "install it in the environment of this engine's host"
+    if "same dtype" in str(error) and "TorchScript" in str(error):
+        return (
+            "save it without torch.jit.freeze and without casts in forward: the reference is "
+            "computed in fp64, which types that are written into it do not allow"
+        )
+    if "same dtype" in str(error):
+        return (
+            "give every weight and input one type, float32, and cast none in forward: "
+            "--infer-precision casts them all (model.float() in the function that creates it)"
+        )
     if any(frame.filename.endswith(_READERS) for frame in frames):
         return "write that file of weights again: it is damaged, or not of the kind that is read"
     return f"mend that line of {function}, or what it is given"

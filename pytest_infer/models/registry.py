@@ -292,7 +292,7 @@ def _check_name(name: str, source: Source) -> None:
         raise ModelError(
             f"cannot call a model {shown(name)!r}",
             why="its name becomes a part of test ids and of files' names",
-            mend="use at most 100 letters, digits, dots, dashes and underscores",
+            mend="use at most 100 ASCII letters, digits, dots, dashes and underscores",
         )
     known = _registry.get(name) or _unread.get(name)
     if known is not None and known.source != source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from unicodedata import combining, normalize
 
 if TYPE_CHECKING:
     from pytest_infer.models.draft import Asked, Draft
@@ -42,8 +43,10 @@ class SourceKind(Protocol):
 
 
 def name_from_text(text: str) -> str:
-    """Return ``text`` with what no name may hold replaced by dashes."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.")[:_MOST_LETTERS] or "model"
+    """Return ``text`` with what no name may hold replaced by dashes, and accents left out."""
+    plain = "".join(each for each in normalize("NFKD", text) if not combining(each))
+    found = re.sub(r"[^\w.-]+", "-", plain, flags=re.ASCII)
+    return found.strip("-.")[:_MOST_LETTERS] or "model"
 
 
 class FileKind:

@@ -17,7 +17,7 @@ WEIGHTS = ("seeded", "pretrained", "random")
 BATCH = "batch"
 """The dynamic dimension whose elements are rows."""
 
-_NAME = re.compile(r"\w[\w.-]{0,99}")
+_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,8 @@ class OnnxFacts:
     """The only one that its own types allow; None: they are fp32's, from which others are made."""
     rows: int = 1
     """The batch that its sizes are fixed at."""
+    domains: tuple[str, ...] = ()
+    """Whose operators it has beside ONNX's own, those that it defines itself left out."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class ModelSpec:
 
 
 def is_name(text: str) -> bool:
-    """Return whether ``text`` may be a part of test ids and of files' names."""
+    """Return whether ``text`` may be a part of test ids, where pytest escapes all but ASCII."""
     return bool(_NAME.fullmatch(text))
 
 

@@ -36,7 +36,8 @@ class SpecModule(nn.Module):
         self._arguments = arguments_of(module.forward, self._inputs, spec.name)
         self.watch: Callable[[Any], object] | None = None
         """Is shown what the module returned, if it is set."""
-        self.training = module.training  # an exported program refuses train()
+        # an exported program refuses train(), and a frozen module has no mode
+        self.training = getattr(module, "training", False)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs of one tensor for each input."""

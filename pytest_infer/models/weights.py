@@ -92,10 +92,17 @@ def _pretrained(model: Model) -> nn.Module:
         raise ModelError(
             f"cannot load the pretrained weights of {model.spec.name}",
             why=f"{type(error).__name__}: {error}",
-            mend="fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME),\n"
-            "or use --infer-weights=seeded or random, or --infer-weights=DIR with "
-            f"{model.spec.name}.safetensors",
+            mend=f"{_where_they_come_from(model)},\nor use --infer-weights=seeded or random, or "
+            f"--infer-weights=DIR with {model.spec.name}.safetensors",
         ) from error
+
+
+def _where_they_come_from(model: Model) -> str:
+    """Return what to do for pretrained weights: a folder has its own, a library's cache others."""
+    folder = model.spec.source.text.partition("hf:")[2]
+    if folder.startswith("/"):
+        return f"write them into {folder} again, by save_pretrained"
+    return "fill the cache once with network (torch: TORCH_HOME, Hugging Face: HF_HOME)"
 
 
 def _seed(model: Model, module: nn.Module) -> None:

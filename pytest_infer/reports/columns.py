@@ -39,11 +39,19 @@ class Share(Column):
         return "" if value is None else ("{:.0%}" if value <= 1 else "{:.3g}x").format(value)
 
 
+class Speedup(Column):
+    """How many times faster than eager in fp32: ``none`` where that was not timed beside it."""
+
+    def cell(self, figures: Mapping[str, float]) -> str:
+        """Return it; a model that is an ONNX file has no eager, and one elsewhere is no measure."""
+        return super().cell(figures) or ("none" if P50.figure in figures else "")
+
+
 P50 = Column("p50 ms", "p50_ms", "{:.3f}")
 P90 = Column("p90 ms", "p90_ms", "{:.3f}")
 RATE = Column("images/s", "throughput_per_s", "{:.1f}")
 EAGER = Column("eager ms", "eager_p50_ms", "{:.3f}")
-SPEEDUP = Column("speed-up", "speedup", "{:.2f}x")
+SPEEDUP = Speedup("over eager", "speedup", "{:.2f}x")
 ERROR = Column("relative L2", "relative_l2", "{:.1e}")
 TOLERANCE = Share("of tolerance", "worst_ratio")
 

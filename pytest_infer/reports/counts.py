@@ -28,6 +28,8 @@ class Coverage:
     """Shape-fuzzing checks, which only ``-m fuzz`` runs."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
+    unread: tuple[str, ...] = ()
+    """Models that could not be read: the tests that want one have failed, without any verdict."""
     built: int = 0
     reused: int = 0
     notices: tuple[str, ...] = ()
@@ -55,6 +57,7 @@ class Coverage:
         self.unasked = max(self.unasked, counts["unasked"])
         self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
+        self.unread = self.unread or tuple(counts["unread"])
         self.built += counts["built"]
         self.reused += counts["reused"]
         self.notices += tuple(counts["notices"])

@@ -77,6 +77,8 @@ class CoverageFields(msgspec.Struct):
     weights: dict[str, str]
     probe_s: dict[str, float]
     sent_bytes: dict[str, int]
+    unread: tuple[str, ...] = ()
+    """Models that could not be read; since 2026-11-30."""
 
 
 class PointFields(msgspec.Struct):

@@ -110,6 +110,6 @@ def _cells(point: Point) -> tuple[str, ...]:
         f"{point.p50_ms:.3f}",
         f"{point.throughput_per_s:.1f}",
         "" if point.of_best is None else f"{point.of_best:.0%}",
-        "" if point.speedup is None else f"{point.speedup:.2f}x",
+        "none" if point.speedup is None else f"{point.speedup:.2f}x",
         "best" if point.is_best else point.status if point.status in SILENT else "",
     )

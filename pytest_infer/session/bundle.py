@@ -80,6 +80,7 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
         "graph": packed(failure.graph.request),
         "spec": packed(failure.graph.spec),
         "file": graph.name,
+        "beside": _beside(failure.graph),
         "labels": list(failure.labels),
         "tolerance": failure.tolerance.as_dict() if failure.tolerance else {},
         "sources": _copied(code, folder / SOURCES),
@@ -95,12 +96,17 @@ def write_bundle(folder: Path, failure: Failure) -> Path:
 
 def _copied_graph(graph: Graph, folder: Path) -> Path:
     """Copy a graph and the weights beside it, where it looks for them."""
-    home = Path(graph.file).parent
-    for file in graph.beside:
-        place = folder / Path(file).relative_to(home)
+    for file, name in zip(graph.beside, _beside(graph), strict=True):
+        place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
     return Path(shutil.copy(graph.file, folder))
+
+
+def _beside(graph: Graph) -> list[str]:
+    """Return where the files beside a graph are, seen from its folder."""
+    home = Path(graph.file).parent
+    return [str(Path(file).relative_to(home)) for file in graph.beside]
 
 
 def _copied(sources: Sequence[Source], folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from pytest_infer.case import Case
 from pytest_infer.config import ALL, AUTO
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import Missing
+from pytest_infer.engines.protocol import LacksOperators, Missing
 from pytest_infer.engines.requests import graph_format
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
@@ -54,7 +54,7 @@ class Origin:
 
 NO_MODULE = Missing(
     "an ONNX file has no module, from which these are made",
-    "engines that are built from ONNX files, or bring the module",
+    "ask for engines that are built from ONNX files, or bring the module",
 )
 """Why eager and what traces or compiles a module cannot run an ONNX file."""
 
@@ -151,6 +151,8 @@ def _lack_of_file(case: Case) -> Missing | None:
         return None
     if graph_format(case) == "module":
         return NO_MODULE
+    if lack := _lack_of_operators(case, facts.domains):
+        return lack
     if facts.precision not in {None, case.precision}:
         return Missing(
             f"the file's own types are {facts.precision}", f"--infer-precision={facts.precision}"
@@ -161,6 +163,19 @@ def _lack_of_file(case: Case) -> Missing | None:
             f"convert it: onnx.version_converter.convert_version(model, {OPSET_OF_INT8})",
         )
     return None
+
+
+def _lack_of_operators(case: Case, domains: Sequence[str]) -> Missing | None:
+    """Return which operators of a file an engine has none of; None if it says so of none."""
+    engine = engines.find(case.engine)
+    unknown = engine.unknown_domains if isinstance(engine, LacksOperators) else ()
+    lacking = [domain for domain in domains if domain in unknown]
+    if not lacking:
+        return None
+    return Missing(
+        f"the file has operators of {', '.join(lacking)}, and {case.engine} has none of them",
+        "ask for engines that have them, as ort does, or export the model without them",
+    )
 
 
 def _has_meaning(case: Case) -> bool:

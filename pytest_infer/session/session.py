@@ -158,6 +158,7 @@ class InferSession:
         """Note what could not run, and add how many engines were built to what workers did."""
         if self._is_made("matrix"):  # else it could not be made, which was reported
             coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
+            coverage.unread = tuple(each.model for each in self.matrix.broken)
         if self._is_made("artefacts"):
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules
             coverage.built += tally.made

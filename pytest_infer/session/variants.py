@@ -87,12 +87,14 @@ class Variants:
         return self.engine(self._by_rows(lambda each: each[::-1].copy()))
 
     def single_rows(self) -> dict[str, Array]:
-        """Return the outputs of the rows one by one, joined."""
+        """Return the outputs of the rows one by one, joined; an output may have no dimension."""
         parts = [
             self.engine(self._by_rows(itemgetter(slice(row, row + 1))))
             for row in range(self.case.batch)
         ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return {
+            name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]
+        }
 
     def reopened(self) -> dict[str, Array]:
         """Return the outputs of the same built engine, opened in another process."""

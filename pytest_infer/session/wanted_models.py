@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_infer.errors import InferError
+from pytest_infer.errors import InferError, OptionError
 from pytest_infer.models import registry as models
 from pytest_infer.models.draft import Reading
+from pytest_infer.models.input_text import texts_of
 from pytest_infer.models.model_from import is_source, register_source, source_from_text
+from pytest_infer.models.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,14 +45,25 @@ class Wanted:
 
 
 def register_wanted(texts: Iterable[str], inputs: Sequence[str]) -> Wanted:
-    """Register the sources among the values of ``--infer-model``; return what all are called."""
+    """Register the sources among the values of ``--infer-model``; return what all are called.
+
+    Raise `OptionError` for ``inputs`` of no model.
+    """
+    wanted = [source_from_text(each, Path.cwd()) if is_source(each) else each for each in texts]
+    sources = [each.name for each in wanted if isinstance(each, Source)]
+    if inputs and not sources:
+        raise OptionError(
+            f"nothing takes --infer-input={inputs[0]}",
+            why="no model of this run is named by a file, a library's name or a function",
+            mend="name one by --infer-model; a registered model's inputs stand in its decorator",
+        )
     names: list[str] = []
     broken: list[Broken] = []
-    for text in texts:
-        if not is_source(text):
-            names.append(text)
+    for each in wanted:
+        if isinstance(each, str):
+            names.append(each)
             continue
-        source = source_from_text(text, Path.cwd(), inputs)
+        source = replace(each, inputs=texts_of(each.name, inputs, sources))
         try:
             register_source(source)
             names.append(source.name)

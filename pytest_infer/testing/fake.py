@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pytest_infer.case import OptionValue, Precision
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import LimitsPrecisions, Missing, ShowsBound, TakesShapes
+from pytest_infer.engines.protocol import (
+    LacksOperators,
+    LimitsPrecisions,
+    Missing,
+    ShowsBound,
+    TakesShapes,
+)
 from pytest_infer.testing.faults import FeedFault, MemoryFault, OutputFault, ShapeFault
 from pytest_infer.testing.graph_faults import GraphFault
 from pytest_infer.testing.process_faults import ProcessFault
@@ -92,6 +98,12 @@ class FakeEngine:
         """Return why the inner engine cannot run ``precision``."""
         inner = self._inner
         return inner.lack(precision, device) if isinstance(inner, LimitsPrecisions) else None
+
+    @property
+    def unknown_domains(self) -> tuple[str, ...]:
+        """Return what the inner engine has no operators of."""
+        inner = self._inner
+        return inner.unknown_domains if isinstance(inner, LacksOperators) else ()
 
     def profile_options(
         self, options: Mapping[str, OptionValue]

@@ -74,7 +74,8 @@ def replay(folder: Path) -> list[Verdict]:
     if models.unread(spec.name):
         models.settle(Reading(spec, tuple(facts["has"])))
     request = as_type(facts["graph"], GraphRequest)
-    graph = Graph(spec, str(folder / facts["file"]), digest="bundle", request=request)
+    beside = tuple(str(folder / name) for name in facts["beside"])
+    graph = Graph(spec, str(folder / facts["file"]), "bundle", request, beside)
     outputs = _outputs(case, graph, read_arrays(folder / FEEDS))
     recorded: Any = _Recorded(folder, facts["labels"])
     tolerance = tolerance_from_keywords(facts["tolerance"]) if facts["tolerance"] else None

@@ -16,6 +16,7 @@ from getpass import getuser
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
 import pytest
 
 import pytest_infer
@@ -273,6 +274,35 @@ def test_sent_once(toy_run, machine, tmp_path):
     ]
     assert not (tmp_path / "first/engines").exists()
     assert len(list((machine.cache / "engines").glob("*/optimized.onnx"))) == 1
+
+
+def test_weights_beside_a_file(toy_run, machine, tmp_path):
+    """An ONNX file and the weights beside it travel, and lie there as they do here."""
+    onnx = pytest.importorskip("onnx")
+    (tmp_path / "parts").mkdir()
+    value = onnx.helper.make_tensor_value_info
+    weights = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"])
+    ends = [value(name, onnx.TensorProto.FLOAT, ["batch", 64]) for name in ("x", "y")]
+    stored = [onnx.numpy_helper.from_array(weights, "w")]
+    graph = onnx.helper.make_graph([node], "net", ends[:1], ends[1:], stored)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save_model(
+        onnx.helper.make_model(graph, opset_imports=opset, ir_version=8),
+        tmp_path / "net.onnx",
+        save_as_external_data=True,
+        location="parts/w.bin",
+        size_threshold=0,
+    )
+    run = toy_run(
+        *("--engine=ort", f"--infer-host=ort={machine.spec()}", "-k", "outputs"),
+        f"--infer-model={tmp_path / 'net.onnx'}",
+        conftest=MODEL,
+    )
+    record = run.record("net-ort-fp32-b1")
+    assert record["code"] == "match", record["message"]
+    assert sent_to(run) > weights.nbytes
+    assert len(list((machine.cache / "files").glob("*/parts/w.bin"))) == 1
 
 
 @pytest.mark.slow

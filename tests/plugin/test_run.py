@@ -22,7 +22,7 @@ def test_every_engine(run: Run) -> None:
         [
             "*test_parity.py ..*",
             "* inference engines *",
-            " model * engine * precision * batch * p50 ms * p90 ms * eager ms * speed-up *",
+            " model * engine * precision * batch * p50 ms * p90 ms * eager ms * over eager *",
             " toy * eager * fp32 * 1 * 1.00x * new: no-baseline",
             " toy * ort * fp32 * 1 *x * new: no-baseline",
             " toy * torchscript * fp32 * 1 *x * new: no-baseline",
@@ -196,7 +196,7 @@ def test_sweep(run: Run, pytester: pytest.Pytester) -> None:
     )
     result.stdout.fnmatch_lines(
         [
-            " model * engine * precision * batch * p50 ms * images/s * of best * speed-up*",
+            " model * engine * precision * batch * p50 ms * images/s * of best * over eager*",
             " toy * ort * fp32 * 1 *%*x*",
             " * 2 *%*x*",
             " model * engine * engine MB * build s * load s * peak host MB * device MB",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.judges.detection_form import malformed
 from pytest_infer.judges.detection_noise import detection_noise
 from pytest_infer.judges.detections import judge_detections
 from pytest_infer.judges.tasks.registry import task
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def detection(rows: JudgedRows) -> Verdict:
     """Judge detections that are matched one to one, by `judge_detections`."""
     found = rows.postprocessed
+    if flaw := malformed(found.actual, found.reference, rows.subject):
+        return flaw
     return judge_detections(
         found.actual,
         found.reference,

@@ -47,7 +47,7 @@ def embeddings(rows: JudgedRows) -> Verdict:
     """
     found = rows.first
     if found.reference.ndim != _AXES:
-        return rows.vacuous(f"an output of shape {found.reference.shape} is not (rows, values)")
+        return rows.of_another_form(found, "(rows, values)")
     judged = _Angles(found, rows.precision)
     if why := _pointless(judged, rows):
         return rows.vacuous(why)

@@ -30,13 +30,11 @@ def segmentation(rows: JudgedRows) -> Verdict:
     reference's two logits are within `Choices.margin`, and all of them are no more than
     `Choices.allowed_share`. ``tolerance.changed_pixels`` and ``tolerance.miou`` replace both. mIoU
     is the mean over the classes that the reference has anywhere. Pass: ``match``; fail:
-    ``wrong-mask``, ``vacuous``.
+    ``wrong-mask``, ``wrong-form``, ``vacuous``.
     """
     logits = rows.first
     if logits.reference.ndim != _AXES or not logits.reference.size:
-        return rows.vacuous(
-            f"logits of shape {logits.reference.shape} are not (rows, classes, height, width)"
-        )
+        return rows.of_another_form(logits, "(rows, classes, height, width)")
     classes = max(logits.reference.shape[1], 2)
     choices = compare_choices(
         _with_background(logits.actual),

@@ -25,13 +25,11 @@ def text_generation(rows: JudgedRows) -> Verdict:
 
     Another token is forgiven only where the reference's two logits are within `Choices.margin`,
     and all of them are no more than `Choices.allowed_share`. ``tolerance.changed_tokens`` replaces
-    both. Pass: ``match``; fail: ``wrong-token``, ``vacuous``.
+    both. Pass: ``match``; fail: ``wrong-token``, ``wrong-form``, ``vacuous``.
     """
     logits = rows.first
     if logits.reference.ndim != _AXES or logits.reference.shape[-1] < _LEAST_TOKENS:
-        return rows.vacuous(
-            f"logits of shape {logits.reference.shape} are not (rows, positions, tokens)"
-        )
+        return rows.of_another_form(logits, "(rows, positions, tokens)")
     choices = compare_choices(
         logits.actual, logits.reference, logits.eager, axis=2, precision=rows.precision
     )

@@ -37,6 +37,13 @@ def check_operators(path: Path, model: Any) -> None:
             )
 
 
+def other_domains(model: Any) -> tuple[str, ...]:
+    """Return whose operators a model has that are neither ONNX's nor functions in the file."""
+    functions = {(each.domain, each.name) for each in model.functions}
+    nodes = [node for node in nodes_of(model) if (node.domain, node.op_type) not in functions]
+    return tuple(sorted({node.domain for node in nodes} - set(ONNX)))
+
+
 def _flaw(key: tuple[str, str], versions: dict[str, int]) -> str:
     """Return what keeps an operator from being computed; nothing if it can be."""
     domain, name = key

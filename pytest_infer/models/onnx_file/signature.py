@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.errors import ModelError
 from pytest_infer.models.onnx_file.file import opset_of, read_file
 from pytest_infer.models.onnx_file.floats import nodes_of
+from pytest_infer.models.onnx_file.known_operators import other_domains
 from pytest_infer.models.onnx_file.ranges import index_ranges
 from pytest_infer.models.spec import Dim, OnnxFacts, TensorSpec
 
@@ -75,7 +76,7 @@ def read_signature(path: Path, wished: Mapping[str, TensorSpec] | None = None) -
         shape = _shape(path, known.get(value.name, value), "output")
         outputs[value.name] = _spec(value, names.named(value.name, shape))
     rows = _fixed_rows([*inputs.values(), *outputs.values()])
-    facts = OnnxFacts(opset_of(model), _own_precision(model), rows)
+    facts = OnnxFacts(opset_of(model), _own_precision(model), rows, other_domains(model))
     return Signature(inputs, outputs, facts, _image_dims(inputs.values()))
 
 

@@ -78,6 +78,13 @@ def _function(text: str) -> Callable[..., Any]:
     with own_code(f"import {found['module']}", found["module"]):
         module = import_module(found["module"])
     function = getattr(module, found["function"], None)
+    if isinstance(function, type):
+        raise ModelError(
+            f"{found['module']}:{found['function']} is a class",
+            why="a model is what a function returns, in eval mode and with its weights",
+            mend=f"write a function there that returns {found['function']}(...).eval(), and name "
+            "that one",
+        )
     if callable(function):
         return function  # type: ignore[no-any-return]
     raise ModelError(

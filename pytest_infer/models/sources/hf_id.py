@@ -75,8 +75,8 @@ class HuggingFace(SchemeKind):
         folder = _folder(place)
         config = _config(place)
         kind = _class(config, place)
-        said = _said(kind, config, asked)
-        size = asked.image_size(PIXELS) or image_size(config)
+        size = asked.image_size(PIXELS) or image_size(config, _processor(folder))
+        said = _said(kind, config, asked, size)
         has_pixels = size is not None and PIXELS in said.inputs and len(said.inputs) == 1
         own = Parts(
             preprocess=partial(_preprocess, folder, size) if size and has_pixels else None,
@@ -115,14 +115,15 @@ def create(place: str, pretrained: bool) -> nn.Module:
 def _spec(asked: Asked, place: str) -> ModelSpec:
     config = _config(place)
     kind = _class(config, place)
-    said = _said(kind, config, asked)
+    size = image_size(config, _processor(_folder(place)))
+    said = _said(kind, config, asked, size)
     if not said.inputs and not asked.wishes.inputs:
         raise no_inputs(asked.place, kind)
     return spec_of(asked, said, partial(create, place, False), default_weights="pretrained")
 
 
-def _said(kind: type, config: Any, asked: Asked) -> Said:
-    inputs, dims = inputs_of(kind, config)
+def _said(kind: type, config: Any, asked: Asked, size: Size | None) -> Said:
+    inputs, dims = inputs_of(kind, config, size)
     tasks: list[str] = [task for end, task in _TASKS.items() if kind.__name__.endswith(end)]
     return Said(inputs or asked.wishes.inputs or {}, (*tasks, "tensor")[0], dims, _wanted)
 
@@ -136,7 +137,16 @@ def _config(place: str) -> Any:
     """Return the config; one call of a decoder gives no cache of keys and values."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(place)
+    try:
+        config = AutoConfig.from_pretrained(place)
+    except (OSError, ValueError, KeyError) as error:
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ModelError(
+            f"cannot read the {CONFIG} of hf:{place}",
+            why=why,
+            mend="name a folder that save_pretrained has written; for a type of model that is "
+            "newer than transformers here, install a newer one",
+        ) from error
     for each in (config, config.get_text_config()):
         if hasattr(each, "use_cache"):
             each.use_cache = False
@@ -194,12 +204,18 @@ def _files(folder: Path) -> list[Path]:
 
 def _preprocess(folder: Path, size: Size, photographs: Sequence[Any]) -> Arrays:
     """Return photographs at the model's size, normalised as its folder says, or to -1 to 1."""
-    path = folder / PROCESSOR
-    stated: Mapping[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    stated = _processor(folder)
     mean, std = stated.get("image_mean", (0.5,) * 3), stated.get("image_std", (0.5,) * 3)
     if not stated.get("do_normalize", True):
         mean, std = (0.0,) * 3, (1.0,) * 3
     return resized(PIXELS, size, mean, std, photographs)
+
+
+def _processor(folder: Path) -> Mapping[str, Any]:
+    """Return what a folder says of how photographs are prepared; nothing if it has no such file."""
+    path = folder / PROCESSOR
+    stated: Mapping[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return stated
 
 
 def _detections(place: str, size: Size, outputs: Arrays) -> list[Arrays]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from pytest_infer.errors import ModelError
 from pytest_infer.models.spec import Dim, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.models.spec import ModelSpec
@@ -21,30 +22,41 @@ MASK = "attention_mask"
 LENGTH = "length"
 SAMPLES = "samples"
 _LONGEST = 128
-DIMS = {"decoder_length": Dim(2, 16, 64), SAMPLES: Dim(4000, 8000, 16000)}
+DECODED = "decoder_length"
+DIMS = {SAMPLES: Dim(4000, 8000, 16000)}
 """A second of speech has 16,000 samples."""
 
 
-def inputs_of(kind: type, config: Any) -> tuple[Inputs, Mapping[str, Dim]]:
+def inputs_of(
+    kind: type, config: Any, size: tuple[int, int] | None
+) -> tuple[Inputs, Mapping[str, Dim]]:
     """Return the inputs of a class of models, and the bounds of their dimensions.
 
-    They are empty if the class takes first what no config describes.
+    Images have the height and width of ``size``. There are none if the class takes first what no
+    config describes.
     """
     main = str(getattr(kind, "main_input_name", "input_ids"))
     found = _BY_MAIN[main](config) if main in _BY_MAIN else {}
+    if main == PIXELS and size:
+        found = {PIXELS: _image(config, size)}
     parameters = signature(kind.forward).parameters  # type: ignore[attr-defined]
+    if size and {"return_loss", "input_ids", PIXELS} <= set(parameters):  # a text and an image
+        found = {**_text(config), PIXELS: _image(config, size)}
     found = {name: tensor for name, tensor in found.items() if name in parameters}
     if found and config.is_encoder_decoder and "decoder_input_ids" in parameters:
-        found["decoder_input_ids"] = _ids(config, "decoder_length")
-    return found, {LENGTH: _length(config), **DIMS}
+        found["decoder_input_ids"] = _ids(config, DECODED)
+    return found, {LENGTH: _length(config), **DIMS, DECODED: _decoded(config)}
 
 
-def image_size(config: Any) -> tuple[int, int] | None:
-    """Return the height and width that a config states; None if it takes any."""
+def image_size(config: Any, processor: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the height and width that a config states, or else its processor; None if neither."""
     vision = getattr(config, "vision_config", config)
     size = getattr(vision, "image_size", None)
     if size is None:
-        return None
+        stated = processor.get("size")
+        if not isinstance(stated, Mapping) or not {"height", "width"} <= set(stated):
+            return None  # a number, or the shortest edge, is what a photograph is resized by
+        return int(stated["height"]), int(stated["width"])
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[-1]))
 
 
@@ -98,11 +110,16 @@ def _length(config: Any) -> Dim:
     return Dim(2, min(32, most), most)
 
 
-def _image(config: Any) -> Inputs:
-    vision = getattr(config, "vision_config", config)
-    size = image_size(config)
-    channels = getattr(vision, "num_channels", 3)
-    return {PIXELS: TensorSpec(("batch", channels, *size))} if size else {}
+def _decoded(config: Any) -> Dim:
+    """Return the bounds of what a decoder is given: as far as it has positions, 64 at most."""
+    limit = getattr(config, "max_target_positions", None) or _LONGEST
+    most = max(min(64, limit), 2)
+    return Dim(2, min(16, most), most)
+
+
+def _image(config: Any, size: tuple[int, int]) -> TensorSpec:
+    channels = getattr(getattr(config, "vision_config", config), "num_channels", 3)
+    return TensorSpec(("batch", channels, *size))
 
 
 def _sound(config: Any) -> Inputs:
@@ -123,7 +140,6 @@ def _features(config: Any) -> Inputs:
 
 _BY_MAIN: dict[str, Callable[[Any], Inputs]] = {
     "input_ids": _text,
-    PIXELS: _image,
     "input_values": _sound,
     "input_features": _features,
 }

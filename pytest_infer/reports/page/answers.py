@@ -98,18 +98,22 @@ def answers_of(
     bars: Sequence[Bars],
     changes: Sequence[Change],
     worst: Sequence[Worst],
+    unread: Sequence[str],
 ) -> list[Answer]:
-    """Return the answers that the page begins with."""
-    return [_failed(cases), _shipped(bars), _slower(changes), _wrong(worst)]
+    """Return the answers that the page begins with; ``unread`` models have no case."""
+    return [_failed(cases, unread), _shipped(bars), _slower(changes), _wrong(worst)]
 
 
-def _failed(cases: Sequence[CaseView]) -> Answer:
+def _failed(cases: Sequence[CaseView], unread: Sequence[str]) -> Answer:
     question = "What failed?"
     bad = [each for each in cases if each.status == "fail"]
+    told = [f"{', '.join(unread)} could not be read"] if unread else []
     if bad:
         first = bad[0]
         more = f", and {len(bad) - 1} more of {len(cases)}" if len(bad) > 1 else ""
-        return Answer(question, "fail", f"{first.id} ({first.code}){more}", "failures")
+        told.append(f"{first.id} ({first.code}){more}")
+    if told:
+        return Answer(question, "fail", "; ".join(told), "failures" if bad else "run")
     unclear = [each for each in cases if each.status == "inconclusive"]
     if unclear:
         text = f"nothing; {len(unclear)} of {len(cases)} cases have no conclusion"

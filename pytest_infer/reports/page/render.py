@@ -52,7 +52,7 @@ COLUMNS = (
     ("p50 ms", True),
     ("p99 ms", True),
     ("rows/s", True),
-    ("speed-up", True),
+    ("over eager", True),
     ("change", True),
     ("relative L2", True),
     ("of tolerance", True),
@@ -118,11 +118,11 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "css": _asset("page.css"),
         "js": _asset("page.js"),
         "run": result.run,
-        "title": _title(cases, counts),
-        "worst": next(iter(counts), "new"),
+        "title": _title(cases, counts, result.coverage.unread),
+        "worst": "fail" if result.coverage.unread else next(iter(counts), "new"),
         "counts": counts,
         "facts": _facts(result),
-        "answers": answers_of(cases, bars, changes, worst),
+        "answers": answers_of(cases, bars, changes, worst, result.coverage.unread),
         "failures": [each for each in cases if each.status == "fail"],
         "unclear": _unclear(result.records),
         "matrix": matrix_of(cases),
@@ -169,7 +169,14 @@ def _asset(name: str) -> Markup:
     return Markup(source)  # noqa: S704 - a file of this package
 
 
-def _title(cases: Sequence[CaseView], counts: Mapping[str, int]) -> str:
+def _title(cases: Sequence[CaseView], counts: Mapping[str, int], unread: Sequence[str]) -> str:
+    if not unread:
+        return _verdict(cases, counts)
+    plural = "s" * (len(unread) > 1)
+    return f"{len(unread)} model{plural} could not be read. {_verdict(cases, counts)}"
+
+
+def _verdict(cases: Sequence[CaseView], counts: Mapping[str, int]) -> str:
     if not cases:
         return "No case was judged"
     if "fail" in counts:

@@ -55,9 +55,9 @@ def test_stored_and_found_again(tmp_path):
     """What is stored on a device is what ``auto`` compares with there."""
     assert "\n".join(store(tmp_path, measured())).splitlines() == [
         f"stored in {tmp_path / SLUG}: 1 entries",
-        "                   p50 ms   images/s   speed-up",
-        " ──────────────────────────────────────────────",
-        " toy-ort-fp32-b1    new 2    new 500    new 1.5",
+        "                   p50 ms   images/s   over eager",
+        " ────────────────────────────────────────────────",
+        " toy-ort-fp32-b1    new 2    new 500      new 1.5",
     ]
     found = chosen(tmp_path)
     assert found.own(CASE).figures["p50_ms"] == 2.0

@@ -15,7 +15,7 @@ def test_before_and_after():
     lines = rendered(change_table(changes)).split("\n")
     cells = [" ".join(line.split()) for line in lines if line and "─" not in line]
     assert cells == [
-        "p50 ms speed-up",
+        "p50 ms over eager",
         "a-ort-fp32-b1 2 -> 1 (-50.0%) 1.5 -> none",
         "b-ort-fp32-b1 4 new 2",
         "[b]-ort-fp32-b1 new 0.125",

@@ -70,7 +70,7 @@ def test_compare(run, tmp_path, capsys):
     assert main(["compare", "run.json", "worse.json"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("run: 2026-11-29T20:15:00+00:00, commit 0123456789ab -> 2026-")
-    (first, *_) = [line for line in lines if "eager" in line]
+    (first, *_) = [line for line in lines if "-eager-" in line]
     assert "pass → fail: diverged" in first
     assert first.split()[0] == run.records[5].case_id
     assert first.endswith("worse verdict")

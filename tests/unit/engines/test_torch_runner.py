@@ -113,6 +113,42 @@ def test_what_forward_raises_is_told_with_its_place():
     )
 
 
+class Sparse(torch.nn.Module):
+    """Returns a tensor that numpy does not have."""
+
+    def forward(self, x):
+        """Return what is not zero."""
+        return x.relu().to_sparse()
+
+
+def test_a_sparse_output():
+    """It is named, and how to return it."""
+    runner = EagerRunner(*built(Sparse(), returned="float32"))
+    with pytest.raises(RunError) as caught:
+        runner.infer({"x": np.ones((2, 8), np.float32)})
+    assert str(caught.value) == (
+        "output 'y' is a sparse tensor\n"
+        "  why:  outputs are compared element by element, and engines put out dense ones\n"
+        "  mend: return it by .to_dense()"
+    )
+
+
+class Halves(torch.nn.Module):
+    """Casts by itself."""
+
+    def forward(self, x):
+        """Multiply two types."""
+        return x.half() @ x.T
+
+
+def test_two_types_in_a_product():
+    """The mend says who casts."""
+    runner = EagerRunner(*built(Halves(), returned="float32"))
+    with pytest.raises(RunError) as caught:
+        runner.infer({"x": np.ones((2, 8), np.float32)})
+    assert caught.value.mend.startswith("give every weight and input one type, float32")
+
+
 def test_an_exporter_is_not_blamed_for_a_module_that_fails(tmp_path):
     """What fails in eager mode too is the module's; what only cannot be exported is not."""
     _, engine = built(Failing())
@@ -127,3 +163,13 @@ def test_an_exporter_is_not_blamed_for_a_module_that_fails(tmp_path):
     spec = replace(engine.graph.spec, outputs={"y": TensorSpec(("batch", 8))})
     with pytest.raises(ExportError, match="cannot export toy to ONNX"):
         export_onnx(Untraceable(), spec, tmp_path / "graph.onnx", request, {})
+
+
+@pytest.mark.filterwarnings("ignore")  # torch deprecates TorchScript
+def test_frozen_types():
+    """A frozen TorchScript module cannot compute the reference, and the mend says why."""
+    frozen = torch.jit.freeze(torch.jit.script(torch.nn.Linear(8, 5).eval()))
+    runner = EagerRunner(*built(frozen, "fp64", returned="float64"))
+    with pytest.raises(RunError) as caught:
+        runner.infer({"x": np.ones((2, 8), np.float32)})
+    assert caught.value.mend.startswith("save it without torch.jit.freeze")

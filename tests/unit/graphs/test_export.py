@@ -154,3 +154,129 @@ def test_what_only_tracing_keeps_whole(tmp_path: Path, make: Any) -> None:
         x = torch.randn(batch, time, 3)
         (found,) = session.run(None, {"x": x.numpy()})
         np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)
+
+
+class _Named(torch.nn.Module):
+    """A module whose operators are called as its input and its outputs are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(9, 4)
+        self.last = torch.nn.Linear(4, 3)
+
+    def forward(self, linear: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.last(self.table(linear))
+        return found.mean(1), found.sum(1)
+
+
+@pytest.mark.parametrize("opset", [17, OPSET])
+def test_outputs_named_as_operators_are(tmp_path: Path, opset: int) -> None:
+    """A name that torch gives a value inside the graph too is the output's; the other one moves."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="named",
+        task="tensor",
+        inputs={"linear": TensorSpec(("batch", 5), "int64", 0, 8)},
+        outputs={"embedding": TensorSpec(("batch", 3)), "mean": TensorSpec(("batch", 3))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    module, path = _Named().eval(), tmp_path / "graph.onnx"
+    export_onnx(module, spec, path, GraphRequest("onnx", opset=opset), {})
+    rows = torch.arange(10).reshape(2, 5) % 9
+    found = InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+        ["embedding", "mean"], {"linear": rows.numpy()}
+    )
+    with torch.inference_mode():
+        for value, wanted in zip(found, module(rows), strict=True):
+            np.testing.assert_allclose(value, wanted.numpy(), rtol=1e-5, atol=1e-6)
+
+
+class _Attending(torch.nn.Module):
+    """Attention with a mask, whose rows are joined again: as T5 and Swin do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.parts = torch.nn.Linear(4, 4)
+        self.bias = torch.nn.Parameter(torch.randn(1, 2, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, length, _ = x.shape
+        parts = self.parts(x).view(batch, length, 2, 2).transpose(1, 2)
+        bias = self.bias * x.new_ones(1, 2, length, length).triu()
+        found = torch.nn.functional.scaled_dot_product_attention(
+            parts, parts, parts, attn_mask=bias
+        )
+        return found.transpose(1, 2).reshape(batch, length, -1)
+
+
+def test_attention_is_exported_as_products(tmp_path: Path) -> None:
+    """The strides of the CPU's fused attention, which torch cannot decompose, stay out of it."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="attending",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", "length", 4))},
+        outputs={"y": TensorSpec(("batch", "length", 4))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+        dims={"batch": Dim(1, 1, 8), "length": Dim(2, 16, 64)},
+    )
+    module, path = _Attending().eval(), tmp_path / "graph.onnx"
+    export_onnx(module, spec, path, GraphRequest("onnx"), {})
+    x = torch.arange(24.0).reshape(1, 6, 4) / 24
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(["y"], {"x": x.numpy()})
+    with torch.inference_mode():
+        np.testing.assert_allclose(found, module(x).numpy(), rtol=1e-5, atol=1e-6)
+
+
+class _Counting(torch.nn.Module):
+    """A module that asks for its batch by ``len``, which torch's default tracing fixes."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.new_ones(len(x), 1) + x.sum(1, keepdim=True)
+
+
+class _Looping(torch.nn.Module):
+    """A module that walks over its batch in Python."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x[row] * 2 for row in range(len(x))])
+
+
+def test_size_that_cannot_stay_dynamic(tmp_path: Path) -> None:
+    """The error names the size and the line, and no more of torch's stack."""
+    spec = ModelSpec(
+        name="looping",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", 4))},
+        outputs={"y": TensorSpec(("batch", 4))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    with pytest.raises(ExportError) as caught:
+        export_onnx(_Looping().eval(), spec, tmp_path / "g.onnx", GraphRequest("onnx"), {})
+    assert "You marked batch as dynamic" in caught.value.why
+    assert caught.value.why.splitlines()[-1].startswith("return torch.stack(")
+    assert len(caught.value.why.splitlines()) < 8
+    assert caught.value.mend.endswith("or state a fixed one (inputs= or --infer-input)")
+
+
+def test_batch_that_is_asked_for_by_len_stays_dynamic(tmp_path: Path) -> None:
+    """Such a module is traced by Dynamo, and its file takes any batch (RT-DETR is one)."""
+    from onnxruntime import InferenceSession
+
+    spec = ModelSpec(
+        name="counting",
+        task="tensor",
+        inputs={"x": TensorSpec(("batch", 4))},
+        outputs={"y": TensorSpec(("batch", 1))},
+        source=Source(module="pytest_infer.testing.contract_model"),
+    )
+    path = tmp_path / "graph.onnx"
+    export_onnx(_Counting().eval(), spec, path, GraphRequest("onnx"), {})
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
+    for batch in (1, 3):
+        found = session.run(["y"], {"x": np.ones((batch, 4), np.float32)})[0]
+        np.testing.assert_array_equal(found, np.full((batch, 1), 5, np.float32))

@@ -1,5 +1,7 @@
 """What is asked of the exporter, and what is refused of what it wrote."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pytest_infer.errors import ExportError
@@ -10,6 +12,7 @@ from pytest_infer.models.source import Source
 from pytest_infer.models.spec import ModelSpec, TensorSpec
 
 onnx = pytest.importorskip("onnx")
+ir = pytest.importorskip("onnx_ir")
 torch = pytest.importorskip("torch")
 
 SPEC = ModelSpec(
@@ -30,6 +33,13 @@ def write(path, *, opset=OPSET, names=("image", "scores"), shape=("batch", 3)):
     graph = onnx.helper.make_graph([node], "toy", values[:1], values[1:])
     opsets = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid("other", 1)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets), path)
+
+
+def program(path, **wrong):
+    """Return what torch's exporter returns: the same graph, which is saved later."""
+    write(path, **wrong)
+    found = ir.load(path)
+    return SimpleNamespace(model=found, save=lambda target: ir.save(found, target))
 
 
 def test_right_graph(tmp_path):
@@ -87,7 +97,8 @@ def test_right_graph(tmp_path):
 )
 def test_wrong_graph(tmp_path, monkeypatch, wrong, message):
     """Whatever the exporter wrote instead is reported; torch itself only warns."""
-    monkeypatch.setattr(torch.onnx, "export", lambda *given, **_: write(given[2], **wrong))
+    written = program(tmp_path / "written.onnx", **wrong)
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: written)
     with pytest.raises(ExportError) as caught:
         export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
     assert str(caught.value) == message
@@ -97,14 +108,14 @@ def test_what_is_asked_of_torch(tmp_path, monkeypatch):
     """The dynamo exporter is asked for this opset, these names and an example batch above 1."""
     asked = {}
 
-    def exporter(_, example, path, **settings):
+    def exporter(_, example, **settings):
         asked.update(settings, shapes=[tuple(each.shape) for each in example])
-        write(path)
+        return program(tmp_path / "written.onnx")
 
     monkeypatch.setattr(torch.onnx, "export", exporter)
     export_onnx(torch.nn.ReLU(), SPEC, tmp_path / "graph.onnx", GraphRequest("onnx"), {})
     assert asked["shapes"] == [(TRACE_BATCH, 3)]
-    assert (asked["dynamo"], asked["opset_version"], asked["external_data"]) == (True, 18, False)
+    assert (asked["dynamo"], asked["opset_version"]) == (True, 18)
     assert (asked["input_names"], asked["output_names"]) == (["image"], ["scores"])
     assert list(asked["dynamic_shapes"][0][0]) == [0]
 

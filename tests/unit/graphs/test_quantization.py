@@ -216,8 +216,61 @@ def test_broken_graph(tmp_path):
         quantize_onnx(tmp_path / "none.onnx", FEEDS, tmp_path / "int8.onnx", is_symmetric=False)
     what, why, mend = str(caught.value).splitlines()
     assert what == f"cannot quantize {tmp_path / 'none.onnx'}"
-    assert why.startswith("  why:  FileNotFoundError: ")
-    assert mend == "  mend: leave out --infer-precision=int8 for this model"
+    assert why.startswith("  why:  onnxruntime's tools failed: FileNotFoundError: ")
+    assert why.endswith(", in shape_inference.py: quant_pre_process")
+    assert mend == (
+        "  mend: leave out --infer-precision=int8 for this model, or bring an ONNX file with Q and "
+        "DQ nodes"
+    )
+
+
+def test_sizes_that_the_tools_cannot_follow(tmp_path, monkeypatch):
+    """The step is named: what sympy raises there says nothing by itself."""
+    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+    source = tmp_path / "graph.onnx"
+    toy(source, "Sqrt")
+
+    def truth(_):
+        raise TypeError("cannot determine truth value of Relational: length < 512")
+
+    monkeypatch.setattr(SymbolicShapeInference, "_infer_impl", truth)
+    with pytest.raises(ExportError) as caught:
+        quantize_onnx(source, FEEDS, tmp_path / "int8.onnx", is_symmetric=False)
+    assert caught.value.why.startswith(
+        "onnxruntime's tools could not follow the sizes through the graph: TypeError: cannot "
+        "determine truth value"
+    )
+    assert caught.value.mend.startswith("state fixed sizes for the model's inputs")
+
+
+def test_sizes_that_follow_from_a_dynamic_one(tmp_path):
+    """A sum of what has the length and what has the smaller of 512 and it, as in BERT."""
+    value, make = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    weights = {
+        "table": np.ones((512, 4), np.float32),
+        "w": np.eye(4, dtype=np.float32),
+        "zero": np.int64([0]),
+        "one": np.int64([1]),
+        "two": np.int64([2]),
+    }
+    nodes = [
+        make("Shape", ["x"], ["shape"]),
+        make("Slice", ["shape", "one", "two", "zero"], ["length"]),
+        make("Slice", ["table", "zero", "length", "zero"], ["positions"]),
+        make("Add", ["x", "positions"], ["sum"]),
+        make("MatMul", ["sum", "w"], ["y"]),
+    ]
+    ends = [value(each, onnx.TensorProto.FLOAT, ["batch", "length", 4]) for each in ("x", "y")]
+    stored = [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = onnx.helper.make_graph(nodes, "toy", ends[:1], ends[1:], stored)
+    opset = [onnx.helper.make_opsetid("", 18)]
+    source, target = tmp_path / "graph.onnx", tmp_path / "int8.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), source)
+    feeds = {"x": np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)}
+    quantize_onnx(source, feeds, target, is_symmetric=False)
+    (found,) = outputs_of(target, feeds)
+    np.testing.assert_allclose(found, feeds["x"] + 1, atol=0.1)
 
 
 def test_tools_are_missing(monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
-from pytest_infer.errors import HostError, RunError
+from pytest_infer.errors import CacheError, HostError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts import sent_files
 from pytest_infer.hosts.file_operations import FileOperations
@@ -21,9 +21,10 @@ class Elsewhere:
 
     is_alive = True
 
-    def __init__(self, cache, machine="jetson-1f2e3d4c"):
+    def __init__(self, cache, machine="jetson-1f2e3d4c", beside=""):
         self.place = Place(machine, (), str(cache), sees_files=False)
         self.asked, self.got = [], {}
+        self._sent = [f"send {name} to {machine}" for name in ("graph.onnx", beside)]
         self._files = FileOperations()
 
     def call(self, operation, /, *, error, doing, **arguments):
@@ -32,7 +33,7 @@ class Elsewhere:
         self.asked.append(operation)
         if group == "files":
             assert error is HostError
-            assert doing == "send graph.onnx to jetson-1f2e3d4c"
+            assert doing in self._sent
             return getattr(self._files, name)(**arguments)
         self.got = arguments
         return "answer"
@@ -112,13 +113,30 @@ def test_found_by_another_run(sent, graph, tmp_path):
     assert later.bytes == {"jetson-1f2e3d4c": 0}
 
 
-def test_weights_beside_a_graph_are_not_sent(graph, tmp_path):
-    """A graph whose weights lie in other files is refused, with a way out."""
-    host = Elsewhere(tmp_path / "there")
-    sending = SendingHost(host, SentFiles(tmp_path))
-    with pytest.raises(HostError) as caught:
-        sending.call(
-            "engine.build", error=RunError, doing="build", graph=replace(graph, beside=("w.bin",))
-        )
-    assert caught.value.why == "weights lie beside it, in w.bin, and only it is sent"
-    assert host.asked == []
+def test_weights_beside_a_graph(sent, graph, tmp_path):
+    """They are sent too, once, and lie there as they do here: no links, which onnx refuses."""
+    (tmp_path / "parts").mkdir()
+    weights = tmp_path / "parts" / "w.bin"
+    weights.write_bytes(b"weights")
+    host = Elsewhere(tmp_path / "there", beside="w.bin")
+    for _ in range(2):
+        ask(host, sent, graph=replace(graph, beside=(str(weights),)))
+        (there,) = map(Path, host.got["graph"].beside)
+        assert there == Path(host.got["graph"].file).parent / "parts" / "w.bin"
+        assert there.read_bytes() == b"weights"
+        assert Path(host.got["graph"].file).read_bytes() == b"0123456789"
+        assert there.stat().st_nlink == 1
+    assert host.asked.count("files.begin") == 2
+    assert host.asked.count("files.together") == 1
+
+
+def test_weights_that_are_gone_there(tmp_path):
+    """What was sent and is damaged before it is put together is an error, and no other file."""
+    files = FileOperations()
+    with pytest.raises(CacheError) as caught:
+        files.together(str(tmp_path / "there"), {"w.bin": "0" * 64})
+    assert str(caught.value) == (
+        "cannot find w.bin\n"
+        f"  why:  it was sent to {tmp_path}/there, and is gone or damaged there\n"
+        "  mend: run again: it is sent again then"
+    )

@@ -241,8 +241,17 @@ def test_malformed_detections_are_verdicts(actual, code, why):
     assert verdict.message == (
         f"{SUBJECT}: the detections cannot be compared\n"
         f"  why:  {why}\n"
-        "  mend: look at the outputs and the model's postprocessing; no tolerance forgives it"
+        "  mend: look at the outputs and the model's postprocess=, which returns for each row a "
+        "dict of boxes (n, 4), labels (n,) and scores (n,); no tolerance forgives it"
     )
+
+
+def test_a_postprocessing_without_scores_is_refused():
+    """It is no matter of weights: both sides lack them."""
+    odd = [{"boxes": IMAGE["boxes"]}, {"boxes": IMAGE["boxes"]}]
+    verdict = judge_detections(odd, odd, subject=SUBJECT)
+    assert verdict.code == "wrong-shape"
+    assert "the reference's boxes have the shape (3, 4), not (0, 4)" in verdict.message
 
 
 def test_a_reference_with_nan_is_vacuous():

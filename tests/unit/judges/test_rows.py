@@ -75,6 +75,21 @@ def test_right_outputs(batch):
     assert verdict.figures["relative_l2"] == pytest.approx(max(rows))
 
 
+def test_output_without_dimensions():
+    """Calls whose output is one number are judged one by one, and a wrong one fails."""
+    numbers = np.float64([3, 4])
+    calls = [
+        Compared(
+            Answer({"y": np.float32(number)}, 0, ("a", "b"), "call 1"),
+            {"y": np.asarray(truth)},
+            {"y": np.asarray(truth * (1 + 1e-7))},
+        )
+        for number, truth in zip((3, 5), numbers, strict=True)
+    ]
+    assert judge(calls[:1], of=spec(())).verdict.status == "pass"
+    assert judge(calls, of=spec(())).verdict.code == "diverged"
+
+
 @pytest.mark.parametrize("row", range(ROWS))
 @pytest.mark.parametrize("batch", [1, 2, 4, 8])
 def test_one_wrong_row_is_named(batch, row):

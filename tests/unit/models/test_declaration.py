@@ -77,6 +77,11 @@ def declared(inputs=X, outputs=Y, **keywords):
             "write float32; --infer-precision=bf16 runs the model in bfloat16",
         ),
         (
+            {"outputs": {"y": TensorSpec(("batch", 8), "complex64")}},
+            "output 'y' has the dtype 'complex64'",
+            "take and return real and imaginary parts, as torch.view_as_real makes them",
+        ),
+        (
             {"inputs": {"x": TensorSpec((-1, 8))}},
             "input 'x' has a dimension -1",
             "write a size from 0 up, or a name (letters, digits, _) if it is dynamic",

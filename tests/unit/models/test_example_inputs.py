@@ -58,6 +58,7 @@ def test_a_batch_elsewhere():
     ("example", "dynamic", "what"),
     [
         (object(), {}, "cannot use the example of net"),
+        (([MASK, MASK[0]],), {}, "cannot use the example of net"),
         (MASK, {"ids": {2: "time"}}, "the example of net has no axis 2 of an input 'ids'"),
         (MASK, {"mask": {0: "time"}}, "the example of net has no axis 0 of an input 'mask'"),
     ],

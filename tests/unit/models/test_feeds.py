@@ -1,11 +1,13 @@
 """Which photographs, or drawn rows, are in which feeds."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pytest_infer.errors import ModelError
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds, row_names
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import Dim, ModelSpec, TensorSpec
@@ -82,7 +84,8 @@ def test_names_of_drawn_rows():
 def photographed():
     """A model whose feed of a photograph is its first pixel's red."""
     return SimpleNamespace(
-        spec=SPEC, preprocess=lambda pixels: {"red": np.array([each[0, 0, 0] for each in pixels])}
+        spec=replace(SPEC, inputs={"red": TensorSpec(("batch",), "uint8")}),
+        preprocess=lambda pixels: {"red": np.array([each[0, 0, 0] for each in pixels])},
     )
 
 
@@ -93,6 +96,22 @@ def folder_of(path, *reds):
         pixels[0, 0, 0] = red
         Image.fromarray(pixels).save(path / f"{number}.png")
     return path
+
+
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        ({"blue": 1}, "a dict in which 'red' is absent"),
+        ({"red": 1}, "a dict in which 'red' is int"),
+        (np.zeros(2), "a ndarray"),
+    ],
+)
+def test_preprocessing_that_returns_no_inputs(photographed, tmp_path, returned, told):
+    """What came instead is named, with what the model takes."""
+    photographed.preprocess = lambda _: returned
+    with pytest.raises(ModelError) as caught:
+        make_feeds(photographed, 1, folder_of(tmp_path, 10))
+    assert caught.value.why == f"it returned {told}; the inputs are red"
 
 
 def test_photographs_in_a_cycle(photographed, tmp_path):

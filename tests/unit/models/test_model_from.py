@@ -34,6 +34,8 @@ def source(text, *inputs):
         ("torchvision:resnet18", "torchvision:resnet18", "torchvision-resnet18", ""),
         ("nets/a b.pt", "/home/me/nets/a b.pt", "a-b", "/home/me/nets/a b.pt"),
         ("/nets/a.pt2", "/nets/a.pt2", "a", "/nets/a.pt2"),
+        ("/nets/größe.pt", "/nets/größe.pt", "gro-e", "/nets/größe.pt"),
+        ("/nets/模型.pt", "/nets/模型.pt", "model", "/nets/模型.pt"),
         ("small=nets/a.pt2", "/home/me/nets/a.pt2", "small", "/home/me/nets/a.pt2"),
         ("my.nets:small", "/home/me/my.nets:small", "small", ""),
     ],
@@ -111,13 +113,17 @@ def test_settled_by_what_another_process_has_read():
         ("net.x:int64[]:0..9", {"x": TensorSpec((), "int64", 0, 9)}),
         ("x:float32[batch]:-0.5..1", {"x": TensorSpec(("batch",), "float32", -0.5, 1)}),
         ("other.x:float32[1]", {}),
+        ("net.2.x:float32[1]", {}),
+        ("input.1:float32[1]", {"input.1": TensorSpec((1,))}),
+        ("net.input.1:float32[1]", {"input.1": TensorSpec((1,))}),
+        ("in:0:float32[1]", {"in:0": TensorSpec((1,))}),
     ],
 )
 def test_inputs_in_words(text, expected):
     """Shapes, dtypes and ranges, of one model or of any."""
-    from pytest_infer.models.input_text import inputs_from_texts
+    from pytest_infer.models.input_text import inputs_from_texts, texts_of
 
-    assert inputs_from_texts("net", [text]) == expected
+    assert inputs_from_texts(texts_of("net", [text], ["net", "other", "net.2"])) == expected
 
 
 def test_inputs_that_cannot_be_read():
@@ -125,6 +131,6 @@ def test_inputs_that_cannot_be_read():
     from pytest_infer.models.input_text import inputs_from_texts
 
     with pytest.raises(ModelError) as caught:
-        inputs_from_texts("net", ["x=1x3x8"])
+        inputs_from_texts(["x=1x3x8"])
     assert caught.value.what == "cannot read the input 'x=1x3x8'"
     assert "image:float32[batch,3,224,224]" in caught.value.mend

@@ -45,7 +45,7 @@ def test_pairs():
         "verdict": "pass → fail: measured",
         "p50 ms": "3.000",
         "change": "+0.0%",
-        "speed-up": "",
+        "over eager": "none",
         "relative L2": "",
         "note": "worse verdict",
     }

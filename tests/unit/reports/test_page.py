@@ -134,6 +134,16 @@ def test_hostile_texts_are_shown(name):
             assert HOSTILE[name] in "".join(Reader(found).texts)
 
 
+@pytest.mark.parametrize("count", [0, 40])
+def test_models_that_could_not_be_read(count):
+    """They have no case, and the headline counts them all the same, before what is right."""
+    records = [each for each in synthetic_result(40).records if each.status == "pass"]
+    text = page_text(Result(records if count else [], Coverage(unread=("bert", "yolo"))))
+    rest = "All 40 cases are right" if count else "No case was judged"
+    assert f"2 models could not be read. {rest}" in text
+    assert "bert, yolo could not be read" in text
+
+
 def test_nothing_was_judged():
     """A run without a record has a page all the same."""
     text = page_text(Result([], Coverage(notices=("nothing ran",))))

@@ -88,7 +88,7 @@ def test_row():
         "p50 ms": "1.250",
         "p90 ms": "2.500",
         "eager ms": "",
-        "speed-up": "",
+        "over eager": "none",
         "images/s": "",
         "relative L2": "1.0e-07",
         "of tolerance": "3x",
@@ -302,7 +302,7 @@ def test_wrong_engine_is_never_the_best(status):
         (2.0, False),
         (1.0, True),
     ]
-    assert sweep.cells()[1] == ("", "", "", "2", "50.000", "40.0", "200%", "", status)
+    assert sweep.cells()[1] == ("", "", "", "2", "50.000", "40.0", "200%", "none", status)
     (failed,) = sweeps_from_records([timed(1, 10.0, status), timed(2, 40.0, status)])
     assert not any(point.is_best or point.of_best for point in failed.points)
 

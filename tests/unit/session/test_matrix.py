@@ -10,7 +10,7 @@ from pytest_infer.config import InferConfig
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.errors import OptionError
+from pytest_infer.errors import NoCaseError, OptionError
 from pytest_infer.models import registry as models
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import ModelSpec, OnnxFacts, TensorSpec
@@ -268,6 +268,22 @@ def test_file_of_one_precision(file_facts):
     matrix = make(models=("zoo",), engines=("alpha",), precisions=("fp32", "fp16"))
     assert ids(matrix) == ["zoo-alpha-fp16-b1"]
     assert told(matrix) == {"zoo on alpha in fp32": "the file's own types are fp16"}
+
+
+def test_file_with_operators_that_an_engine_lacks(file_facts, monkeypatch):
+    """An engine that says so of their domain is not asked to build it."""
+    file_facts(domains=("ai.onnx.ml", "com.microsoft"))
+    monkeypatch.setattr(engines.find("alpha"), "unknown_domains", ("ai.onnx.ml",), raising=False)
+    with pytest.raises(NoCaseError) as caught:
+        make(models=("zoo",), engines=("alpha",))
+    assert str(caught.value) == (
+        "no case is left to test\n"
+        "  why:  zoo on alpha in fp32: the file has operators of ai.onnx.ml, and alpha has none of "
+        "them\n"
+        "  mend: ask for engines that have them, as ort does, or export the model without them"
+    )
+    monkeypatch.setattr(engines.find("alpha"), "unknown_domains", ("org.other",))
+    assert ids(make(models=("zoo",), engines=("alpha",))) == ["zoo-alpha-fp32-b1"]
 
 
 def test_file_of_one_batch(file_facts):

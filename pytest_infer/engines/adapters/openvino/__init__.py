@@ -19,7 +19,7 @@ from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import OptionValue, Precision
@@ -47,6 +47,7 @@ class OpenVino:
     name = "openvino"
     libraries = ("openvino",)
     builds_files = True
+    unknown_domains = ("ai.onnx.ml",)
     options: Mapping[str, EngineOption] = {
         "threads": EngineOption(
             0,
@@ -105,7 +106,8 @@ class OpenVino:
 
             model = openvino.Core().read_model(graph.file)
             if not request.options["dynamic_batch"]:
-                model.reshape({name: list(shape) for name, shape in request.shapes.items()})
+                ports = _ports(model.inputs, graph.spec.inputs, graph.spec.outputs)
+                model.reshape({ports[name]: list(shape) for name, shape in request.shapes.items()})
             # compress_to_fp16 defaults to true, which rounds the weights of every precision.
             openvino.save_model(model, folder / FILE, compress_to_fp16=False)
         except Exception as error:
@@ -147,8 +149,9 @@ class OpenVinoRunner:
         self._bounds = built.graph.spec.bounds() if request.options["dynamic_batch"] else {}
         self._chooses_threads = request.options["threads"] == 0
         self._bound: Any = None
-        self._inputs = _ports(compiled.inputs, built.graph.spec.inputs)
-        self._outputs = _ports(compiled.outputs, built.graph.spec.outputs)
+        spec = built.graph.spec
+        self._inputs = _ports(compiled.inputs, spec.inputs, spec.outputs)
+        self._outputs = _ports(compiled.outputs, spec.outputs, spec.inputs)
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return copies of the named outputs."""
@@ -163,8 +166,8 @@ class OpenVinoRunner:
 
     def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
         """Return what a bound call writes into the request's own memory."""
-        for name in self._outputs:
-            data = self._bound.get_tensor(name).data
+        for port in self._outputs.values():
+            data = self._bound.get_tensor(port).data
             data[...] = np.nan if data.dtype.kind == "f" else 1
         call()
         return self._written(self._bound)
@@ -189,7 +192,7 @@ class OpenVinoRunner:
         )
 
     def _written(self, request: Any) -> dict[str, Array]:
-        return {name: request.get_tensor(name).data.copy() for name in self._outputs}
+        return {name: request.get_tensor(port).data.copy() for name, port in self._outputs.items()}
 
     @property
     def _threads(self) -> int:
@@ -215,16 +218,23 @@ class OpenVinoRunner:
         return request
 
 
-def _ports(ports: Iterable[Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return the ports by the names that a spec has for them.
+def _ports(ports: Sequence[Any], names: Iterable[str], others: Iterable[str]) -> dict[str, Any]:
+    """Return the inputs' ports, or the outputs', by the ``names`` that a spec has for them.
 
     A port has every name that its tensor had on the way through OpenVINO, and two ports of one
-    tensor share theirs. A port with none of ``names`` goes by whatever it has.
+    tensor share theirs. Where an output is an input unchanged (`Max`, `Min` and `Sum` of one), the
+    port has only names of the ``others``, and is known by its place. A port with none of these
+    goes by whatever it has.
     """
+    wanted, far = list(names), set(others)
     found = {name: port for port in ports for name in port.get_names()}
-    known = {name: found[name] for name in names if name in found}
-    others = [port for port in ports if known.keys().isdisjoint(port.get_names())]
-    return {**known, **{port.get_any_name(): port for port in others}}
+    known = {name: found[name] for name in wanted if name in found}
+    for name, port in zip(wanted, ports, strict=False):
+        if name not in known and known.keys().isdisjoint(port.get_names()):
+            known |= {name: port} if far & set(port.get_names()) else {}
+    rest = [port for port in ports if not any(port is each for each in known.values())]
+    unknown = [port for port in rest if known.keys().isdisjoint(port.get_names())]
+    return {**known, **{port.get_any_name(): port for port in unknown}}
 
 
 def _settings(request: BuildRequest) -> dict[str, Any]:

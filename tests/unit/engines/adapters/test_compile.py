@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from threading import Lock
 from zipfile import ZipFile
 
 import numpy as np
@@ -19,6 +20,7 @@ from pytest_infer.engines.adapters.compile.runner import (
     artefact_of,
     default_artefact,
 )
+from pytest_infer.engines.exported_program import exported_program
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -388,3 +390,25 @@ def test_every_dynamic_dimension_is_free(build, monkeypatch):
     assert asked["shape"] == (2, 2, 16)
     found = {axis: (dim.min, dim.max) for axis, dim in asked["dims"].items()}
     assert found == {0: (1, 8), 2: (8, 32)}
+
+
+class _SetUp(torch.nn.Module):
+    """A module that sets something up at its first call, under a lock, as transformers does."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock, self.is_set_up = Lock(), False
+
+    def forward(self, image):
+        """Double the image."""
+        if not self.is_set_up:
+            with self.lock:
+                self.is_set_up = True
+        return image * 2
+
+
+def test_what_a_first_call_sets_up_is_not_traced():
+    """Dynamo does not enter a lock; once the module was called it need not."""
+    program = exported_program(_SetUp(), GRAPH, _request())
+    image = torch.ones(3, 2)
+    assert torch.equal(program.module()(image), image * 2)

@@ -256,6 +256,30 @@ def test_a_port_goes_by_the_name_that_was_exported(tmp_path, make, shape, names,
         np.testing.assert_allclose(values, one.numpy(), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("operator", ["Max", "Min", "Sum", "Identity"])
+@pytest.mark.parametrize("is_dynamic", [False, True])
+def test_an_output_that_is_an_input_unchanged(tmp_path, operator, is_dynamic):
+    """OpenVINO drops such an operator, and one of the two names with it."""
+    onnx = pytest.importorskip("onnx")
+    value, make = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    ends = [value(name, onnx.TensorProto.FLOAT, ["batch", 3]) for name in ("w", "x", "y", "z")]
+    nodes = [make(operator, ["x"], ["y"]), make("Add", ["w", "x"], ["z"])]
+    opset, tensor = [onnx.helper.make_opsetid("", 17)], TensorSpec(("batch", 3))
+    graph = onnx.helper.make_graph(nodes, "toy", ends[:2], ends[2:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset), tmp_path / "graph.onnx")
+    inputs, outputs = dict.fromkeys(("w", "x"), tensor), dict.fromkeys(("y", "z"), tensor)
+    spec = ModelSpec("toy", "tensor", inputs, outputs, Source(module="toy"))
+    options = DEFAULTS | {"dynamic_batch": is_dynamic}
+    request = BuildRequest("fp32", "cpu", spec.input_shapes(2), options)
+    file = Graph(spec, str(tmp_path / "graph.onnx"), "digest", GraphRequest("onnx"))
+    adapter.ENGINE.build(file, request, tmp_path)
+    w, x = np.float32([[1, 2, 3], [4, 5, 6]]), np.float32([[9, 8, 7], [6, 5, 4]])
+    with adapter.ENGINE.open(BuiltEngine("openvino", file, request, str(tmp_path))) as runner:
+        found = runner.infer({"w": w, "x": x})
+    np.testing.assert_array_equal(found["y"], x)
+    np.testing.assert_array_equal(found["z"], w + x)
+
+
 def test_a_port_of_no_known_name_is_shown_by_its_own():
     """So that the judge of outputs can say what came instead."""
 
@@ -270,7 +294,7 @@ def test_a_port_of_no_known_name_is_shown_by_its_own():
             return min(self.names)
 
     first, both, other = Port("a", "y"), Port("b", "z"), Port("c", "d")
-    found = adapter._ports([first, both, other], ["y", "z", "w"])
+    found = adapter._ports([first, both, other], ["y", "z", "w"], ["x"])
     assert found == {"y": first, "z": both, "c": other}
 
 

@@ -92,11 +92,10 @@ def test_a_changed_rank_is_seen():
         (np.where(np.arange(8)[:, None] == 3, 0, REFERENCE), "row 3 is zero, and has no direction"),
         (np.tile(REFERENCE[:1], (8, 1)), "all rows are within"),
         (REFERENCE[:, :1], "rows of one value have no direction"),
-        (REFERENCE[None], "an output of shape (1, 8, 64) is not (rows, values)"),
     ],
 )
 def test_rows_that_prove_nothing_are_vacuous(reference, why):
-    """Zeros, one direction for all rows, and what are no embeddings."""
+    """Zeros, and one direction for all rows."""
     verdict = embeddings(rows_of("embeddings", reference, reference))
     assert (verdict.status, verdict.code) == ("fail", "vacuous")
     assert why in verdict.message
@@ -113,3 +112,15 @@ def test_one_row_has_no_ranking():
     """Its direction is judged, and the message says that nothing was ranked."""
     assert "too few to be ranked" in judge(REFERENCE[:1], reference=REFERENCE[:1]).message
     assert judge(-REFERENCE[:1], reference=REFERENCE[:1]).code == "wrong-direction"
+
+
+def test_what_is_no_embedding():
+    """Another shape than the task compares is named, with the mend."""
+    verdict = embeddings(rows_of("embeddings", REFERENCE[None], REFERENCE[None]))
+    assert (verdict.status, verdict.code) == ("fail", "wrong-form")
+    assert verdict.message.endswith(
+        ": the first output is not what the task embeddings compares\n"
+        "  why:  its shape is (1, 8, 64), and not (rows, values)\n"
+        "  mend: choose the task= that the model has, or name first in outputs= what the task "
+        "means; leave task= out to compare the outputs alone"
+    )

@@ -138,7 +138,6 @@ def test_one_channel_is_a_class_against_the_background():
     [
         (np.stack([X + 9, X], 0)[None], "the reference has one class, 0, in every pixel"),
         (1 + X[None, None], "the reference has one class, 1, in every pixel"),
-        (np.ones((2, 3)), "logits of shape (2, 3) are not (rows, classes, height, width)"),
         (
             np.stack([X, X[::-1]])[None] * 1e-9 + 5 * np.ones((1, 2, SIDE, SIDE)),
             "the reference has one class, 0, in every pixel",
@@ -146,7 +145,7 @@ def test_one_channel_is_a_class_against_the_background():
     ],
 )
 def test_masks_that_prove_nothing_are_vacuous(reference, why):
-    """One class in every pixel, and what is no mask."""
+    """One class in every pixel."""
     verdict = segmentation(rows_of("segmentation", reference, reference))
     assert (verdict.status, verdict.code) == ("fail", "vacuous")
     assert why in verdict.message
@@ -158,3 +157,15 @@ def test_a_mask_of_near_ties_alone_is_vacuous():
     verdict = segmentation(rows_of("segmentation", reference, reference))
     assert verdict.code == "vacuous"
     assert "every change would be forgiven: no class leads by more than" in verdict.message
+
+
+def test_what_is_no_mask():
+    """Another shape than the task compares is named, with the mend."""
+    verdict = segmentation(rows_of("segmentation", np.ones((2, 3)), np.ones((2, 3))))
+    assert (verdict.status, verdict.code) == ("fail", "wrong-form")
+    assert verdict.message.endswith(
+        ": the first output is not what the task segmentation compares\n"
+        "  why:  its shape is (2, 3), and not (rows, classes, height, width)\n"
+        "  mend: choose the task= that the model has, or name first in outputs= what the task "
+        "means; leave task= out to compare the outputs alone"
+    )

@@ -78,12 +78,23 @@ def test_a_near_tie_is_forgiven_within_the_noise(margin, code):
     ("reference", "why"),
     [
         (np.tile(np.arange(5.0), (2, 3, 1)), "the reference has one token, 4, at every position"),
-        (REFERENCE[:, 0], "logits of shape (4, 50) are not (rows, positions, tokens)"),
         (5 + 1e-9 * REFERENCE, "every change would be forgiven: no token leads by more than"),
     ],
 )
 def test_texts_that_prove_nothing_are_vacuous(reference, why):
-    """One token everywhere, what are no logits, and near-ties alone."""
+    """One token everywhere, and near-ties alone."""
     verdict = text_generation(rows_of("text_generation", reference, reference))
     assert (verdict.status, verdict.code) == ("fail", "vacuous")
     assert why in verdict.message
+
+
+def test_what_is_no_text():
+    """Another shape than the task compares is named, with the mend."""
+    verdict = text_generation(rows_of("text_generation", REFERENCE[:, 0], REFERENCE[:, 0]))
+    assert (verdict.status, verdict.code) == ("fail", "wrong-form")
+    assert verdict.message.endswith(
+        ": the first output is not what the task text_generation compares\n"
+        "  why:  its shape is (4, 50), and not (rows, positions, tokens)\n"
+        "  mend: choose the task= that the model has, or name first in outputs= what the task "
+        "means; leave task= out to compare the outputs alone"
+    )

@@ -82,6 +82,17 @@ def test_fixed_batch(files, value):
     assert read_signature(path).facts == OnnxFacts(18, rows=4)
 
 
+def test_operators_of_others(files, value):
+    """Whose operators there are beside ONNX's own is read off the nodes."""
+    nodes = [
+        helper.make_node("Scaler", ["x"], ["s"], domain="ai.onnx.ml", offset=[0.0], scale=[2.0]),
+        helper.make_node("Relu", ["s"], ["y"]),
+    ]
+    ends = [value("x", ["N", 3])], [value("y", ["N", 3])]
+    path = files.write(nodes, *ends, domains={"ai.onnx.ml": 3})
+    assert read_signature(path).facts == OnnxFacts(18, domains=("ai.onnx.ml",))
+
+
 def test_weights_are_no_inputs(files, value):
     """Old files name their weights among the inputs."""
     node = helper.make_node("Add", ["x", "w"], ["y"])

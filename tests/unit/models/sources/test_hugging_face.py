@@ -1,5 +1,6 @@
 """A folder of Hugging Face's: what its config says is what its model takes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,19 @@ def test_a_folder(tmp_path, saved, name):
     feeds = make_feeds(model, 2, None)
     shapes = {key: tensor.resolved(sizes) for key, tensor in inputs.items()}
     assert {key: each.shape for key, each in feeds.items()} == shapes
+
+
+def test_size_of_images_by_the_processor(tmp_path, saved):
+    """A network that takes any size is fed the one that its processor makes (RT-DETR's folders)."""
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 8], depths=[1, 1], num_labels=3
+    )
+    saved("ResNetForImageClassification", config)
+    stated = {"size": {"height": 32, "width": 48}}
+    (tmp_path / "net" / "preprocessor_config.json").write_text(json.dumps(stated))
+    model = read("hf:./net", tmp_path)
+    assert model.spec.inputs == {"pixel_values": TensorSpec(("batch", 3, 32, 48))}
+    assert make_feeds(model, 2, None)["pixel_values"].shape == (2, 3, 32, 48)
 
 
 def test_masks_are_those_of_a_tokenizer(tmp_path, saved):
