@@ -14,7 +14,7 @@ from pytest_infer.judges.burst import Burst
 from pytest_infer.timing.measurement import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import Precision
@@ -89,7 +89,7 @@ class EngineClient:
         return as_type(found, BuildResult)
 
     def start_timings(
-        self, *, engine: str, device: str, cache: str, kept: Mapping[str, bytes], doing: str
+        self, *, engine: str, device: str, cache: str, kept: dict[str, bytes], doing: str
     ) -> None:
         """Let builds in the folder ``cache`` start from those of ``kept`` for its library."""
         self.host.call(
@@ -99,7 +99,7 @@ class EngineClient:
             engine=engine,
             device=device,
             cache=cache,
-            kept=dict(kept),
+            kept=kept,
         )
 
     def timings(self, *, engine: str, device: str, cache: str, doing: str) -> TimingsResult:

@@ -12,7 +12,7 @@ from pytest_infer.session.identities import Identities
 from pytest_infer.session.models import Models
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
@@ -28,7 +28,7 @@ class Artefacts:
         config: InferConfig,
         cache: Cache,
         hosts: HostPool,
-        timings: Callable[[Case], Mapping[str, bytes]] = lambda _: {},
+        timings: Callable[[Case], dict[str, bytes]] = lambda _: {},
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self.client = ModelClient(hosts.models)

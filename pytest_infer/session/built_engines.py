@@ -55,7 +55,7 @@ class BuiltEngines:
         cache: Cache,
         hosts: HostPool,
         graphs: CaseGraphs,
-        timings: Callable[[Case], Mapping[str, bytes]],
+        timings: Callable[[Case], dict[str, bytes]],
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self._cache = cache

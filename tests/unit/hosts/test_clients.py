@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 import pytest_infer
+from pytest_infer.activity import START, WAIT
 from pytest_infer.errors import CacheError, InferError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.file_client import FileClient
 from pytest_infer.hosts.host_client import HostClient
 from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.operations import Operations
+from pytest_infer.plugin.durations import KINDS
 
 CLIENTS = {
     "engine": EngineClient,
@@ -120,7 +122,7 @@ def test_a_model_is_asked_of_the_host_that_lives():
 
 
 def test_nothing_but_clients_names_an_operation():
-    """Elsewhere in the package no string is the name of an operation."""
+    """Elsewhere no string is the name of an operation, but where they are put into words."""
     names = "|".join(f"{group}[.]{name}" for group, name in OPERATIONS)
     quoted = re.compile(f"[\"'](?:{names})[\"']|[\"'](?:{'|'.join(GROUPS)})[.]{{")
     folder = Path(pytest_infer.__file__).parent
@@ -129,4 +131,11 @@ def test_nothing_but_clients_names_an_operation():
         for path in folder.rglob("*.py")
         if quoted.search(path.read_text())
     }
-    assert found == {f"hosts/{name}_client.py" for name in ("engine", "file", "host", "model")}
+    clients = {f"hosts/{name}_client.py" for name in ("engine", "file", "host", "model")}
+    assert found == clients | {"plugin/durations.py"}
+
+
+def test_words_are_of_operations():
+    """Each kind of activity that is put into words is one that there is."""
+    there = {f"{group}.{name}" for group, name in OPERATIONS} | {START, WAIT}
+    assert set(KINDS) <= there

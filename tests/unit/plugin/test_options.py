@@ -65,6 +65,7 @@ def test_names_of_ini_twins():
         "--infer-timeout": "infer_timeout",
         "--infer-report": "infer_report",
         "--infer-strict": "infer_strict",
+        "--infer-thorough": "infer_thorough",
         "--infer-localize": "infer_localize",
         "--infer-fuzz-examples": "infer_fuzz_examples",
         "--infer-fuzz-replay": "infer_fuzz_replay",
