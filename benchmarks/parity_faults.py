@@ -1,8 +1,8 @@
 """Plant numeric faults in real models, and count what the judges of parity catch.
 
-    python benchmarks/parity_faults.py --update    # writes docs/explanation/parity.md
+    python benchmarks/parity_faults.py --update    # writes docs/results/parity.md
     python benchmarks/parity_faults.py --model=mobilenet_v2
-    python benchmarks/parity_faults.py --tasks --update    # writes docs/explanation/tasks.md
+    python benchmarks/parity_faults.py --tasks --update    # writes docs/results/tasks.md
 
 Output faults are planted in what an engine returns, graph faults in the ONNX file that ONNX Runtime
 is built from; call faults show at some calls, for some photographs or in some layouts only. Each is
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pytest_infer import Arrays, BuiltEngine, Verdict
     from pytest_infer.judges.answer import Answer
 
-DOCS = Path(__file__).parents[1] / "docs" / "explanation"
+DOCS = Path(__file__).parents[1] / "docs" / "results"
 PAGES = {"faults": "parity.md", "clean": "parity.md", "task faults": "tasks.md"}
 ARTICLE_MAE = 0.0059
 COSINE = 0.99

@@ -1,6 +1,6 @@
 """Plant faults that depend on shapes, values and layouts, and see what shape fuzzing finds.
 
-    python benchmarks/shape_faults.py --update             # writes docs/guides/fuzzing.md
+    python benchmarks/shape_faults.py --update             # writes docs/results/fuzzing.md
     python benchmarks/shape_faults.py --only=odd-height,layout-ignored --examples=60
 
 Each is planted in what a fake engine puts out or is fed, or in the ONNX graph that ONNX Runtime is
@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs" / "guides" / "fuzzing.md"
+DOCS = ROOT / "docs" / "results" / "fuzzing.md"
 SUITE = ROOT / "suites" / "test_shapes.py"
 
 HONEST = "honest"

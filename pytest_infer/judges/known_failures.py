@@ -174,7 +174,7 @@ FINDINGS: tuple[KnownFinding, ...] = (
         "diverged",
         most=2.25,
         because="torch 2.15.0's Inductor adds up the mean of alike places one after the other on a "
-        "CPU, by docs/guides/fuzzing.md's reproduction",
+        "CPU, by docs/results/fuzzing.md's reproduction",
         devices=("cpu",),
     ),
 )

@@ -3,7 +3,7 @@
 Plain random initialisation makes nets whose activations decay into denormals or explode, and
 whose answer is the same for every photograph. Here the batch norms hold the statistics of real
 photographs, and the last layers look along the directions in which photographs differ, as
-training would make them. ``docs/explanation/models.md`` has the reasons and the measured figures.
+training would make them. ``docs/explanation/models.md`` has the reasons.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_rounding_errors_are_those_of_a_trained_net(
 ) -> None:
     """The relative L2 error against fp64 is within the limit, and is not nothing."""
     error = relative_l2(seeded(name), dtype)
-    print(f"{name} {dtype} {error:.2e}")  # noqa: T201 (the figures of docs/explanation/models.md)
+    print(f"{name} {dtype} {error:.2e}")  # noqa: T201 (the figures of docs/results/models.md)
     assert LIMITS[dtype] / 1000 < error <= LIMITS[dtype]
 
 
@@ -143,7 +143,7 @@ def test_classes_are_diverse_and_some_are_certain(name: str, seeded: Seeding) ->
 def test_detections_are_many_and_diverse(seeded: Seeding) -> None:
     """Three detections or more on four photographs or more, with different boxes and classes."""
     found = find("detr_resnet50").postprocess(seeded("detr_resnet50").outputs)
-    print([len(row["scores"]) for row in found])  # noqa: T201 (the figures of docs/explanation/models.md)
+    print([len(row["scores"]) for row in found])  # noqa: T201 (the figures of docs/results/models.md)
     rich = [row for row in found if len(row["scores"]) >= 3]
     assert len(rich) >= 4
     for row in rich:
