@@ -101,6 +101,7 @@ class Reporter:
         from pytest_infer.plain_text import encodable, plain_text
         from pytest_infer.reports.table import rendered
         from pytest_infer.reports.terminal import (
+            codes_line,
             coverage_lines,
             launch_bound_line,
             origin_line,
@@ -116,7 +117,8 @@ class Reporter:
         records = self._state.records
         about = [origin_line(records, self._state.result().run)] if records else []
         about += [line] if (line := launch_bound_line(records)) else []
-        for line in about + coverage_lines(self._state.coverage, records) + self._lines:
+        lines = about + coverage_lines(self._state.coverage, records) + self._lines
+        for line in lines + codes_line(records):
             terminalreporter.write_line(encodable(plain_text(line)))
         if self._is_brief:
             for line in short_lines(self._state.records):

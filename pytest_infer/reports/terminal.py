@@ -144,6 +144,12 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
     return lines
 
 
+def codes_line(records: Sequence[Record]) -> list[str]:
+    """Return how to look up the codes of what did not pass; nothing if all passed."""
+    codes = sorted({record.code for record in records if record.status != "pass"})
+    return [f"codes: pytest-infer explain {' '.join(codes[:MOST_SHOWN])}"] if codes else []
+
+
 def _unasked(number: int) -> str:
     tests = f"{number} shape-fuzzing test{'s' * (number > 1)}"
     return f"{tests} not selected; run {'them' if number > 1 else 'it'} with -m fuzz"
