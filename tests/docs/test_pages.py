@@ -75,7 +75,7 @@ def _prepare(folder: Path, page: Path) -> None:
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     for name in ("run.json", "main.json", "branch.json"):
         write_report("json", folder / name, synthetic_result(4))
-    write_report("history", folder / "baselines" / "history.jsonl", synthetic_result(4))
+    write_report("history", folder / "baselines" / "history.jsonl", synthetic_result(60))
 
 
 def _run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -105,6 +105,8 @@ def _left_out(example: Example) -> None:
         pytest.skip(example.argument)
     if "nightly" in example.words and not IS_NIGHTLY:
         pytest.skip(f"only with INFER_NIGHTLY=1: {example.argument}")
+    if "pip install" in example.text and "venv" not in example.text:
+        pytest.fail("it would install into the environment of these tests")
 
 
 @pytest.mark.parametrize("example", _parameters(PAGES, {"console"}))
@@ -124,8 +126,10 @@ def test_snippets(example: Example, folder: Path) -> None:
     if example.file:
         return
     prelude = example.argument if "prelude" in example.words else ""
+    snippet = folder / f"snippet_{example.line}.py"  # models are made from files
+    snippet.write_text(f"{prelude}\n{example.text}")
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", f"{prelude}\n{example.text}"],
+        [sys.executable, snippet],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
