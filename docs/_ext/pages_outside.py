@@ -17,7 +17,7 @@ PAGES = {
     "project/security": "SECURITY.md",
     "guides/mobile_engines": "examples/mobile_engines/README.md",
 }
-"""Pages whose text is a file outside of ``docs``. Their own files there are one line for a forge."""
+"""Pages whose text is a file outside of ``docs``; their own files are one line for a forge."""
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 

@@ -43,7 +43,9 @@ class Written(Directive):
         from docutils.nodes import Element
 
         holder = Element()
-        lines = StringList(text.splitlines(), source=str(self.state_machine.document.current_source))
+        lines = StringList(
+            text.splitlines(), source=str(self.state_machine.document.current_source)
+        )
         self.state.nested_parse(lines, self.content_offset, holder, match_titles=True)
         return list(holder.children)
 
@@ -148,7 +150,7 @@ def marks() -> Iterator[str]:
     if set(shown) != set(kinds):
         raise RuntimeError(f"marks of the page: {set(kinds)}, of the plugin: {set(shown)}")
     for name, kind in kinds.items():
-        yield f"### {name}"
+        yield f"## {name}"
         yield ""
         yield f"{_sentence(shown[name][1])}"
         yield ""
@@ -195,7 +197,7 @@ def commands() -> Iterator[str]:
         noun.add_commands(nouns)
     helps = {each.dest: each.help or "" for each in nouns._choices_actions}  # noqa: SLF001
     for name, command in nouns.choices.items():
-        yield f"### pytest-infer {name}"
+        yield f"## pytest-infer {name}"
         yield ""
         yield _sentence(helps[name])
         yield ""
@@ -227,7 +229,7 @@ def schema() -> Iterator[str]:
     for name, kind in definitions.items():
         if "properties" not in kind:
             continue
-        yield f"### {name.removesuffix('Fields')}"
+        yield f"## {name.removesuffix('Fields')}"
         yield ""
         yield _sentence(kind.get("description", ""))
         yield ""

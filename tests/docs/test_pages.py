@@ -90,7 +90,18 @@ def _run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
     }
     limit = "3600" if IS_NIGHTLY else "300"
     return subprocess.run(  # noqa: S603 - what the page says; timeout ends all that it started
-        ["/usr/bin/env", "timeout", "-k", "9", limit, "bash", "-euo", "pipefail", "-c", example.text],
+        [
+            "/usr/bin/env",
+            "timeout",
+            "-k",
+            "9",
+            limit,
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            example.text,
+        ],
         cwd=folder,
         env=environ,
         capture_output=True,
@@ -156,7 +167,7 @@ def test_data(example: Example) -> None:
 
 
 def test_skips_say_when() -> None:
-    """What is never run here states what it needs, and when it was run by hand, or that it was not."""
+    """What is never run here states what it needs, and when it was run by hand, if it was."""
     for page in PAGES:
         for each in examples_of(page):
             if "skip" in each.words:

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _COMMENT = re.compile(r"<!-- test: (.*?) -->", re.DOTALL)
 _FILE = re.compile(r"# (\S+\.(?:py|toml|ini|cfg|yml))\n")
