@@ -11,24 +11,49 @@ from pathlib import Path
 
 import pytest
 import yaml
+from onnx import helper, save
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
-SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
+SCHEMAS = {
+    "github-workflows": sorted(RECIPES.glob("github-*.yml")),
+    "gitlab-ci": [RECIPES / "gitlab.yml"],
+    "citation-file-format": [ROOT / "CITATION.cff"],
+    "github-issue-config": [ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"],
+    "github-issue-forms": [
+        each
+        for each in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+        if each.name != "config.yml"
+    ],
+}
 MODEL = "from pytest_infer import model_from\nmodel_from('classifier.onnx')\n"
+
+
+def _write_model(path: Path) -> None:
+    sides = [helper.make_tensor_value_info(name, 1, ["batch", 4]) for name in ("image", "scores")]
+    node = helper.make_node("Relu", ["image"], ["scores"])
+    graph = helper.make_graph([node], "classifier", sides[:1], sides[1:])
+    opset = helper.make_opsetid("", 18)
+    save(helper.make_model(graph, opset_imports=[opset], ir_version=10), path)
 
 
 def _files(*patterns: str) -> list[Path]:
     return sorted(path for pattern in patterns for path in RECIPES.glob(pattern))
 
 
-@pytest.mark.parametrize("path", _files("*.yml"), ids=lambda path: path.name)
-def test_schema(path: Path) -> None:
-    """The published schema of the CI has nothing against it."""
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_schema(schema: str) -> None:
+    """The published schema has nothing against these files."""
     pytest.importorskip("check_jsonschema", reason="pip install 'pytest-infer[docs]'")
-    schema = SCHEMAS[path.name.split("-")[0].removesuffix(".yml")]
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, path],
+        [
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema",
+            f"vendor.{schema}",
+            *SCHEMAS[schema],
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -64,9 +89,14 @@ def _commands() -> list[object]:
 def test_commands(command: str, tmp_path: Path) -> None:
     """Every option is known to pytest; what needs a GPU is refused for that alone."""
     (tmp_path / "conftest.py").write_text(MODEL)
-    (tmp_path / "classifier.onnx").touch()
+    _write_model(tmp_path / "classifier.onnx")
     done = subprocess.run(  # noqa: S603 - what the recipe says
-        ["/usr/bin/env", "bash", "-euc", f"{command} --collect-only -q -p no:cacheprovider"],
+        [
+            "/usr/bin/env",
+            "bash",
+            "-euc",
+            f"{command.strip()} --collect-only -q -p no:cacheprovider",
+        ],
         cwd=tmp_path,
         env=os.environ
         | {
