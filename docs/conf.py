@@ -23,7 +23,6 @@ extensions = [
 exclude_patterns = ["_ext"]
 default_role = "code"  # docstrings name things in single backticks
 nitpicky = False  # types in signatures are shown, not linked
-suppress_warnings = ["toc.empty_glob"]  # a pattern there takes pages that are yet to come
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 4

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pygments.lexers import BashLexer
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -23,8 +25,9 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the hook."""
+    """Register the hook and the lexer."""
     app.connect("source-read", _replace)
+    app.add_lexer("console", BashLexer)  # commands stand without a prompt, to be copied
     return {"parallel_read_safe": True}
 
 
