@@ -65,6 +65,8 @@ def test_contents(wheel):
     names = ZipFile(wheel).namelist()
     assert {"pytest_infer/py.typed", "pytest_infer/suites/test_parity.py"} <= set(names)
     assert "pytest_infer/baselines/shipped/h200/device.json" in names
+    check = (sys.executable, ROOT / "tools" / "check_release.py", wheel)
+    assert subprocess.run(check, check=False).returncode == 0  # noqa: S603 - our own
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"pytest_infer"}
 
 
