@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest_infer
-from pytest_infer.plugin import fixtures
+from pytest_infer.plugin import aliases, fixtures
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -18,11 +18,8 @@ def test_every_fixture_is_listed() -> None:
     """The table has the plain name of each fixture that a test may ask for, and no other."""
     table = re.findall(r"^\| (`.*?) \|", (REFERENCE / "fixtures.md").read_text(), re.MULTILINE)
     listed = {name for row in table for name in re.findall(r"`(\w+)`", row)}
-    there = {
-        name.removeprefix("infer_")
-        for name in vars(fixtures)
-        if name.startswith("infer_") and name != "infer_matrix_case"
-    }
+    there = {alias.name for alias in aliases._aliases}
+    assert fixtures.infer_case
     assert listed == there
 
 
