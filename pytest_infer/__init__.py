@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
     from pytest_infer.models.yolo import Yolo
     from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.against import Against
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
     from pytest_infer.session.consistency import Consistency
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Against",
     "Answers",
     "Array",
     "Arrays",
@@ -153,6 +155,7 @@ _HOMES = {
     "models.spec": "Dim ModelSpec Profile TensorSpec",
     "models.yolo": "Yolo",
     "plugin.enforce": "Enforce",
+    "session.against": "Against",
     "session.answers": "Answers",
     "session.baseline_judge": "BaselineJudge",
     "session.consistency": "Consistency",

@@ -31,6 +31,8 @@ class InferConfig:
     batches: tuple[int, ...] = (1,)
     device: str = AUTO
     hosts: Mapping[str, str] = field(default_factory=dict)
+    against: Mapping[str, str] = field(default_factory=dict)
+    """The other environment of each engine that is compared with itself: its host."""
     engine_options: Mapping[str, str] = field(default_factory=dict)
     """The text of each ``ENGINE.NAME``."""
     weights: str | None = None

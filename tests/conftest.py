@@ -27,8 +27,8 @@ infer_engine = eager,ort,torchscript
 """
 
 SUITES = Path(__file__).parents[1] / "suites"
-OWN = {SUITES / "test_metamorphic.py", SUITES / "test_shapes.py"}
-"""Slow suites, which the tests of their names in tests/faults run on their own."""
+OWN = {SUITES / f"test_{name}.py" for name in ("metamorphic", "shapes", "against")}
+"""Slow suites, which tests of their names run on their own."""
 
 TOY = """
 from pytest_infer import TensorSpec, model, register

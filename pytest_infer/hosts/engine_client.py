@@ -8,7 +8,7 @@ from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.errors import BuildError, HostError, LoadError, RunError, TimingError
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.hosts.memory_layout import CONTIGUOUS
-from pytest_infer.hosts.results import BuildResult, LookResult, TimingsResult
+from pytest_infer.hosts.results import BlockResult, BuildResult, LookResult, TimingsResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import Burst
 from pytest_infer.timing.measurement import Measurement
@@ -192,6 +192,13 @@ class EngineClient:
             cold_l2=cold_l2,
         )
         return durations
+
+    def block(self, *, runner: int, calls: int, doing: str) -> BlockResult:
+        """Return the durations of ``calls`` calls, and what disturbed them."""
+        found = self.host.call(
+            "engine.block", error=TimingError, doing=doing, runner=runner, calls=calls
+        )
+        return BlockResult(**found)
 
     def split(self, *, runner: int, feeds: Arrays, calls: int, doing: str) -> dict[str, list[int]]:
         """Return the durations of a call's parts in ns, by part."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import Arrays
 from pytest_infer.devices import fingerprint
+from pytest_infer.devices.cpu_watch import CpuWatch
 from pytest_infer.devices.device import Device
+from pytest_infer.devices.gpu_watch import GpuWatch
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.feed_check import check_feeds
 from pytest_infer.engines.kept_timings import join_timings
@@ -30,7 +32,7 @@ from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import BUILD_S, resources_of
-from pytest_infer.hosts.results import BuildResult, LookResult, TimingsResult
+from pytest_infer.hosts.results import BlockResult, BuildResult, LookResult, TimingsResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import run_burst
 from pytest_infer.models.reached_code import reached_code
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from pytest_infer.graphs.graph import GraphRequest
     from pytest_infer.judges.burst import Burst
     from pytest_infer.timing.measurement import Measurement
+    from pytest_infer.timing.rounds import Watch
 
 
 KIND = "engines"
@@ -67,6 +70,12 @@ class _Opened:
     call: Callable[[], object] | None = None
     feeds: Arrays = field(default_factory=dict)
     """Those that are bound."""
+
+    @cached_property
+    def watch(self) -> Watch:
+        """Return what sees whether something else used the device."""
+        device = self.built.request.device
+        return GpuWatch(device) if Device.named(device).is_gpu else CpuWatch()
 
     def bound(self) -> Callable[[], object]:
         if self.call is None:
@@ -207,6 +216,15 @@ class EngineOperations:
         """Return the durations of ``calls`` calls in ns, by clock."""
         opened = self._opened[runner]
         return clock_for(opened.built.request.device, cold_l2=cold_l2)(opened.bound(), calls)
+
+    def block(self, runner: int, calls: int) -> BlockResult:
+        """Return the durations of ``calls`` calls, and what disturbed them."""
+        opened = self._opened[runner]
+        watch = opened.watch
+        mark, began_ns = watch.mark(), perf_counter_ns()
+        durations = self.time(runner, calls)
+        disturbance = watch.disturbance(mark, perf_counter_ns() - began_ns)
+        return BlockResult(durations, disturbance or "")
 
     def split(self, runner: int, feeds: Arrays, calls: int) -> dict[str, list[int]]:
         """Return the durations of a call's parts in ns, by part, as `split_from_durations` reads.

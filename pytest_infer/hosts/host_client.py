@@ -44,6 +44,15 @@ class HostClient:
             readings=list(readings),
         )
 
+    def quietest_core(self, *, doing: str) -> int | None:
+        """Return the core of the host's machine that others use least; None if unknown."""
+        core: int | None = self._host.call("host.quietest_core", error=HostError, doing=doing)
+        return core
+
+    def stay_on(self, *, core: int, doing: str) -> None:
+        """Keep what the host loads from now on on one core."""
+        self._host.call("host.stay_on", error=HostError, doing=doing, core=core)
+
     def device(self, *, device: str, doing: str) -> dict[str, Any]:
         """Return the fingerprint of a device of the host's machine."""
         found: dict[str, Any] = self._host.call(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices import fingerprint
+from pytest_infer.devices.cores import quietest_core, stay_on
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.file_operations import FileOperations
 from pytest_infer.hosts.model_operations import ModelOperations
@@ -38,6 +39,14 @@ class HostOperations:
             register_source(source) if source.text else import_source(source)
         for reading in readings:
             models.settle(as_type(reading, Reading))
+
+    def quietest_core(self) -> int | None:
+        """Return the core of this host's machine that others use least; None if unknown."""
+        return quietest_core()
+
+    def stay_on(self, core: int) -> None:
+        """Keep what this host loads from now on on one core."""
+        stay_on(core)
 
     def device(self, device: str) -> dict[str, Any]:
         """Return the fingerprint of a device of this host's machine."""

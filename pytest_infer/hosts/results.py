@@ -41,6 +41,16 @@ class LookResult:
 
 
 @dataclass(frozen=True)
+class BlockResult:
+    """The calls of one turn of a runner."""
+
+    durations_ns: Mapping[str, Sequence[int]]
+    """By clock, the one nearest to the device first."""
+    disturbance: str
+    """What used the device or the cores meanwhile; empty if nothing did."""
+
+
+@dataclass(frozen=True)
 class ProbeResult:
     """What a module answers, unless its weights have another structure by now."""
 

@@ -72,6 +72,12 @@ REBUILT = Relation(
     "kernels chosen by timing, or random numbers in the build",
     is_exact=False,
 )
+UPGRADED = Relation(
+    "outputs-differ",
+    "the engine gives in both environments the same outputs",
+    "a kernel or a graph optimization that one of the two versions has got wrong",
+    is_exact=False,
+)
 INTERLEAVED = Relation(
     "stale-shapes",
     "a call of another shape in between changes nothing",

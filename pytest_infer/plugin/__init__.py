@@ -143,10 +143,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError("\n".join(str(error) for error in state.errors))
     if not state.is_used:
         return
-    from pytest_infer.plugin.collection import is_unasked, is_without_case
+    from pytest_infer.plugin.collection import is_unasked, is_uncompared, is_without_case
 
     empty = [item for item in items if is_without_case(item)]
-    state.coverage.without_case = tuple(item.nodeid for item in empty)
+    uncompared = [item for item in empty if is_uncompared(item, state)]
+    state.coverage.uncompared = len(uncompared)
+    state.coverage.without_case = tuple(item.nodeid for item in empty if item not in uncompared)
     unasked = [item for item in items if item not in empty and is_unasked(item)]
     state.coverage.unasked = len(unasked)
     if left := empty + unasked:

@@ -27,6 +27,10 @@ SEARCHES = "infer_fuzz"
 """The fixture of such tests."""
 
 
+COMPARES = "infer_against"
+"""The fixture of tests that compare environments."""
+
+
 Parameter: TypeAlias = "Case | Broken | InferError | None"
 """What a test is given: a case, a model that cannot be read, why there is no matrix, or None where
 its marks leave no case."""
@@ -44,7 +48,12 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
         return []
     try:
         narrowing = _narrowing(definition)
-        wanted = [case for case in matrix.cases if narrowing.wants(case)]
+        cases = matrix.cases
+        if COMPARES in getattr(definition, "fixturenames", ()):
+            if not state.session.config.against:
+                return [None]
+            cases = tuple(case for case in cases if case.engine in state.session.config.against)
+        wanted = [case for case in cases if narrowing.wants(case)]
         broken = [each for each in matrix.broken if narrowing.wants_model(each.model)]
     except InferError as error:
         state.errors.append(error)
@@ -89,6 +98,12 @@ def is_without_case(item: pytest.Item) -> bool:
     """Return whether a test wants cases and the matrix has none of them."""
     callspec = getattr(item, "callspec", None)
     return callspec is not None and callspec.params.get(FIXTURE, item) is None
+
+
+def is_uncompared(item: pytest.Item, state: State) -> bool:
+    """Return whether a test compares environments, and ``--infer-against`` names none."""
+    is_ours = COMPARES in getattr(item, "fixturenames", ())
+    return is_ours and is_without_case(item) and not state.session.config.against
 
 
 def is_unasked(item: pytest.Item) -> bool:

@@ -49,7 +49,8 @@ class Enforce:
     def _is_failure(self, record: Record) -> bool:
         if record.status == "fail":
             return True
-        return self._strict and (record.status == "inconclusive" or record.code == RENEWABLE)
+        is_renewable = record.judge == "baseline" and record.code == RENEWABLE
+        return self._strict and (record.status == "inconclusive" or is_renewable)
 
 
 def _refuse_others(verdicts: tuple[object, ...]) -> None:

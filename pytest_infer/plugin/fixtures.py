@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.fuzzing.oracles import Oracles
     from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.against import Against
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
     from pytest_infer.session.consistency import Consistency
@@ -255,6 +256,26 @@ def infer_baseline(
         timed=infer_timed,
         keep_timings=lambda: keep_timings(infer_case, infer.hosts, baselines),
     )
+
+
+@aliased()
+def infer_against(
+    request: pytest.FixtureRequest,
+    infer_case: Case,
+    infer: InferSession,
+    infer_reference: Reference,
+    infer_timed: TimedCalls,
+) -> Against:
+    """The judge of an engine beside itself in another environment: ``.outputs()``, ``.speed()``.
+
+    A test that uses it runs only for the engines that ``--infer-against`` names.
+    """
+    from pytest_infer.judges.tolerance import tolerance_from_keywords
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.against import Against
+
+    tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
+    return Against(infer_case, infer, infer_reference, tolerance, infer_timed)
 
 
 @aliased()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pytest_infer import bounds
 from pytest_infer.errors import OptionError, unknown
-from pytest_infer.hosts.host_spec import check_spec
+from pytest_infer.hosts.host_spec import INLINE, check_spec
 from pytest_infer.plain_text import shown
 from pytest_infer.plugin.option_paths import folder_from_text, path_from_text
 
@@ -121,6 +121,27 @@ def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
             )
         check_spec(f"{flag}={shown(engine)}", spec)
         hosts[engine] = spec
+    return hosts
+
+
+def read_against(flag: str, parts: list[str]) -> dict[str, str]:
+    """Return the one other environment of each engine: the specification of each ENGINE=SPEC."""
+    named = [part.partition("=")[0] for part in parts]
+    twice = next((name for name in named if named.count(name) > 1), "")
+    if twice and len(set(parts)) > len(set(named)):
+        raise OptionError(
+            f"{flag} names {shown(twice)} more than once",
+            why="an engine is compared with one other environment at a time",
+            mend=f"leave out all but one {flag}={shown(twice)}=…, and run again for the others",
+        )
+    hosts = read_hosts(flag, parts)
+    inline = next((engine for engine, spec in hosts.items() if spec == INLINE), "")
+    if inline:
+        raise OptionError(
+            f"{flag}={shown(inline)}=inline is not valid",
+            why="inline is this process, and every measurement needs a fresh one",
+            mend=f"for example {flag}={shown(inline)}=popen//python=/opt/old/bin/python",
+        )
     return hosts
 
 

@@ -14,6 +14,7 @@ from pytest_infer.bounds import number_from_text
 from pytest_infer.errors import OptionError
 from pytest_infer.plain_text import shown
 from pytest_infer.plugin.option_values import (
+    read_against,
     read_batches,
     read_cache,
     read_calls,
@@ -178,6 +179,14 @@ OPTIONS = (
         "hosts",
         read_hosts,
         "where an engine runs: an execnet specification, or inline",
+        "ENGINE=SPEC,...",
+    ),
+    Option(
+        "--infer-against",
+        "against",
+        read_against,
+        "compare an engine with itself in another environment, as --infer-host names it: outputs, "
+        "speed, memory, sizes (test_against.py)",
         "ENGINE=SPEC,...",
     ),
     Option(

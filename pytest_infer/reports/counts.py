@@ -26,6 +26,8 @@ class Coverage:
     """Tests whose own marks leave no case of the matrix."""
     unasked: int = 0
     """Shape-fuzzing checks, which only ``-m fuzz`` runs."""
+    uncompared: int = 0
+    """Tests that compare environments, which only ``--infer-against`` runs."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
     unread: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class Coverage:
     @property
     def checks(self) -> int:
         """Return how many checks were met, whatever became of them."""
-        return self.expected + self.unasked + len(self.without_case)
+        return self.expected + self.unasked + self.uncompared + len(self.without_case)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON-able values."""
@@ -55,6 +57,7 @@ class Coverage:
         self.narrowed = max(self.narrowed, counts["narrowed"])
         self.once = max(self.once, counts["once"])
         self.unasked = max(self.unasked, counts["unasked"])
+        self.uncompared = max(self.uncompared, counts["uncompared"])
         self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
         self.unread = self.unread or tuple(counts["unread"])

@@ -79,6 +79,8 @@ class CoverageFields(msgspec.Struct):
     sent_bytes: dict[str, int]
     unread: tuple[str, ...] = ()
     """Models that could not be read; since 2026-11-30."""
+    uncompared: int = 0
+    """Comparisons of environments that were not asked for; since 2026-11-30."""
 
 
 class PointFields(msgspec.Struct):

@@ -34,7 +34,7 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Return the texts under `HEADINGS`."""
         return (
-            *self._names(),
+            *self.names(),
             *(each.cell(self.figures) for each in FIGURES),
             self.status if self.status == "pass" else f"{self.status}: {self.code}",
         )
@@ -42,9 +42,10 @@ class Row:
     def resource_cells(self) -> tuple[str, ...] | None:
         """Return the texts under `RESOURCE_HEADINGS`, None if nothing is known of them."""
         cells = [each.cell(self.figures) for each in RESOURCES]
-        return (*self._names(), *cells) if any(cells) else None
+        return (*self.names(), *cells) if any(cells) else None
 
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """Return the texts under `CASE`."""
         return (
             self.case.model + variant_text(self.case.variant),
             self.case.engine + settings_text(dict(self.case.options)),

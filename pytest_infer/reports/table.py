@@ -22,7 +22,7 @@ COLORS = {
 
 TEXTS = (
     *("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of"),
-    *("case", "device", "course", "date", "commit"),
+    *("case", "device", "course", "date", "commit", "speed", "outputs"),
 )
 """Headings of columns without figures."""
 

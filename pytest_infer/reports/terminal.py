@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.reports import sweep
+from pytest_infer.reports import against, sweep
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -36,7 +36,11 @@ def tables_of(
     """Return every table that has something to show; that of resources if ``is_verbose``."""
     if not records:
         return []
-    others = (sweep_table(records), resource_table(records) if is_verbose else None)
+    others = (
+        sweep_table(records),
+        against_table(records),
+        resource_table(records) if is_verbose else None,
+    )
     return [*case_tables(records, width), *(table for table in others if table)]
 
 
@@ -100,6 +104,12 @@ def sweep_table(records: Sequence[Record]) -> Table | None:
     return filled_table(sweep.HEADINGS, sections) if sections else None
 
 
+def against_table(records: Sequence[Record]) -> Table | None:
+    """Return the table of engines in two environments; None if nothing was compared."""
+    rows = against.against_rows(records)
+    return filled_table(against.HEADINGS, [rows]) if rows else None
+
+
 def resource_table(records: Sequence[Record]) -> Table | None:
     """Return the table of sizes, build and load times and memory; None if nothing is known."""
     rows = resource_rows(records)
@@ -134,6 +144,9 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         )
     if coverage.unasked:
         lines.append(_unasked(coverage.unasked))
+    if coverage.uncompared:
+        lines.append(_uncompared(coverage.uncompared))
+    lines += against.changed_lines(records)
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
         for machine, size_bytes in sorted(coverage.sent_bytes.items())
@@ -153,6 +166,14 @@ def codes_line(records: Sequence[Record]) -> list[str]:
 def _unasked(number: int) -> str:
     tests = f"{number} shape-fuzzing test{'s' * (number > 1)}"
     return f"{tests} not selected; run {'them' if number > 1 else 'it'} with -m fuzz"
+
+
+def _uncompared(number: int) -> str:
+    tests = f"{number} comparison{'s' * (number > 1)} of environments"
+    return (
+        f"{tests} not selected; run {'them' if number > 1 else 'it'} with "
+        "--infer-against=ENGINE=SPEC"
+    )
 
 
 def _probes(seconds: Mapping[str, float]) -> str:

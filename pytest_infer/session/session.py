@@ -20,6 +20,8 @@ from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
 from pytest_infer.session.gate_timer import GateTimer
 from pytest_infer.session.matrix import Origin, known_models, make_matrix
+from pytest_infer.session.pair_timer import PairTimer
+from pytest_infer.session.rival import Rival, check_rival, rival_config
 from pytest_infer.session.run_baselines import RunBaselines
 from pytest_infer.session.timer import CallCounts, GpuTimer
 from pytest_infer.session.wanted_models import read_specs, register_wanted
@@ -92,8 +94,17 @@ class InferSession:
     def hosts(self) -> HostPool:
         """Return the engine hosts, which end with this process even if pytest fails to say so."""
         atexit.register(self.close)
+        return self._pool(self.config)
+
+    @cached_property
+    def rival(self) -> Rival:
+        """Return the other environments that ``--infer-against`` names."""
+        config = rival_config(self.config)
+        return Rival(config, self._pool(config), self.cache, self.artefacts.graphs)
+
+    def _pool(self, config: InferConfig) -> HostPool:
         return HostPool(
-            self.config.hosts,
+            config.hosts,
             timeout_s=self.config.timeout_s,
             sources=all_sources,
             cache=self.cache,
@@ -135,6 +146,16 @@ class InferSession:
         return GateTimer(self.hosts, self.artefacts, self._counts, self.exclusive)
 
     @cached_property
+    def pair_timer(self) -> PairTimer:
+        """Return what measures an engine in two environments."""
+        return PairTimer(self.exclusive, self.gate_timer.setting)
+
+    @cached_property
+    def compared_cases(self) -> int:
+        """Return how many cases of this run are compared with another environment, at least 1."""
+        return max(1, sum(case.engine in self.config.against for case in self.matrix.cases))
+
+    @cached_property
     def gated_cases(self) -> int:
         """Return how many cases of this run the gate may fail, at least 1."""
         return self.baselines.count_gated(self.matrix.cases)
@@ -153,6 +174,8 @@ class InferSession:
         if not self.config.hosts:
             check_gpu(self.config.device)
         self.baselines.check(self.matrix.cases)
+        for engine, spec in self.config.against.items():
+            check_rival(engine, spec, self.matrix, self.hosts, self.rival)
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and add how many engines were built to what workers did."""
@@ -168,10 +191,14 @@ class InferSession:
             coverage.add_probes(modules.probe_s)
         if self._is_made("hosts"):
             coverage.add_sent(self.hosts.sent_bytes)
+        if self._is_made("rival"):
+            self.rival.count(coverage)
 
     def close(self) -> None:
         """End every host, and remove what was to be kept no longer."""
         atexit.unregister(self.close)
+        if self._is_made("rival"):
+            self.rival.hosts.close()
         if self._is_made("hosts"):
             self.hosts.close()
             self.cache.tidy()  # a host that was ended while it built has left a draft

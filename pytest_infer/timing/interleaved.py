@@ -40,14 +40,7 @@ def measure(
     if STORED in calls and not is_gpu:
         plan = replace(plan, clean_s=CPU_DUET_S)
     if rounds:
-        plan = replace(
-            plan,
-            clean_rounds=rounds,
-            clean_s=0,
-            least_warmup_s=0,
-            most_warmup_s=0,
-            is_watched=False,
-        )
+        plan = plan.of_rounds(rounds)
     return _on_gpu(calls, device, plan) if is_gpu else _on_cpu(calls, plan)
 
 

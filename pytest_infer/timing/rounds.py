@@ -7,7 +7,7 @@ arm times as many calls as it is asked for, a watch says what disturbed it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from statistics import median
 from time import perf_counter_ns
@@ -54,6 +54,17 @@ class Plan:
     """Per arm."""
     is_watched: bool = True
     """A round that something disturbed does not count; else rounds are taken as they come."""
+
+    def of_rounds(self, rounds: int) -> Plan:
+        """Return the plan of that number of rounds as they come, without a warm-up."""
+        return replace(
+            self,
+            clean_rounds=rounds,
+            clean_s=0,
+            least_warmup_s=0,
+            most_warmup_s=0,
+            is_watched=False,
+        )
 
 
 WINDOW_CALLS = 10
