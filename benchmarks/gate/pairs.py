@@ -65,6 +65,7 @@ def take(session: InferSession, case: Any) -> dict[str, Any]:
         "pairs": [
             {
                 "change": each.change,
+                "clock": each.clock,
                 "kept": each.kept,
                 "disturbed": dict(each.disturbed),
                 "rounds": [

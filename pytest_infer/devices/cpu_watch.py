@@ -69,6 +69,11 @@ class CpuWatch:
         others_ns = now.busy_ns - since.busy_ns - (now.own_ns - since.own_ns)
         return "neighbour" if others_ns > NEIGHBOUR_SHARE * self._cores * wall_ns else None
 
+    def waited_ns(self, since: Mark) -> int:
+        """Return for how long our threads waited for a core since a mark; 0 if nobody counts."""
+        source, delay = self._waited()
+        return delay - since.delay if source == since.source == "run-queue" else 0
+
     def _waited(self) -> tuple[str, int]:
         delay = self._run_queue_delay_ns()
         if delay is not None:

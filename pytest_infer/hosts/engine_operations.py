@@ -40,7 +40,7 @@ from pytest_infer.models.source import source_file
 from pytest_infer.storage.cache import Cache, Entry, read_entry
 from pytest_infer.storage.digest import digest_of
 from pytest_infer.storage.private_folder import private_folder
-from pytest_infer.timing.clock import clock_for, time_on_cpu
+from pytest_infer.timing.clock import clock_for, time_on_cpu, time_with_cpu
 from pytest_infer.timing.interleaved import measure
 from pytest_infer.timing.measurement import ENGINE
 from pytest_infer.timing.transfers import transfers
@@ -218,13 +218,17 @@ class EngineOperations:
         return clock_for(opened.built.request.device, cold_l2=cold_l2)(opened.bound(), calls)
 
     def block(self, runner: int, calls: int) -> BlockResult:
-        """Return the durations of ``calls`` calls, and what disturbed them."""
+        """Return the durations of ``calls`` calls, and what disturbed them.
+
+        On a CPU also by the clock of the process' CPU time.
+        """
         opened = self._opened[runner]
-        watch = opened.watch
+        watch, is_gpu = opened.watch, Device.named(opened.built.request.device).is_gpu
         mark, began_ns = watch.mark(), perf_counter_ns()
-        durations = self.time(runner, calls)
+        durations = self.time(runner, calls) if is_gpu else time_with_cpu(opened.bound(), calls)
         disturbance = watch.disturbance(mark, perf_counter_ns() - began_ns)
-        return BlockResult(durations, disturbance or "")
+        waited_ns = watch.waited_ns(mark) if isinstance(watch, CpuWatch) else 0
+        return BlockResult(durations, disturbance or "", waited_ns)
 
     def split(self, runner: int, feeds: Arrays, calls: int) -> dict[str, list[int]]:
         """Return the durations of a call's parts in ns, by part, as `split_from_durations` reads.

@@ -48,6 +48,8 @@ class BlockResult:
     """By clock, the one nearest to the device first."""
     disturbance: str
     """What used the device or the cores meanwhile; empty if nothing did."""
+    waited_ns: int = 0
+    """For how long threads of the process waited for a core, as far as the kernel counts that."""
 
 
 @dataclass(frozen=True)

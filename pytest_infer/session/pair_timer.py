@@ -15,6 +15,7 @@ from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.host_client import HostClient
 from pytest_infer.hosts.pool import HostPool
 from pytest_infer.session.gate_timer import open_bound
+from pytest_infer.timing.clock import CPU_TIME
 from pytest_infer.timing.look import look_from_outputs
 from pytest_infer.timing.pair import (
     CPU_PAIR_PLAN,
@@ -26,7 +27,7 @@ from pytest_infer.timing.pair import (
 from pytest_infer.timing.rounds import time_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.arrays import Arrays
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from pytest_infer.timing.look import Look
     from pytest_infer.timing.pair import Pair
     from pytest_infer.timing.rounds import Plan
+
+
+PROBED_CALLS = 5
+LEAST_CPU_SHARE = 0.95
+"""Of the host's clock, over `PROBED_CALLS`."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,15 @@ class PairTimer:
                 name: _Opened(case, EngineClient(host), arms[name].built, feeds, setting)
                 for name, host in hosts.items()
             }
+            if setting.threads == 1 and _only_compute(opened.values()):
+                for each in opened.values():
+                    each.clock = CPU_TIME
             watch = _TurnWatch(opened)
             calls = {name: watch.arm(name) for name in (NEW, OLD)}
             rounds = time_rounds(calls, watch, _plan(case, setting), order)
             return pair_from_rounds(
                 rounds,
+                clock=opened[NEW].clock,
                 counts_disturbed=not Device.named(case.device).is_gpu,
                 enqueue_share=opened[NEW].enqueue_share,
                 resources={name: each.resources() for name, each in opened.items()},
@@ -103,16 +113,22 @@ class _Opened:
         self._first = client.infer(
             runner=self._runner, feeds=feeds, doing=self._doing, error=TimingError
         )
+        self.clock = setting.clock
         self._shares: list[float] = []
 
     def block(self, calls: int) -> tuple[Sequence[int], str]:
         """Return what each of ``calls`` calls took in ns, and what disturbed them."""
         found = self._client.block(runner=self._runner, calls=calls, doing=self._doing)
-        clock, durations = next(iter(found.durations_ns.items()))
-        enqueue = found.durations_ns.get("enqueue")
-        if enqueue and clock != "monotonic":
+        durations = found.durations_ns[self.clock]
+        if enqueue := found.durations_ns.get("enqueue"):
             self._shares.append(median(enqueue) / median(durations))
         return durations, found.disturbance
+
+    def cpu_share(self) -> float:
+        """Return the share of calls in which this process computed, or waited for a core."""
+        found = self._client.block(runner=self._runner, calls=PROBED_CALLS, doing=self._doing)
+        busy_ns = sum(found.durations_ns[CPU_TIME]) + found.waited_ns
+        return busy_ns / sum(found.durations_ns["monotonic"])
 
     @property
     def enqueue_share(self) -> float | None:
@@ -154,6 +170,14 @@ class _TurnWatch:
         """Return what disturbed any turn of the round."""
         del since, wall_ns
         return self._found or None
+
+
+def _only_compute(opened: Iterable[_Opened]) -> bool:
+    """Return whether CPU time is all that calls take, but for waiting for a core.
+
+    A call that also sleeps, or waits for a disk, is timed by the host's clock.
+    """
+    return min(each.cpu_share() for each in opened) >= LEAST_CPU_SHARE
 
 
 def _put_on_one_core(hosts: Sequence[Host], doing: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 from statistics import median
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.device import Device
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Durations = dict[str, list[int]]
 """Durations in ns by what was read: ``monotonic``, ``cuda-event``; ``enqueue`` on a GPU."""
+
+CPU_TIME = "cpu"
+"""The clock of a process' CPU time, which stands still while it waits for a core."""
 
 PROBE_CYCLES = 400_000
 """How long the probe of a GPU's clock spins: about 200 us at 2 GHz."""
@@ -54,6 +57,17 @@ def time_on_cpu(call: Callable[[], object], calls: int) -> Durations:
         call()
         durations.append(perf_counter_ns() - start)
     return {"monotonic": durations}
+
+
+def time_with_cpu(call: Callable[[], object], calls: int) -> Durations:
+    """Time synchronous calls by the host's clock, and by the CPU time of this whole process."""
+    wall, cpu = [], []
+    for _ in range(calls):
+        began, began_cpu = perf_counter_ns(), process_time_ns()
+        call()
+        cpu.append(process_time_ns() - began_cpu)
+        wall.append(perf_counter_ns() - began)
+    return {"monotonic": wall, CPU_TIME: cpu}
 
 
 def time_on_gpu(

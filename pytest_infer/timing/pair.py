@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
+from math import exp, log
 from statistics import median
 
 from pytest_infer.timing.look import Look
@@ -39,6 +39,8 @@ class Pair:
     """Rounds that count."""
     disturbed: Mapping[str, int] = field(default_factory=dict)
     """Rounds that something disturbed, by reason; on a GPU they do not count."""
+    clock: str = "monotonic"
+    """By which both arms were timed."""
     enqueue_share: float | None = None
     """How much of a call's time on the GPU the host needed to launch it; None on a CPU."""
     resources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -55,12 +57,15 @@ class Pair:
     def told(self) -> str:
         """Return what it says, how many rounds count, and why others do not."""
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(self.disturbed.items()))
-        return f"{self.change:+.2%} in {self.kept} rounds" + (f" (disturbed: {why})" if why else "")
+        return f"{exp(self.change) - 1:+.2%} in {self.kept} rounds" + (
+            f" (disturbed: {why})" if why else ""
+        )
 
 
 def pair_from_rounds(
     rounds: Sequence[Round],
     *,
+    clock: str = "monotonic",
     counts_disturbed: bool = True,
     enqueue_share: float | None = None,
     resources: Mapping[str, Mapping[str, float]] | None = None,
@@ -76,6 +81,7 @@ def pair_from_rounds(
         old_ms=median(each[OLD] for each in medians) / NS_PER_MS if medians else nan,
         kept=len(medians),
         disturbed=dict(Counter(each.disturbance for each in rounds if each.disturbance)),
+        clock=clock,
         enqueue_share=enqueue_share,
         resources=resources or {},
         looks=looks,

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOORS = {"pytest_infer", "pytest_infer.testing", "pytest_infer.fuzzing.strategies"}
 PUBLIC = [
+    "Against",
     "Answers",
     "Array",
     "Arrays",

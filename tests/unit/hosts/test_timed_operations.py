@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pytest_infer.devices.cpu_watch import CpuWatch
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.hosts import engine_operations
@@ -110,3 +111,26 @@ def test_look(opened, monkeypatch):
     found = operations.look(1)
     assert found.timed["y"].tolist() == [0, 0, 0]
     assert runner.asked == ["call", "infer"]
+
+
+def test_block(opened):
+    """A turn has the CPU time beside the host's clock, and what disturbed it."""
+    operations, runner = opened("cpu")
+    asked = []
+
+    class Watch(CpuWatch):
+        def disturbance(self, since, wall_ns):
+            asked.append(since is not None and wall_ns > 0)
+            return "neighbour"
+
+        def waited_ns(self, since):
+            return 7 if since else 0
+
+    operations._opened[1].watch = Watch()
+    found = operations.block(1, 3)
+    assert (found.disturbance, found.waited_ns, asked) == ("neighbour", 7, [True])
+    assert {name: len(each) for name, each in found.durations_ns.items()} == {
+        "monotonic": 3,
+        "cpu": 3,
+    }
+    assert runner.asked == ["call"] * 3

@@ -55,6 +55,7 @@ def test_names_of_ini_twins():
         "--infer-batch": "infer_batch",
         "--infer-device": "infer_device",
         "--infer-host": "infer_host",
+        "--infer-against": "infer_against",
         "--infer-option": "infer_option",
         "--infer-weights": "infer_weights",
         "--infer-images": "infer_images",
@@ -116,6 +117,7 @@ def test_frozen():
             {"ort": "popen//python=/a/python", "trt": "ssh=jetson//python=python3"}
             | {"eager": "inline"},
         ),
+        ("--infer-against", ["ort=popen,trt=ssh=jetson"], {"ort": "popen", "trt": "ssh=jetson"}),
         (
             "--infer-report",
             ["json:a.json,md:b.md", "html:C:/d.html"],
@@ -162,6 +164,9 @@ def test_file_for_a_folder(tmp_path):
         ("--infer-device", "cuda:", "unknown device 'cuda:'"),
         ("--infer-host", "=popen", "why:  it takes ENGINE=SPEC"),
         ("--infer-host", "ort=", "why:  it takes ENGINE=SPEC"),
+        ("--infer-against", "ort", "why:  it takes ENGINE=SPEC"),
+        ("--infer-against", "ort=inline", "why:  inline is this process"),
+        ("--infer-against", "ort=popen,ort=popen//nice=1", "compared with one other environment"),
         ("--infer-report", "json", "why:  it takes KIND:PATH"),
         ("--infer-report", "json:", "mend: for example --infer-report=json:report.json"),
         ("--infer-weights", "/missing", "(or one of: seeded, pretrained, random)"),

@@ -24,6 +24,14 @@ def test_workers_are_merged():
     assert merged == Coverage(expected=9, ran=5, narrowed=3, built=3, reused=5, notices=("a", "b"))
 
 
+def test_uncompared():
+    """Tests that compare environments are counted once, by whoever collected them."""
+    merged = Coverage()
+    for counts in (worker(uncompared=1), worker(uncompared=1)):
+        merged.merge_worker(counts)
+    assert (merged.uncompared, merged.checks) == (1, 1)
+
+
 def test_sent_bytes_add_up():
     """What workers sent to a machine is added up, machine by machine."""
     merged = Coverage()
