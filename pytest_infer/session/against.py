@@ -184,6 +184,7 @@ def _pair_details(pair: Pair) -> dict[str, Any]:
         "change": pair.change if pair.is_usable else None,
         "new_ms": pair.new_ms if pair.is_usable else None,
         "old_ms": pair.old_ms if pair.is_usable else None,
+        "clock": pair.clock,
         "rounds": pair.kept,
         "disturbed": dict(pair.disturbed),
     }

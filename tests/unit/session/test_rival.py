@@ -65,8 +65,8 @@ def test_fine():
             rival(machine="jetson"),
             (
                 "--infer-against=ort=popen compares nothing\n"
-                "  why:  ort runs on here, and the other environment is on jetson: what differs would "
-                "be the machines\n"
+                "  why:  ort runs on here, and the other environment is on jetson: what differs "
+                "would be the machines\n"
                 "  mend: name the same machine in --infer-host=ort=… and --infer-against=ort=…"
             ),
         ),
