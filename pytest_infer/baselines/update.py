@@ -36,6 +36,11 @@ STORED = (
     "mae",
     "max_abs",
     "relative_l2",
+    "engine_bytes",
+    "build_s",
+    "load_s",
+    "peak_host_bytes",
+    "device_bytes",
 )
 
 

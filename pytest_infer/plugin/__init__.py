@@ -36,6 +36,7 @@ BENCHMARK_TABLE = "pytest_infer.plugin.benchmark_table"
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): run a test for these cases only",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): limits",
+    "resource_budget(engine_bytes, peak_host_bytes, device_bytes, build_s, load_s, growth): limits",
     "fuzz: a shape-fuzzing test (it uses the fuzz fixture); deselected unless -m mentions fuzz",
     "tolerance(mae, max_abs, relative_l2, cosine, ...): allow these errors, not the derived ones",
 )

@@ -118,9 +118,11 @@ def is_unasked(item: pytest.Item) -> bool:
 def _narrowing(definition: pytest.Item) -> Narrowing:
     """Return what a test wants, once every mark of it has been read."""
     from pytest_infer.judges.budget import budget_from_keywords
+    from pytest_infer.judges.growth import resource_budget_from_keywords
     from pytest_infer.judges.tolerance import tolerance_from_keywords
 
     mark_of(definition, "latency_budget", budget_from_keywords)
+    mark_of(definition, "resource_budget", resource_budget_from_keywords)
     tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)
     if tolerance and SEARCHES in getattr(definition, "fixturenames", ()):
         raise OptionError(

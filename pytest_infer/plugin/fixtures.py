@@ -226,15 +226,20 @@ def infer_timed(
 def infer_latency(
     request: pytest.FixtureRequest, infer_case: Case, infer: InferSession, infer_timed: TimedCalls
 ) -> Latency:
-    """The judge of samples against the test's ``latency_budget``."""
+    """The judge of samples against the test's ``latency_budget`` and ``resource_budget``."""
     from pytest_infer.judges.budget import budget_from_keywords
+    from pytest_infer.judges.growth import resource_budget_from_keywords
     from pytest_infer.plugin.collection import judged_case
     from pytest_infer.plugin.marks import mark_of
     from pytest_infer.session.latency import Latency
 
     budget = mark_of(request.node, "latency_budget", budget_from_keywords)
+    resources = mark_of(request.node, "resource_budget", resource_budget_from_keywords)
     judged = judged_case(request.node, infer_case)
-    return Latency(judged, budget, lambda: infer.baselines.stored_median(judged), infer_timed)
+    growth = partial(infer.baselines.with_growth, judged, resources)
+    return Latency(
+        judged, budget, lambda: infer.baselines.stored_median(judged), infer_timed, growth
+    )
 
 
 @aliased()

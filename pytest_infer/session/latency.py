@@ -57,12 +57,17 @@ class Latency:
         budget: Budget | None,
         stored: Callable[[], StoredMedian] | None = None,
         timed: Callable[[Look | None], Verdict | None] = lambda _: None,
+        growth: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
-        """Take ``timed``, which returns the verdict on timed calls that put out something else."""
+        """Take ``timed``, which returns the verdict on timed calls that put out something else.
+
+        ``growth`` compares sizes, memory, build and load with a budget, and with what is stored.
+        """
         self._case = case
         self._budget = budget
         self._stored = stored
         self._timed = timed
+        self._growth = growth
 
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
@@ -77,6 +82,7 @@ class Latency:
         verdict = judge_budget(
             samples, self._budget, eager=eager, stored=stored, subject=self._case.id
         )
+        verdict = self._growth(verdict)
         verdict = replace(verdict, details={**verdict.details, SAMPLES: samples.series()})
         if samples.look is None or samples.look.is_seen:
             return verdict

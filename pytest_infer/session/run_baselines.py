@@ -9,6 +9,7 @@ from pytest_infer.baselines.stored_median import stored_median
 from pytest_infer.config import AUTO
 from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.judges.drift import with_drift
+from pytest_infer.judges.growth import with_growth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.judges.budget import StoredMedian
+    from pytest_infer.judges.growth import ResourceBudget
     from pytest_infer.session.identities import Identities
     from pytest_infer.verdict import Verdict
 
@@ -64,6 +66,13 @@ class RunBaselines:
         stored = entry.figures if entry else None
         mend = self.of(case).storing_command(case)
         return with_drift(verdict, stored, subject=case.id, mend=mend)
+
+    def with_growth(self, case: Case, budget: ResourceBudget | None, verdict: Verdict) -> Verdict:
+        """Return a verdict of latency, or what its figures say of resources beside stored ones."""
+        entry = self.of(case).own(case)
+        stored = entry.figures if entry else None
+        mend = self.of(case).storing_command(case)
+        return with_growth(verdict, budget, stored, subject=case.id, mend=mend)
 
     def stored_median(self, case: Case) -> StoredMedian:
         """Return the p50 that was stored for ``case`` on its device, or why there is none."""

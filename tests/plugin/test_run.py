@@ -188,6 +188,40 @@ def test_budget_over_the_baseline(run: Run, pytester: pytest.Pytester) -> None:
     )
 
 
+def test_resources(run: Run, pytester: pytest.Pytester) -> None:
+    """Memory beyond the stored one is reported as grown, and fails where a mark limits it."""
+    pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        def test_told(engine, feeds, gpu_timer, latency, enforce):
+            enforce(latency(gpu_timer(engine, feeds)))
+
+        @pytest.mark.resource_budget(growth=0.1)
+        def test_limited(engine, feeds, gpu_timer, latency, enforce):
+            enforce(latency(gpu_timer(engine, feeds)))
+        """
+    )
+    asked = ("test_own.py", "--engine=ort")
+    stored = run(*asked, "-k", "told", "--update-baselines")
+    stored.stdout.fnmatch_lines(["stored in * 1 entries"])
+    (file,) = pytester.path.glob("baselines/*/toy.json")
+    content = json.loads(file.read_text())
+    figures = content["entries"]["toy-ort-fp32-b1"]["figures"]
+    assert {"engine_bytes", "build_s", "load_s", "peak_host_bytes"} <= figures.keys()
+    figures["peak_host_bytes"] /= 2
+    file.write_text(json.dumps(content))
+    result = run(*asked)
+    assert result.parseoutcomes() == {"inconclusive": 1, "failed": 1}
+    result.stdout.fnmatch_lines(
+        [
+            "toy-ort-fp32-b1 takes more than its resource budget",
+            "  why:  peak_host_bytes *, stored * (+*%), +10.0% is allowed",
+            "inconclusive: toy-ort-fp32-b1 takes more than when it was stored: peak_host_bytes *",
+        ]
+    )
+
+
 def test_sweep(run: Run, pytester: pytest.Pytester) -> None:
     """A run over several batches has a table of them, in the terminal and in the reports."""
     result = run(
