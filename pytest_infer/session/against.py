@@ -20,13 +20,14 @@ from pytest_infer.judges.metamorphic import References
 from pytest_infer.judges.upgraded_outputs import judge_upgraded
 from pytest_infer.session.answers import Answers
 from pytest_infer.session.engine import under_test
+from pytest_infer.session.latency import WrongCallsError
 from pytest_infer.session.pair_timer import Arm
 from pytest_infer.timing.pair import NEW, OLD
 from pytest_infer.timing.samples import LAUNCH_BOUND_SHARE
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import Case
@@ -96,23 +97,20 @@ class Against:
         """
         if lacking := self._lacking():
             return lacking
+        try:
+            return self._speed(engine, feeds)
+        except WrongCallsError as wrong:
+            return replace(wrong.verdict, judge="against")
+
+    def _speed(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
         infer = self._infer
         arms = {
             NEW: Arm(infer.hosts, engine.built),
             OLD: Arm(infer.rival.hosts, infer.rival.built(self._case)),
         }
-        wrong: list[Verdict] = []
-
-        def measure() -> Pair:
-            pair = infer.pair_timer(self._case, arms, feeds)
-            wrong.extend(found for look in pair.looks if (found := self._timed(look)))
-            return pair
-
         decision, pairs, terms = pairs_until_decided(
-            measure, self._terms, cases=infer.compared_cases
+            lambda: self._pair(arms, feeds), self._terms, cases=infer.compared_cases
         )
-        if wrong:
-            return replace(wrong[0], judge="against")
         versions = self._versions()
         verdict = verdict_of(
             decision,
@@ -124,6 +122,14 @@ class Against:
             figures=_resource_figures(pairs),
         )
         return self._detailed(verdict, pairs=[_pair_details(each) for each in pairs])
+
+    def _pair(self, arms: Mapping[str, Arm], feeds: Arrays) -> Pair:
+        """Return a pair of calls that computed what the engine is asked for, in both processes."""
+        pair = self._infer.pair_timer(self._case, arms, feeds)
+        for look in pair.looks:
+            if wrong := self._timed(look):
+                raise WrongCallsError(wrong)
+        return pair
 
     def _terms(self, pair: Pair) -> PairTerms:
         if not Device.named(self._case.device).is_gpu:
@@ -160,7 +166,7 @@ class Against:
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the worst, with the worst of all figures."""
+    """Return the verdict on the photographs that differ most."""
     ranks = {"bit-equal": 0, "within-noise": 1}
 
     def badness(each: Verdict) -> tuple[int, float]:

@@ -16,6 +16,7 @@ from pytest_infer.judges.gate import Stored, measure_until_decided
 from pytest_infer.judges.gate_verdict import verdict_of
 from pytest_infer.judges.terms import with_rebuild
 from pytest_infer.session.gate_terms import odd_measurement, terms_of, unlike
+from pytest_infer.session.latency import WrongCallsError
 from pytest_infer.session.storing import Storing
 from pytest_infer.verdict import Verdict
 
@@ -35,14 +36,6 @@ if TYPE_CHECKING:
 
 COMPARED = "compared"
 """The detail of a verdict that holds what the gate compared: stored measurements and its own."""
-
-
-class _WrongCallsError(Exception):
-    """Timed calls put out something else; carries the verdict on them."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
 
 
 class BaselineJudge:
@@ -79,7 +72,7 @@ class BaselineJudge:
         """
         try:
             verdict = self._verdict(engine, feeds, samples)
-        except _WrongCallsError as wrong:
+        except WrongCallsError as wrong:
             verdict = replace(wrong.verdict, judge="baseline")
         return replace(verdict, artefact=Path(engine.built.folder).name)
 
@@ -87,7 +80,7 @@ class BaselineJudge:
         """Return a measurement of calls that computed what the engine is asked for."""
         measured = self._gate_timer(engine, feeds, beside)
         if wrong := self._timed(measured.look):
-            raise _WrongCallsError(wrong)
+            raise WrongCallsError(wrong)
         return measured
 
     def _verdict(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:

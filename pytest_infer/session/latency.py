@@ -27,6 +27,14 @@ SAMPLES = "samples"
 UNSEEN = "; what timed calls put out cannot be seen, only calls before and after them"
 
 
+class WrongCallsError(Exception):
+    """Timed calls put out something else; carries the verdict on them."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
 class TimedCalls:
     """Judges what a case's timed calls have put out."""
 
