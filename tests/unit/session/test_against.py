@@ -43,12 +43,12 @@ def judge(pairs, *, lack=None, wrong=None):
             hosts="old hosts",
             built=lambda _: OLD_BUILT,
             identities=runtime("1.23.0"),
-            availability=SimpleNamespace(lack=lambda engine, precision: lack),
+            availability=SimpleNamespace(lack=lambda *_: lack),
         ),
         pair_timer=pair_timer,
         compared_cases=1,
     )
-    return Against(CASE, infer, None, None, lambda look: wrong), asked
+    return Against(CASE, infer, None, None, lambda _: wrong), asked
 
 
 ENGINE = SimpleNamespace(built=NEW_BUILT)
