@@ -1,4 +1,4 @@
-"""Put the error rates of ``--infer-against`` into docs/guides/upgrades.md, from what `pairs` collected.
+"""Put the error rates of ``--infer-against`` into its page, from what `pairs` has collected.
 
     python benchmarks/gate/evaluate_pairs.py benchmarks/gate/data/pairs-cpu.jsonl --update
 

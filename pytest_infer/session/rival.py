@@ -12,6 +12,8 @@ from pytest_infer.session.built_engines import BuiltEngines
 from pytest_infer.session.identities import Identities
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.engines.protocol import BuiltEngine
@@ -28,11 +30,19 @@ class Rival:
     """Builds each engine in its other environment, from the graph that the run itself uses."""
 
     def __init__(
-        self, config: InferConfig, hosts: HostPool, cache: Cache, graphs: CaseGraphs
+        self,
+        config: InferConfig,
+        hosts: HostPool,
+        cache: Cache,
+        graphs: CaseGraphs,
+        timings: Callable[[Case], Mapping[str, bytes]],
     ) -> None:
-        """Take the ``config`` of `rival_config` and its ``hosts``."""
+        """Take the ``config`` of `rival_config` and its ``hosts``.
+
+        ``timings`` returns what is kept of earlier builds beside the baselines, by version.
+        """
         self._config = config
-        self._engines = BuiltEngines(cache, hosts, graphs)
+        self._engines = BuiltEngines(cache, hosts, graphs, timings)
         self.hosts = hosts
         self.identities = Identities(hosts)
         self.availability = Availability(config, hosts)

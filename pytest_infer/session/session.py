@@ -29,7 +29,7 @@ from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.case import Case
@@ -100,7 +100,12 @@ class InferSession:
     def rival(self) -> Rival:
         """Return the other environments that ``--infer-against`` names."""
         config = rival_config(self.config)
-        return Rival(config, self._pool(config), self.cache, self.artefacts.graphs)
+        pool, graphs = self._pool(config), self.artefacts.graphs
+        return Rival(config, pool, self.cache, graphs, self._timings)
+
+    def _timings(self, case: Case) -> Mapping[str, bytes]:
+        """Return what is kept of an engine's earlier builds beside its baselines."""
+        return self.baselines.of(case).timings(case.engine)
 
     def _pool(self, config: InferConfig) -> HostPool:
         return HostPool(
@@ -121,7 +126,7 @@ class InferSession:
             self.config,
             self.cache,
             self.hosts,
-            timings=lambda case: self.baselines.of(case).timings(case.engine),
+            timings=self._timings,
         )
 
     @cached_property

@@ -81,7 +81,7 @@ def test_refused(engine, other, expected):
 
 def test_build_says_where():
     """An error of a build there names the environment; the build's own why and mend stay."""
-    made = Rival(InferConfig(hosts={"ort": "popen//nice=1"}), hosts(), None, None)
+    made = Rival(InferConfig(hosts={"ort": "popen//nice=1"}), hosts(), None, None, lambda _: {})
 
     class Engines:
         tally = Tally(found=1, made=2, notices=("odd",))
