@@ -1,4 +1,4 @@
-"""Collect verdicts of ``--infer-against``: one line of JSON each, with every round of its pairs.
+"""Collect verdicts of ``--infer-against``: one line of JSON each, with its pairs.
 
     python benchmarks/gate/pairs.py --against=popen//python=/opt/same/bin/python \
         --cases=mobilenet_v2:ort,mobilenet_v2:openvino --repeats=6 --loads=quiet,neighbour \
@@ -27,7 +27,7 @@ from pytest_infer.judges.against import CPU_PAIRS, pairs_until_decided
 from pytest_infer.models.source import Source, import_source
 from pytest_infer.session.pair_timer import Arm
 from pytest_infer.session.session import InferSession
-from pytest_infer.timing.pair import NEW, OLD
+from pytest_infer.timing.pair import NEW, OLD, Pair
 
 HERE = Path(__file__).parent
 
@@ -41,6 +41,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--loads", default="quiet,neighbour")
+    parser.add_argument("--with-rounds", action="store_true", help="keep what each round took, too")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin nothing later than this")
     parser.add_argument("--pause", type=Path, help="wait while this file exists")
     parser.add_argument("--cache", type=Path, default=None)
@@ -48,7 +49,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def take(session: InferSession, case: Any) -> dict[str, Any]:
+def take(session: InferSession, case: Any, *, with_rounds: bool) -> dict[str, Any]:
     """Return one verdict, and what it stands on."""
     feeds = session.artefacts.models.feeds(case.model, case.batch)
     arms = {
@@ -64,18 +65,23 @@ def take(session: InferSession, case: Any) -> dict[str, Any]:
         **asdict(decision),
         "pairs": [
             {
-                "change": each.change,
+                "change": round(each.change, 5),
                 "clock": each.clock,
                 "kept": each.kept,
                 "disturbed": dict(each.disturbed),
-                "rounds": [
-                    [round(one.medians_ns[NEW]), round(one.medians_ns[OLD]), one.disturbance]
-                    for one in each.rounds
-                ],
+                **({"rounds": rounds_of(each)} if with_rounds else {}),
             }
             for each in pairs
         ],
     }
+
+
+def rounds_of(pair: Pair) -> list[list[int | str]]:
+    """Return what each round took in the new and in the old environment, and what disturbed it."""
+    return [
+        [round(one.medians_ns[NEW]), round(one.medians_ns[OLD]), one.disturbance]
+        for one in pair.rounds
+    ]
 
 
 def main() -> None:
@@ -104,7 +110,7 @@ def main() -> None:
                     while options.pause and options.pause.exists():
                         sleep(1)
                     with neighbour(load, "cpu"):
-                        taken = take(session, case)
+                        taken = take(session, case, with_rounds=options.with_rounds)
                     line = {
                         "key": key,
                         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
