@@ -65,8 +65,7 @@ class Rival:
         coverage.built += tally.made
         coverage.reused += tally.found
         coverage.notices += tally.notices
-        for machine, size_bytes in self.hosts.sent_bytes.items():
-            coverage.sent_bytes[machine] = coverage.sent_bytes.get(machine, 0) + size_bytes
+        coverage.add_sent(self.hosts.sent_bytes)
 
 
 def rival_config(config: InferConfig) -> InferConfig:
