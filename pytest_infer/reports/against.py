@@ -46,6 +46,16 @@ def against_rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
     return [(*row.names(), *_cells(own[row.case.id], row.figures)) for row in rows]
 
 
+def against_cells(
+    records: Iterable[Record],
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    """Return headings and rows without columns of which nothing is known; None without a row."""
+    rows = against_rows(records)
+    shown = [number for number in range(len(HEADINGS)) if any(row[number] for row in rows)]
+    cells = [tuple(row[number] for number in shown) for row in rows]
+    return (tuple(HEADINGS[number] for number in shown), cells) if rows else None
+
+
 def changed_lines(records: Iterable[Record]) -> list[str]:
     """Return which versions each engine was compared in, a line per engine."""
     found: dict[str, None] = {}

@@ -47,14 +47,14 @@ def markdown_text(result: Result) -> str:
     """Return how the run ended, what failed and why, the tables and the counts."""
     records = result.records
     sweeps = [cells for each in sweep.sweeps_from_records(records) for cells in each.cells()]
-    compared, resources = against.against_rows(records), resource_rows(records)
+    compared, resources = against.against_cells(records), resource_rows(records)
     counts = [f"- {escaped(line)}" for line in coverage_lines(result.coverage, records)]
     blocks = [
         [headline(records), *_origin(result.run)],
         failure_lines(records),
         table(HEADINGS, [row.cells() for row in rows_from_records(records)]),
         table(sweep.HEADINGS, sweeps) if sweeps else [],
-        table(against.HEADINGS, compared) if compared else [],
+        table(*compared) if compared else [],
         table(RESOURCE_HEADINGS, resources) if resources else [],
         counts,
     ]

@@ -106,8 +106,8 @@ def sweep_table(records: Sequence[Record]) -> Table | None:
 
 def against_table(records: Sequence[Record]) -> Table | None:
     """Return the table of engines in two environments; None if nothing was compared."""
-    rows = against.against_rows(records)
-    return filled_table(against.HEADINGS, [rows]) if rows else None
+    cells = against.against_cells(records)
+    return filled_table(cells[0], [cells[1]]) if cells else None
 
 
 def resource_table(records: Sequence[Record]) -> Table | None:

@@ -79,6 +79,7 @@ def test_shown():
     text = markdown_text(Result(records, Coverage()))
     assert "| net | ort | fp32 | 1 | regressed | +5.1% | within-noise |" in text
     assert f"- {line}" in text
+    assert "device MB" not in text  # nothing is known of it
 
 
 def test_same_versions():
