@@ -12,7 +12,7 @@ from pytest_infer.session.built_engines import BuiltEngines
 from pytest_infer.session.identities import Identities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
@@ -35,7 +35,7 @@ class Rival:
         hosts: HostPool,
         cache: Cache,
         graphs: CaseGraphs,
-        timings: Callable[[Case], Mapping[str, bytes]],
+        timings: Callable[[Case], dict[str, bytes]],
     ) -> None:
         """Take the ``config`` of `rival_config` and its ``hosts``.
 

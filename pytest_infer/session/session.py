@@ -29,7 +29,7 @@ from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.case import Case
@@ -103,7 +103,7 @@ class InferSession:
         pool, graphs = self._pool(config), self.artefacts.graphs
         return Rival(config, pool, self.cache, graphs, self._timings)
 
-    def _timings(self, case: Case) -> Mapping[str, bytes]:
+    def _timings(self, case: Case) -> dict[str, bytes]:
         """Return what is kept of an engine's earlier builds beside its baselines."""
         return self.baselines.of(case).timings(case.engine)
 
