@@ -43,6 +43,7 @@ from pytest_infer.storage.private_folder import private_folder
 from pytest_infer.timing.clock import clock_for, time_on_cpu, time_with_cpu
 from pytest_infer.timing.interleaved import measure
 from pytest_infer.timing.measurement import ENGINE
+from pytest_infer.timing.samples import WAITED
 from pytest_infer.timing.transfers import transfers
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class EngineOperations:
         self._numbers = count(1)
         self._opened: dict[int, _Opened] = {}
         self._adapters: dict[str, list[list[str]]] = {}
+        self._watch = CpuWatch()
 
     def missing(self, engine: str, device: str) -> Missing | None:
         """Return why ``engine`` cannot run on ``device`` in this host."""
@@ -213,9 +215,18 @@ class EngineOperations:
         return LookResult(timed, opened.runner.infer(opened.feeds))
 
     def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
-        """Return the durations of ``calls`` calls in ns, by clock."""
+        """Return the durations of ``calls`` calls in ns, by clock.
+
+        On a CPU ``waited`` has one number more: for how long threads of this process waited for a
+        core meanwhile, in ns.
+        """
         opened = self._opened[runner]
-        return clock_for(opened.built.request.device, cold_l2=cold_l2)(opened.bound(), calls)
+        clock = clock_for(opened.built.request.device, cold_l2=cold_l2)
+        if Device.named(opened.built.request.device).is_gpu:
+            return clock(opened.bound(), calls)
+        mark = self._watch.mark()
+        durations = clock(opened.bound(), calls)
+        return {**durations, WAITED: [self._watch.waited_ns(mark)]}
 
     def block(self, runner: int, calls: int) -> BlockResult:
         """Return the durations of ``calls`` calls, and what disturbed them.
@@ -237,6 +248,7 @@ class EngineOperations:
         """
         opened = self._opened[runner]
         parts = self.time(runner, calls)
+        parts.pop(WAITED, None)
         if not Device.named(opened.built.request.device).is_gpu:
             return parts
         del parts["monotonic"]

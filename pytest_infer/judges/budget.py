@@ -88,6 +88,7 @@ def judge_budget(
             "speedup": _speedup(samples, eager, subject),
             "eager_p50_ms": eager.percentile_ms(50),
             **({"eager_launch_bound": 1} if eager.is_launch_bound else {}),
+            **({"eager_waited_share": eager.waited_share} if eager.waited_ns else {}),
         }
     if stored and stored.p50_ms is not None:
         figures |= {"p50_over_baseline": figures["p50_ms"] / stored.p50_ms}

@@ -116,7 +116,7 @@ class Reporter:
             terminalreporter.write_line(encodable(rendered(table, color=color)))
         records = self._state.records
         about = [origin_line(records, self._state.result().run)] if records else []
-        about += [line] if (line := launch_bound_line(records)) else []
+        about += [line for line in (launch_bound_line(records), busy_line(records)) if line]
         lines = about + coverage_lines(self._state.coverage, records) + self._lines
         for line in lines + codes_line(records):
             terminalreporter.write_line(encodable(plain_text(line)))

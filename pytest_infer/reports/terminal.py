@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 5
 EAGER = "eager"
 
+BUSY_SHARE = 0.1
+"""Of the calls' time: what threads wait for a core on a machine that is not quiet."""
+
 
 def tables_of(
     records: Sequence[Record], *, is_verbose: bool = True, width: int = WIDE
@@ -95,6 +98,22 @@ def launch_bound_line(records: Sequence[Record]) -> str:
     return (
         f"launch-bound eager: the host's speed, not the GPU's, decides eager's time, and with it "
         f"the speed-up of {_listed(sorted(found))}"
+    )
+
+
+def busy_line(records: Sequence[Record]) -> str:
+    """Return which cases were timed beside other work, for threads of theirs waited for a core."""
+    found: dict[str, float] = {}
+    for each in records:
+        share = max(each.figures.get(name, 0.0) for name in ("waited_share", "eager_waited_share"))
+        if share >= BUSY_SHARE:
+            found[each.case_id] = max(share, found.get(each.case_id, 0.0))
+    if not found:
+        return ""
+    return (
+        f"timed beside other work: threads waited for a core for up to {max(found.values()):.0%} "
+        "of the calls' time, eager's or the engine's; latencies and speed-ups are of a busy "
+        f"machine in {_listed(sorted(found))}"
     )
 
 

@@ -12,7 +12,7 @@ from pytest_infer.devices.device import Device
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
-from pytest_infer.timing.samples import Samples
+from pytest_infer.timing.samples import WAITED, Samples
 from pytest_infer.timing.split import Split, split_from_durations
 from pytest_infer.units import NS_PER_S
 
@@ -160,6 +160,7 @@ class _Arm:
 
     def samples(self) -> Samples:
         """Return what was measured, by the clock nearest to the device, and what was put out."""
+        waited = self._durations.pop(WAITED, [])
         clock, durations = next(iter(self._durations.items()))
         resources = self._client.resources(runner=self._runner, doing=self._doing)
         seen = self._client.look(runner=self._runner, doing=self._doing)
@@ -172,6 +173,7 @@ class _Arm:
             machine=self._client.host.place.machine,
             enqueue_ns=tuple(self._durations.get("enqueue", ())),
             is_l2_cold=self._cold_l2,
+            waited_ns=sum(waited),
             resources=resources,
             look=look_from_outputs(self._first, seen.timed, seen.after),
         )

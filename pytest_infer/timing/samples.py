@@ -14,6 +14,9 @@ from pytest_infer.units import NS_PER_MS
 LAUNCH_BOUND_SHARE = 0.8
 """From this share of its time on the device a call is bound by how fast the host enqueues it."""
 
+WAITED = "waited"
+"""Beside the durations by clock: for how long threads waited for a core."""
+
 MOST_KEPT = 500
 """Calls of which a report keeps the durations."""
 
@@ -36,6 +39,8 @@ class Samples:
     """Where they were taken."""
     enqueue_ns: tuple[int, ...] = ()
     """How long the host took for the same calls until they returned; empty on a CPU."""
+    waited_ns: int = 0
+    """For how long threads of the process waited for a core meanwhile; 0 on a GPU, or unknown."""
     is_l2_cold: bool = False
     """The GPU's L2 cache was overwritten before each call."""
     resources: Mapping[str, float] = field(default_factory=dict)
@@ -86,9 +91,19 @@ class Samples:
         share = self.launch_share
         return None if share is None else share >= LAUNCH_BOUND_SHARE
 
+    @property
+    def waited_share(self) -> float:
+        """Return for how much of the calls' time a thread waited for a core, all threads added up.
+
+        On an idle machine it is near 0. A thread that waits lets the others of its call wait too.
+        """
+        return self.waited_ns / sum(self.wall_ns or self.durations_ns)
+
     def figures(self) -> dict[str, float]:
         """Return what a report shows and a baseline stores."""
         share = {} if self.launch_share is None else {"launch_share": self.launch_share}
+        if self.waited_ns:
+            share["waited_share"] = self.waited_share
         return {
             "p50_ms": self.percentile_ms(50),
             "p90_ms": self.percentile_ms(90),

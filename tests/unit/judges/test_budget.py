@@ -40,6 +40,8 @@ def test_eager_gives_the_speedup():
     assert "eager_launch_bound" not in figures
     waiting = replace(EAGER, enqueue_ns=EAGER.durations_ns)
     assert judge_budget(STEADY, eager=waiting).figures["eager_launch_bound"] == 1
+    busy = replace(EAGER, waited_ns=sum(EAGER.durations_ns))
+    assert judge_budget(STEADY, eager=busy).figures["eager_waited_share"] == 1
 
 
 def test_a_kept_budget_tells_each_limit():

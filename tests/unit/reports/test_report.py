@@ -18,10 +18,18 @@ from pytest_infer.reports.record import (
 from pytest_infer.reports.report_file import WRITERS, write_report
 from pytest_infer.reports.result import Result
 from pytest_infer.reports.result_file import json_text
+from pytest_infer.reports.run_info import RunInfo
 from pytest_infer.reports.summary import HEADINGS, counts_of, resource_rows, rows_from_records
 from pytest_infer.reports.sweep import sweeps_from_records
 from pytest_infer.reports.table import rendered
-from pytest_infer.reports.terminal import case_tables, coverage_lines, tables_of
+from pytest_infer.reports.terminal import (
+    busy_line,
+    case_tables,
+    coverage_lines,
+    launch_bound_line,
+    origin_line,
+    tables_of,
+)
 from pytest_infer.stored_gate import Gate, StoredMeasurement
 from pytest_infer.verdict import ToStore, Verdict
 
@@ -326,3 +334,31 @@ def test_resources():
     ]
     assert "| 102.4 | 12.35 |  | 512.0 |  |" in markdown_text(Result(found, Coverage()))
     assert [len(tables_of(found, is_verbose=verbose)) for verbose in (False, True)] == [1, 2]
+
+
+def speed(**figures):
+    """Return the records of one timed case."""
+    return records(Verdict("latency", "pass", "measured", "", {"p50_ms": 1.0, **figures}))
+
+
+def test_what_a_speedup_is_worth():
+    """A line says whose eager waits for its launches, and what was timed on a busy machine."""
+    assert launch_bound_line(speed()) == busy_line(speed(waited_share=0.09)) == ""
+    assert launch_bound_line(speed(eager_launch_bound=1)).endswith(
+        "the speed-up of toy-ort-fp32-b1"
+    )
+    line = busy_line(speed(waited_share=0.02, eager_waited_share=3.0))
+    assert "waited for a core for up to 300% of the calls' time" in line
+    assert line.endswith("in toy-ort-fp32-b1")
+
+
+def test_where_figures_come_from():
+    """Device, versions, commit and time, as far as they are known."""
+    record = replace(
+        records(PARITY)[0], device={"name": "A CPU"}, runtime={"python": "3", "onnxruntime": "1.2"}
+    )
+    run = RunInfo(started="2026-01-02T03:04:05+00:00", commit="0123456789abcdef", dirty=True)
+    assert origin_line([record], run) == (
+        "A CPU; onnxruntime 1.2; commit 0123456789ab+changes; 2026-01-02 03:04 UTC"
+    )
+    assert origin_line([replace(record, device={}, runtime={})], RunInfo()) == ""

@@ -1,5 +1,7 @@
 """Durations, and the figures that are made of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,12 @@ def test_long_series():
     assert (series["stride"], len(series["durations_ns"]), series["calls"]) == (4, 425, 1700)
     assert series["slowest"][0] == [1234, 9 * MS]
     assert len(series["slowest"]) == 5
+
+
+def test_waiting_for_a_core():
+    """All threads' waits over the calls' own time; a figure if somebody counted."""
+    quiet = samples(4 * MS, 6 * MS)
+    assert "waited_share" not in quiet.figures()
+    busy = replace(quiet, waited_ns=5 * MS)
+    assert busy.figures()["waited_share"] == 0.5
+    assert replace(busy, wall_ns=(10 * MS, 10 * MS)).waited_share == 0.25
