@@ -23,7 +23,7 @@ SPREADS: Mapping[str, float] = {
 }
 """By which share a figure may exceed the stored one where nothing has changed.
 
-``docs/benchmark.md`` has what was measured. Build and load times are those of a machine that may be
+``docs/guides/benchmark.md`` has what was measured. Build and load times are those of a machine that may be
 busy with other things.
 """
 

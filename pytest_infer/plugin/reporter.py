@@ -101,6 +101,7 @@ class Reporter:
         from pytest_infer.plain_text import encodable, plain_text
         from pytest_infer.reports.table import rendered
         from pytest_infer.reports.terminal import (
+            busy_line,
             codes_line,
             coverage_lines,
             launch_bound_line,
