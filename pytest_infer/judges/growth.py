@@ -23,8 +23,8 @@ SPREADS: Mapping[str, float] = {
 }
 """By which share a figure may exceed the stored one where nothing has changed.
 
-``docs/guides/benchmark.md`` has what was measured. Build and load times are those of a machine that may be
-busy with other things.
+``docs/guides/benchmark.md`` has what was measured. Build and load times are those of a machine that
+may be busy with other things.
 """
 
 LEAST_S = 0.5

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pytest_infer.errors import ModelError
+from pytest_infer.models.declaration import DTYPES
 from pytest_infer.models.spec import TensorSpec
 from pytest_infer.plain_text import shown
 
@@ -52,6 +54,13 @@ def _input(text: str) -> tuple[str, TensorSpec]:
             why=f"its form is {FORM}, and a range of values may follow",
             mend="for example --infer-input='image:float32[batch,3,224,224]', "
             "or --infer-input='ids:int64[batch,time]:0..30521'",
+        )
+    if found["dtype"] not in DTYPES:
+        near = get_close_matches(found["dtype"], DTYPES, n=1)
+        raise ModelError(
+            f"cannot read the input {shown(text)!r}",
+            why=f"{shown(found['dtype'])!r} is no dtype of an input; there are {', '.join(DTYPES)}",
+            mend=f"did you mean {near[0]!r}?" if near else "write one of these",
         )
     sizes = [each.strip() for each in found["shape"].split(",") if each.strip()]
     shape = tuple(int(size) if size.isdecimal() else size for size in sizes)

@@ -143,7 +143,7 @@ class Progress:
                 self._line.draw(self._told(parts))
             elif self._line:
                 self._line.clear()
-            elif parts and time() - max(shown_s, min(each.began_s for _, each in parts)) >= PLAIN_S:
+            elif parts and time() - shown_s >= PLAIN_S:
                 shown_s = time()
                 terminal.flush()
                 line = f"\n{self._told(parts)}\n"

@@ -167,15 +167,19 @@ class BaselineJudge:
             terms,
             subject=self._case.id,
             mend=mend,
-            since=self._since(entry, is_rebuilt=is_rebuilt),
+            since=self._since(
+                entry, is_rebuilt=is_rebuilt, is_other=is_same_runtime and not is_stored
+            ),
             is_same=is_same_runtime and is_stored and not is_rebuilt,
         )
         compared = {**_compared(entry, gate, taken), "beside": decision.beside, "terms": terms.name}
         return replace(verdict, details={**verdict.details, COMPARED: compared})
 
-    def _since(self, entry: Entry, *, is_rebuilt: bool) -> str:
-        """Return what is another than when the baseline was stored: versions, a built plan."""
+    def _since(self, entry: Entry, *, is_rebuilt: bool, is_other: bool) -> str:
+        """Return what is another than when the baseline was stored: versions, what was built."""
         changed = [str(each) for each in changed_versions(_versions(entry), self._runtime())]
+        if is_other and entry.gate and entry.gate.artefact:
+            changed.append("another artefact: the model, its weights or a setting has changed")
         if is_rebuilt:
             changed.append("built again, and its builder has chosen anew")
         return f"since then: {', '.join(changed)}" if changed else ""

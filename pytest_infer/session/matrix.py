@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.case import Case
@@ -51,6 +52,12 @@ class Origin:
     why: str = ""
     mend: str = ""
 
+
+SOURCES = (
+    "a file is a model if it ends in .onnx, .pt or .pt2, and a Hugging Face folder as hf:FOLDER; "
+    "a function is PACKAGE.MODULE:FUNCTION"
+)
+"""What to do about a path that names no source."""
 
 NO_MODULE = Missing(
     "an ONNX file has no module, from which these are made",
@@ -122,7 +129,10 @@ def known_models(wanted: Wanted, origin: Origin) -> Wanted:
     for name in wanted.names:
         if name not in known:
             error = unknown("model", name, known)
-            raise OptionError(error.what, why=error.why + origin.why, mend=error.mend + origin.mend)
+            source = SOURCES if "/" in name or Path(name).exists() else ""
+            raise OptionError(
+                error.what, why=error.why + origin.why, mend=source or error.mend + origin.mend
+            )
     return Wanted(tuple(known)) if wanted.is_all else wanted
 
 

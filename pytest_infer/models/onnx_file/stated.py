@@ -29,7 +29,8 @@ def stated(path: Path, kind: str, found: Tensors, wished: Tensors | None) -> dic
             raise ModelError(
                 f"{kind} {name!r} is stated otherwise than the file has it",
                 why=f"{path}: {flaw}",
-                mend=f"leave it out of {kind}s=, or state what the file has: {_told(found)}",
+                mend=f"leave it out of --infer-input or {kind}s=, or state what the file has: "
+                f"{_told(found)}",
             )
     return {name: stated.get(name, tensor) for name, tensor in found.items()}
 
@@ -47,7 +48,11 @@ def _flaw(found: TensorSpec, tensor: TensorSpec) -> str:
 
 def _unknown(kind: str, name: str, found: Tensors) -> str:
     near = get_close_matches(name, found, n=1)
-    return f"it has no {kind} of that name" + (f"; did you mean {near[0]!r}?" if near else "")
+    owner, dot, _ = name.partition(".")
+    model = f", and no model of this run is called {owner!r}" if dot else ""
+    return f"it has no {kind} of that name{model}" + (
+        f"; did you mean {near[0]!r}?" if near else ""
+    )
 
 
 def _told(found: Tensors) -> str:

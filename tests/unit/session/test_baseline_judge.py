@@ -419,3 +419,19 @@ def test_timings_are_not_kept_of_what_is_not_stored():
         None, gate_timer, is_updating=True, case=TUNED, keep_timings=lambda: calls.append(1)
     )
     assert (verdict.code, calls) == ("inconclusive-noisy", [])
+
+
+@pytest.mark.parametrize(
+    ("artefact", "versions", "is_told"),
+    [
+        ("1" * 32, VERSIONS, True),
+        (ARTEFACT, VERSIONS, False),
+        ("", VERSIONS, False),  # nothing is built
+        ("1" * 32, {"onnxruntime": "1.32.0"}, False),  # the version makes it another one
+    ],
+)
+def test_another_artefact_is_named(artefact, versions, is_told):
+    """Weights that were swapped pass where they are as fast, and the message says so."""
+    verdict = judged(entry(artefact=artefact), GateTimer([look()]), versions=versions)
+    assert verdict.code == "unchanged"
+    assert ("the model, its weights or a setting has changed" in verdict.message) == is_told

@@ -328,3 +328,10 @@ def test_once_is_the_smallest_model_of_each_engine(monkeypatch):
         *(("large", "beta", 1), ("unknown", "gamma", 1)),
     ]
     assert Narrowing().chosen(cases) == Narrowing(once=(False,)).chosen(cases) == cases
+
+
+def test_a_path_that_is_no_source(tmp_path):
+    """A folder without hf: in front, say: the forms of sources are named, not the models."""
+    with pytest.raises(OptionError) as caught:
+        make(models=(str(tmp_path),))
+    assert "a Hugging Face folder as hf:FOLDER" in caught.value.mend

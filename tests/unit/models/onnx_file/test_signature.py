@@ -161,6 +161,7 @@ def test_stated_otherwise(tmp_path, name, tensor, why):
     assert caught.value.what == f"input {name!r} is stated otherwise than the file has it"
     assert caught.value.why == f"{tmp_path}: {why}"
     assert caught.value.mend == (
-        "leave it out of inputs=, or state what the file has: ids int64['batch', 'n'], "
+        "leave it out of --infer-input or inputs=, or state what the file has: "
+        "ids int64['batch', 'n'], "
         "x float32[1, 4]"
     )
