@@ -56,3 +56,8 @@ class InferConfig:
     fuzz_replay: str = ""
     worker: int | None = None
     """The number of this xdist worker; None without xdist."""
+
+    @property
+    def has_photographs(self) -> bool:
+        """Return whether a report is wanted that shows photographs."""
+        return any(kind in {"html", "json"} for kind, _ in self.reports)

@@ -10,6 +10,7 @@ from pytest_infer.graphs.layer import Layer
 from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models.draft import Reading
+from pytest_infer.models.thumbnail import Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +101,18 @@ class ModelClient:
             "model.row_names", error=ModelError, doing=doing, model=model, images=images
         )
         return names
+
+    def thumbnail(self, *, model: str, images: str, number: int, doing: str) -> Thumbnail | None:
+        """Return a small picture of a photograph as the model is fed it; None if it is none."""
+        found = self._host().call(
+            "model.thumbnail",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            images=images,
+            number=number,
+        )
+        return None if found is None else as_type(found, Thumbnail)
 
     def runtime(self, *, doing: str) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""

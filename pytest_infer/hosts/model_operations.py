@@ -27,6 +27,7 @@ from pytest_infer.models.feeds import make_feeds, row_names
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
 from pytest_infer.models.source import file_of
+from pytest_infer.models.thumbnail import thumbnail
 from pytest_infer.models.weights import created, load_module, save_weights
 from pytest_infer.storage.digest import digest_of, digest_of_file
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.layer import Layer
     from pytest_infer.models.draft import Reading, Unread
+    from pytest_infer.models.thumbnail import Thumbnail
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
@@ -127,6 +129,11 @@ class ModelOperations:
     def row_names(self, model: str, images: str) -> list[str]:
         """Return what the photographs, or else the drawn rows, are called."""
         return row_names(models.find(model), Path(images) if images else None)
+
+    def thumbnail(self, model: str, images: str, number: int) -> Thumbnail | None:
+        """Return a small picture of a photograph as the model is fed it; None if it is none."""
+        folder = Path(images) if images else None
+        return thumbnail(make_feeds(models.find(model), 1, folder, start=number))
 
     def runtime(self) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""

@@ -149,7 +149,13 @@ def infer_parity(
     explain = infer.explainer.explained if infer.config.localize else None
     drift = partial(infer.baselines.with_drift, judged_case(request.node, infer_case))
     return Parity(
-        infer_case, infer_reference, infer.artefacts.models, tolerance, explain=explain, drift=drift
+        infer_case,
+        infer_reference,
+        infer.artefacts.models,
+        tolerance,
+        explain=explain,
+        has_photographs=infer.config.has_photographs,
+        drift=drift,
     )
 
 

@@ -6,12 +6,16 @@ readers skip what they do not know. One that is removed, or means something else
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 SCHEMA = 2
 """1 had no ``run``, and its records no ``file`` and ``line``."""
+
+
+Jpeg: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{1,65536}={0,2}$")]
+"""In base64."""
 
 
 class CaseFields(msgspec.Struct):
@@ -131,6 +135,8 @@ class ResultFields(msgspec.Struct):
     records: list[RecordFields]
     earlier_attempts: list[RecordFields]
     sweeps: list[SweepFields]
+    pictures: dict[str, Jpeg] = {}
+    """By the names with which ``photographs`` in details of records refer to them."""
 
 
 def json_schema() -> dict[str, Any]:

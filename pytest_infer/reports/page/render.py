@@ -14,6 +14,7 @@ from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_
 from pytest_infer.reports.page.cases import SIGNS, case_views
 from pytest_infer.reports.page.details import BLOCK, packed
 from pytest_infer.reports.page.matrix import matrix_of
+from pytest_infer.reports.page.photographs import pictures_of
 from pytest_infer.reports.page.scales import short
 from pytest_infer.reports.page.speeds import latency_bars, throughput_charts
 from pytest_infer.reports.summary import SEVERITY, status_counts
@@ -114,7 +115,9 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     bars = latency_bars(cases)
     changes, worst = changes_of(cases), worst_of(cases)
     counts = status_counts(each.status for each in cases)
+    pictures = pictures_of(result.records)
     content: dict[str, Any] = {
+        "pictures": pictures,
         "css": _asset("page.css"),
         "js": _asset("page.js"),
         "run": result.run,
@@ -144,7 +147,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "past": drifts,
     }
     return content | {
-        "blocks": packed(_details(cases, environment)),
+        "blocks": packed(_details(cases, pictures, environment)),
         "block_size": BLOCK,
         "signs": SIGNS,
         "columns": COLUMNS,
@@ -157,10 +160,12 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     }
 
 
-def _details(cases: Sequence[CaseView], environment: Environment) -> list[str]:
+def _details(
+    cases: Sequence[CaseView], pictures: Mapping[str, str], environment: Environment
+) -> list[str]:
     """Return what is shown below the row of each case."""
     template = environment.get_template("detail.html")
-    return [template.render(case=case) for case in cases]
+    return [template.render(case=case, pictures=pictures) for case in cases]
 
 
 def _asset(name: str) -> Markup:
