@@ -52,6 +52,9 @@ class InferConfig:
     thorough: bool = False
     """Also what is enough once per engine is checked on every model."""
     localize: bool = False
+    int8_loss: bool = False
+    unquantized: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The nodes of each model that stay in fp32 in its int8 graph, sorted."""
     fuzz_examples: int | None = None
     fuzz_replay: str = ""
     worker: int | None = None

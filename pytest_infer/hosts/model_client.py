@@ -209,6 +209,43 @@ class ModelClient:
             folder=folder,
         )
 
+    def quantization_probe(
+        self, *, graph: Graph, request: GraphRequest, images: str, folder: str, doing: str
+    ) -> str:
+        """Write an exported fp32 graph as a probe of its layers in int8; return its path."""
+        file: str = self._host().call(
+            "model.quantization_probe",
+            error=ExportError,
+            doing=doing,
+            graph=graph,
+            request=request,
+            images=images,
+            folder=folder,
+        )
+        return file
+
+    def quantized_layers(self, *, file: str, doing: str) -> list[Layer]:
+        """Return the nodes of a probe that are in int8."""
+        found = self._host().call(
+            "model.quantized_layers", error=ExportError, doing=doing, file=file
+        )
+        return [as_type(each, Layer) for each in found]
+
+    def losses(
+        self, *, model: str, images: str, file: str, kept: Sequence[Sequence[str]], doing: str
+    ) -> list[float]:
+        """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
+        found: list[float] = self._host().call(
+            "model.losses",
+            error=ExportError,
+            doing=doing,
+            model=model,
+            images=images,
+            file=file,
+            kept=[list(each) for each in kept],
+        )
+        return found
+
     def postprocess(self, *, model: str, outputs: Arrays, doing: str) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
         rows: list[Arrays] = self._host().call(

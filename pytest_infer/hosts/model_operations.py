@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.devices import fingerprint
 from pytest_infer.errors import ModelError
-from pytest_infer.graphs import layers
+from pytest_infer.graphs import layers, quantization_loss
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.layer import Layer
     from pytest_infer.models.draft import Reading, Unread
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.models.thumbnail import Thumbnail
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -185,17 +186,25 @@ class ModelOperations:
     ) -> None:
         """Write an exported fp32 graph in int8, calibrated on every photograph."""
         exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
-        feeds = calibration_feeds(models.find(exact.spec.name), images)
-        path = Path(folder, GRAPH_FILE)
-        quantize_onnx(
-            Path(exact.file),
-            feeds,
-            path,
-            is_symmetric=wanted.is_symmetric,
-            weight_bits=wanted.weight_bits,
-            rowed=[name for name, tensor in exact.spec.inputs.items() if tensor.has_rows],
-        )
+        path = _quantized(exact, wanted, images, folder, unquantized=wanted.unquantized)
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
+
+    def quantization_probe(
+        self, graph: dict[str, Any], request: dict[str, Any], images: str, folder: str
+    ) -> str:
+        """Write an exported fp32 graph as a probe of its layers in int8; return its path."""
+        exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
+        return str(_quantized(exact, wanted, images, folder, is_probe=True))
+
+    def quantized_layers(self, file: str) -> list[Layer]:
+        """Return the nodes of a probe that are in int8."""
+        return quantization_loss.quantized_layers(Path(file))
+
+    def losses(self, model: str, images: str, file: str, kept: list[list[str]]) -> list[float]:
+        """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
+        found = models.find(model)
+        feeds = calibration_feeds(found, images)
+        return quantization_loss.losses(Path(file), feeds, kept, _rowed(found.spec))
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
@@ -214,6 +223,26 @@ class ModelOperations:
         labels = models.find(model).labels
         with own_code(f"read {model}'s labels", "labels"):
             return list(labels()) if labels else []
+
+
+def _quantized(
+    exact: Graph, wanted: GraphRequest, images: str, folder: str, **options: Any
+) -> Path:
+    path = Path(folder, GRAPH_FILE)
+    quantize_onnx(
+        Path(exact.file),
+        calibration_feeds(models.find(exact.spec.name), images),
+        path,
+        is_symmetric=wanted.is_symmetric,
+        weight_bits=wanted.weight_bits,
+        rowed=_rowed(exact.spec),
+        **options,
+    )
+    return path
+
+
+def _rowed(spec: ModelSpec) -> list[str]:
+    return [name for name, tensor in spec.inputs.items() if tensor.has_rows]
 
 
 def _unread(model: str) -> Unread:

@@ -55,9 +55,7 @@ def shown_detections(rows: JudgedRows, row: int) -> dict[str, Any]:
     found = rows.postprocessed
     sides = {"reference": found.reference[row], "engine": found.actual[row]}
     return {
-        "boxes": [
-            box for side, each in sides.items() for box in _boxes(side, each, rows.labels)
-        ]
+        "boxes": [box for side, each in sides.items() for box in _boxes(side, each, rows.labels)]
     }
 
 

@@ -55,6 +55,7 @@ class Parity:
         *,
         explain: Explain | None = None,
         has_photographs: bool = False,
+        add_loss: Callable[[Verdict, Case], Verdict] = lambda verdict, _: verdict,
         drift: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
         """Take ``explain``, which adds to a failure what it finds out about it.
@@ -62,6 +63,7 @@ class Parity:
         It gets the number of the photograph in the first row of the batch that has failed.
 
         With ``has_photographs`` the verdict of a task has some of them, with both sides' answers.
+        ``add_loss`` adds where an int8 graph loses most.
         ``drift`` compares the errors of what passes with those that are stored.
         """
         self._case = case
@@ -69,6 +71,7 @@ class Parity:
         self._models = models
         self._tolerance = tolerance
         self._explain = explain
+        self._add_loss = add_loss
         self._has_photographs = has_photographs
         self._drift = drift
 
@@ -80,7 +83,8 @@ class Parity:
         are ``parity-drift``.
         """
         finding = self._rows(self._in_order(self._compared(outputs)))
-        return self._explained(self._drift(finding.verdict), finding.start)
+        verdict = self._add_loss(self._drift(finding.verdict), self._case)
+        return self._explained(verdict, finding.start)
 
     def task(self, outputs: Answered) -> Verdict:
         """Judge what the outputs mean, by the judge of the model's task.

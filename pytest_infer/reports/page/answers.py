@@ -12,6 +12,7 @@ from pytest_infer.reports.page.errors import ratio_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_infer.reports.layer_losses import CaseLosses
     from pytest_infer.reports.page.speeds import Bars
 
 MOST_CHANGES = 40
@@ -99,9 +100,11 @@ def answers_of(
     changes: Sequence[Change],
     worst: Sequence[Worst],
     unread: Sequence[str],
+    losses: Sequence[CaseLosses],
 ) -> list[Answer]:
     """Return the answers that the page begins with; ``unread`` models have no case."""
-    return [_failed(cases, unread), _shipped(bars), _slower(changes), _wrong(worst)]
+    int8 = [_lost(losses)] if any(each.precision == "int8" for each in cases) else []
+    return [_failed(cases, unread), _shipped(bars), _slower(changes), _wrong(worst), *int8]
 
 
 def _failed(cases: Sequence[CaseView], unread: Sequence[str]) -> Answer:
@@ -148,6 +151,18 @@ def _slower(changes: Sequence[Change]) -> Answer:
     faster = sum(each.word == "faster" for each in changes)
     told = f"no: {len(changes)} compared, {faster} faster"
     return Answer(question, "pass", told, "changes")
+
+
+def _lost(losses: Sequence[CaseLosses]) -> Answer:
+    question = "Where does int8 lose?"
+    known = [each.losses for each in losses if each.losses.layers]
+    if not known:
+        return Answer(question, "new", "not measured: add --infer-int8-loss", "cases")
+    first = max(known, key=lambda each: each.together)
+    worst = first.layers[0]
+    text = f"{first.model}: {worst.operator} {worst.node} most, {worst.loss:.1e} of"
+    more = f"; {len(known) - 1} more below" if len(known) > 1 else ""
+    return Answer(question, "new", f"{text} {first.together:.1e}{more}", "int8")
 
 
 def _wrong(worst: Sequence[Worst]) -> Answer:

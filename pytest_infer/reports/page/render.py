@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_infer.plain_text import plain_text
+from pytest_infer.reports.layer_losses import losses_of
 from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_of, worst_of
 from pytest_infer.reports.page.cases import SIGNS, case_views
 from pytest_infer.reports.page.details import BLOCK, packed
@@ -69,6 +70,7 @@ SECTIONS = (
     ("changes", "Baseline"),
     ("past", "Over runs"),
     ("errors", "Errors"),
+    ("int8", "int8"),
     ("cases", "All cases"),
     ("run", "This run"),
 )
@@ -114,6 +116,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     drifts = [each for each in cases if each.past and each.past.drift]
     bars = latency_bars(cases)
     changes, worst = changes_of(cases), worst_of(cases)
+    losses = losses_of(result.records)
     counts = status_counts(each.status for each in cases)
     pictures = pictures_of(result.records)
     content: dict[str, Any] = {
@@ -125,7 +128,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "worst": "fail" if result.coverage.unread else next(iter(counts), "new"),
         "counts": counts,
         "facts": _facts(result),
-        "answers": answers_of(cases, bars, changes, worst, result.coverage.unread),
+        "answers": answers_of(cases, bars, changes, worst, result.coverage.unread, losses),
         "failures": [each for each in cases if each.status == "fail"],
         "unclear": _unclear(result.records),
         "matrix": matrix_of(cases),
@@ -134,6 +137,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "changes": changes,
         "worst_cases": worst,
         "drifts": drifts,
+        "losses": [each for each in losses if each.losses.layers],
         "cases": cases,
         "filters": {name: _values(cases, name) for name in FILTERS},
         "lines": coverage_lines(result.coverage, result.records),
@@ -145,6 +149,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "changes": changes,
         "errors": worst,
         "past": drifts,
+        "int8": content["losses"],
     }
     return content | {
         "blocks": packed(_details(cases, pictures, environment)),

@@ -1,0 +1,142 @@
+"""How much of an int8 graph's error each of its layers makes alone.
+
+A probe (`quantize_onnx`) is the fp32 graph with Q and DQ before each input of what runs in int8.
+Its other layers are freed of them, so that only one rounds: what its outputs then lose is that
+layer's. Nearly independent errors add up by their squares.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_infer.graphs.layer import Layer
+from pytest_infer.graphs.quantization import QUANTIZED, calls_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_infer.arrays import Array, Arrays
+
+Q, DQ = "QuantizeLinear", "DequantizeLinear"
+
+CALLS = 4
+"""Photographs on which losses are measured: the first of those that are calibrated on."""
+
+
+def quantized_layers(path: Path) -> list[Layer]:
+    """Return the nodes of a probe that have an input with Q and DQ, in their order."""
+    import onnx
+
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    origins = _origins(nodes)
+    return [
+        Layer(node.output[0], node.name, node.op_type, tuple(node.input))
+        for node in nodes
+        if node.op_type in QUANTIZED and not origins.keys().isdisjoint(node.input)
+    ]
+
+
+def losses(
+    path: Path, feeds: Arrays, kept: Sequence[Collection[str]], rowed: Collection[str]
+) -> list[float]:
+    """Return what a probe's outputs lose where only some of its layers are in int8.
+
+    ``kept`` has the names of these layers, a collection for each loss. A loss is the relative L2
+    error of each floating output in each of the first `CALLS` calls, their root mean square.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    calls = [call for call, _ in zip(calls_of(feeds, path, rowed), range(CALLS), strict=False)]
+    exact = _outputs(_rounding(model, ()), calls)
+    return [_loss(_outputs(_rounding(model, names), calls), exact) for names in kept]
+
+
+def _rounding(model: Any, names: Collection[str]) -> bytes:
+    """Return the graph in which no layer but these has Q and DQ before it."""
+    import onnx
+
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    origins = _origins(changed.graph.node)
+    for node in changed.graph.node:
+        if node.op_type not in (Q, DQ) and node.name not in names:
+            for place, name in enumerate(node.input):
+                node.input[place] = origins.get(name, name)
+    for output in changed.graph.output:
+        _put_out(changed.graph, output.name, origins)
+    _remove_unused(changed.graph)
+    content: bytes = changed.SerializeToString()
+    return content
+
+
+def _put_out(graph: Any, name: str, origins: Mapping[str, str]) -> None:
+    """Let a graph put out what it has computed, not what Q and DQ have made of it."""
+    import onnx
+
+    if name not in origins:
+        return
+    for node in graph.node:
+        for place, output in enumerate(node.output):
+            if output == name:
+                node.output[place] = f"{name}_rounded"
+        for place, given in enumerate(node.input):
+            if given == name:
+                node.input[place] = f"{name}_rounded"
+    graph.node.append(onnx.helper.make_node("Identity", [origins[name]], [name]))
+
+
+def _origins(nodes: Sequence[Any]) -> dict[str, str]:
+    """Return what each output of a pair of Q and DQ was made from."""
+    rounded = {node.output[0]: node.input[0] for node in nodes if node.op_type == Q}
+    return {
+        node.output[0]: rounded[node.input[0]]
+        for node in nodes
+        if node.op_type == DQ and node.input[0] in rounded
+    }
+
+
+def _remove_unused(graph: Any) -> None:
+    """Remove nodes whose outputs nobody takes, and the constants that only they took."""
+    needed = {output.name for output in graph.output}
+    used = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output):
+            used.append(node)
+            needed.update(node.input)
+    del graph.node[:]
+    graph.node.extend(reversed(used))
+    constants = [each for each in graph.initializer if each.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(constants)
+
+
+def _outputs(graph: bytes, calls: Sequence[Arrays]) -> list[list[Array]]:
+    """Return the floating outputs of each call, computed in fp32."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+    found = (session.run(None, dict(call)) for call in calls)
+    return [[each for each in outputs if each.dtype.kind == "f"] for outputs in found]
+
+
+def _loss(actual: Sequence[Sequence[Array]], exact: Sequence[Sequence[Array]]) -> float:
+    squares = [
+        _relative_square(got, expected)
+        for outputs, others in zip(actual, exact, strict=True)
+        for got, expected in zip(outputs, others, strict=True)
+    ]
+    return float(np.sqrt(np.mean(squares)))
+
+
+def _relative_square(actual: Array, exact: Array) -> float:
+    right = exact.astype(np.float64)
+    error = float(np.square(actual.astype(np.float64) - right).sum())
+    size = float(np.square(right).sum())
+    return error / size if size else float(error > 0)
