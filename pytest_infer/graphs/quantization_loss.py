@@ -1,7 +1,7 @@
 """How much of an int8 graph's error each of its layers makes alone.
 
 A probe (`quantize_onnx`) is the fp32 graph with Q and DQ before each input of what runs in int8.
-Its other layers are freed of them, so that only one rounds: what its outputs then lose is that
+They are taken out again around all layers but one: what the outputs then lose is that
 layer's. Nearly independent errors add up by their squares.
 """
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.graphs.layer import Layer
-from pytest_infer.graphs.quantization import QUANTIZED, calls_of
+from pytest_infer.graphs.quantization import QUANTIZED, REMOVED, calls_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from pytest_infer.arrays import Array, Arrays
@@ -40,53 +40,81 @@ def quantized_layers(path: Path) -> list[Layer]:
 
 
 def losses(
-    path: Path, feeds: Arrays, kept: Sequence[Collection[str]], rowed: Collection[str]
+    path: Path,
+    feeds: Arrays,
+    kept: Sequence[Collection[str]],
+    *,
+    rowed: Collection[str],
+    is_symmetric: bool,
 ) -> list[float]:
     """Return what a probe's outputs lose where only some of its layers are in int8.
 
-    ``kept`` has the names of these layers, a collection for each loss. A loss is the relative L2
-    error of each floating output in each of the first `CALLS` calls, their root mean square.
+    ``kept`` has the names of these layers, a collection for each loss. Their outputs are rounded,
+    too, unless the scheme ``is_symmetric`` (`quantize_onnx`). A loss is the relative L2 error of
+    each floating output in each of the first `CALLS` calls, their root mean square.
     """
     import onnx
 
     model = onnx.load(path)
     calls = [call for call, _ in zip(calls_of(feeds, path, rowed), range(CALLS), strict=False)]
-    exact = _outputs(_rounding(model, ()), calls)
-    return [_loss(_outputs(_rounding(model, names), calls), exact) for names in kept]
+
+    def outputs(names: Collection[str]) -> list[list[Array]]:
+        return _outputs(_rounding(model, names, has_outputs=not is_symmetric), calls)
+
+    exact = outputs(())
+    return [_loss(outputs(names), exact) for names in kept]
 
 
-def _rounding(model: Any, names: Collection[str]) -> bytes:
-    """Return the graph in which no layer but these has Q and DQ before it."""
+def _rounding(model: Any, names: Collection[str], *, has_outputs: bool) -> bytes:
+    """Return the graph in which only tensors that these layers take, or put out, have Q and DQ."""
     import onnx
 
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
-    origins = _origins(changed.graph.node)
-    for node in changed.graph.node:
-        if node.op_type not in (Q, DQ) and node.name not in names:
-            for place, name in enumerate(node.input):
-                node.input[place] = origins.get(name, name)
-    for output in changed.graph.output:
-        _put_out(changed.graph, output.name, origins)
-    _remove_unused(changed.graph)
+    graph = changed.graph
+    exact = {
+        rounded: origin
+        for rounded, origin in _origins(graph.node).items()
+        if not _is_rounded(graph.node, rounded, origin, names, has_outputs=has_outputs)
+    }
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = exact.get(name, name)
+    for output in graph.output:
+        if output.name in exact:
+            _put_out(graph, output.name, exact[output.name])
+    _remove_unused(graph)
     content: bytes = changed.SerializeToString()
     return content
 
 
-def _put_out(graph: Any, name: str, origins: Mapping[str, str]) -> None:
+def _is_rounded(
+    nodes: Sequence[Any], rounded: str, origin: str, names: Collection[str], *, has_outputs: bool
+) -> bool:
+    """Return whether one of the layers takes a tensor, or puts it out."""
+    if any(node.name in names for node in nodes if rounded in node.input):
+        return True
+    maker = _maker(nodes, origin) if has_outputs else None
+    return maker is not None and maker.name in names
+
+
+def _maker(nodes: Sequence[Any], tensor: str) -> Any:
+    """Return the node that computes a tensor, before an activation that its range stands for."""
+    maker = next((node for node in nodes if tensor in node.output), None)
+    if maker is not None and maker.op_type in REMOVED:
+        return _maker(nodes, maker.input[0])
+    return maker
+
+
+def _put_out(graph: Any, name: str, origin: str) -> None:
     """Let a graph put out what it has computed, not what Q and DQ have made of it."""
     import onnx
 
-    if name not in origins:
-        return
     for node in graph.node:
         for place, output in enumerate(node.output):
             if output == name:
                 node.output[place] = f"{name}_rounded"
-        for place, given in enumerate(node.input):
-            if given == name:
-                node.input[place] = f"{name}_rounded"
-    graph.node.append(onnx.helper.make_node("Identity", [origins[name]], [name]))
+    graph.node.append(onnx.helper.make_node("Identity", [origin], [name]))
 
 
 def _origins(nodes: Sequence[Any]) -> dict[str, str]:

@@ -232,7 +232,14 @@ class ModelClient:
         return [as_type(each, Layer) for each in found]
 
     def losses(
-        self, *, model: str, images: str, file: str, kept: Sequence[Sequence[str]], doing: str
+        self,
+        *,
+        model: str,
+        images: str,
+        file: str,
+        kept: Sequence[Sequence[str]],
+        is_symmetric: bool,
+        doing: str,
     ) -> list[float]:
         """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
         found: list[float] = self._host().call(
@@ -243,6 +250,7 @@ class ModelClient:
             images=images,
             file=file,
             kept=[list(each) for each in kept],
+            is_symmetric=is_symmetric,
         )
         return found
 

@@ -200,11 +200,18 @@ class ModelOperations:
         """Return the nodes of a probe that are in int8."""
         return quantization_loss.quantized_layers(Path(file))
 
-    def losses(self, model: str, images: str, file: str, kept: list[list[str]]) -> list[float]:
+    def losses(
+        self, model: str, images: str, file: str, kept: list[list[str]], *, is_symmetric: bool
+    ) -> list[float]:
         """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
         found = models.find(model)
-        feeds = calibration_feeds(found, images)
-        return quantization_loss.losses(Path(file), feeds, kept, _rowed(found.spec))
+        return quantization_loss.losses(
+            Path(file),
+            calibration_feeds(found, images),
+            kept,
+            rowed=_rowed(found.spec),
+            is_symmetric=is_symmetric,
+        )
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""

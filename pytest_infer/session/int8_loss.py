@@ -76,10 +76,11 @@ class QuantizationLoss:
     def _measured(self, case: Case) -> Int8Loss:
         doing = f"find where {case.model} loses most in int8"
         client = self._artefacts.client
+        wanted = self._artefacts.graphs.request(case)
         with TemporaryDirectory() as folder:
             file = client.quantization_probe(
                 graph=self._artefacts.graphs.exact(case),
-                request=self._artefacts.graphs.request(case),
+                request=wanted,
                 images=self._images,
                 folder=folder,
                 doing=doing,
@@ -96,6 +97,7 @@ class QuantizationLoss:
                         images=self._images,
                         file=file,
                         kept=kept[start : start + AT_ONCE],
+                        is_symmetric=wanted.is_symmetric,
                         doing=doing,
                     )
                 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pytest_infer.reports.page.changes import change_chart
 from pytest_infer.reports.page.details import BLOCK
 from pytest_infer.reports.page.errors import error_chart
 from pytest_infer.reports.page.past import past_charts
+from pytest_infer.reports.page.photographs import MOST_PICTURES, photographs_of, pictures_of
 from pytest_infer.reports.page.scales import Scale, decades, log_scale, short, ticks
 from pytest_infer.reports.result import Result
 
@@ -56,7 +58,7 @@ class Reader(HTMLParser):
 
 def details_in(text):
     """Return the details of every case, as the page's script unpacks them."""
-    blocks = [each for each in Reader(text).scripts[:-1] if each.strip()]
+    *blocks, _pictures, _own = [each for each in Reader(text).scripts if each.strip()]
     return [each for block in blocks for each in json.loads(zlib.decompress(b64decode(block)))]
 
 
@@ -142,6 +144,41 @@ def test_models_that_could_not_be_read(count):
     rest = "All 40 cases are right" if count else "No case was judged"
     assert f"2 models could not be read. {rest}" in text
     assert "bert, yolo could not be read" in text
+
+
+def test_photographs():
+    """Each picture is in the page once; a case refers to it, and a failure shows the wrong one."""
+    result = synthetic_result(500)
+    text = page_text(result)
+    pictures = json.loads(Reader(text).scripts[-3])
+    assert 1 < len(pictures) < 20
+    details = details_in(text)
+    shown = [re.findall(r'data-picture="(\w+)"', each) for each in details]
+    assert max(map(len, shown)) == 3
+    assert {each for names in shown for each in names} == pictures.keys()
+    assert "data-picture" in text[: text.index('id="overview"')]
+    assert sum("Coloured, below: the engine" in each for each in details) > 100
+    assert sum("Orange, solid, named above: the engine" in each for each in details) > 50
+
+
+def test_too_many_pictures():
+    """A page has a hundred pictures, those of failures first; the others are named as left out."""
+    records = [
+        record for record in synthetic_result(3000).records if "photographs" in record.details
+    ]
+    assert len(pictures_of(records)) == MOST_PICTURES
+    failed = next(each for each in reversed(records) if each.status == "fail")
+    assert photographs_of(failed.details).shown[0].picture in pictures_of(records)
+    text = "".join(details_in(page_text(Result(records, Coverage()))))
+    assert "its picture is left out" in text
+
+
+def test_photographs_of_another_form():
+    """What another package calls so, and cannot be shown, is said to be there."""
+    record = synthetic_result(1).records[0]
+    odd = replace(record, details={"photographs": [{"name": 3}]})
+    (detail,) = details_in(page_text(Result([odd], Coverage())))
+    assert "the photographs in its details cannot be shown: Expected `str`, got `int`" in detail
 
 
 def test_nothing_was_judged():
