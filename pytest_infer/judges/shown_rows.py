@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.judges.matching import FIELDS, SURE_IOU, iou
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -19,7 +21,7 @@ WRONG_ROWS = "wrong_rows"
 TOP = 5
 
 MOST_BOXES = 12
-"""Boxes of a side that are shown, those with the highest scores."""
+"""Boxes of a side that are shown."""
 
 THRESHOLD = 0.5
 """Detections that score less do not count, and are not shown."""
@@ -50,26 +52,48 @@ def shown_classes(rows: JudgedRows, row: int) -> dict[str, Any]:
 def shown_detections(rows: JudgedRows, row: int) -> dict[str, Any]:
     """Return the boxes of both sides, in pixels of the input.
 
-    ``boxes``: ``side``, name, score, ``box`` (x0, y0, x1, y1).
+    ``boxes``: ``side``, name, score, ``box`` (x0, y0, x1, y1), and ``differs`` where the other side
+    has no box of that class that overlaps it by `SURE_IOU`.
     """
     found = rows.postprocessed
-    sides = {"reference": found.reference[row], "engine": found.actual[row]}
+    reference, engine = _above(found.reference[row]), _above(found.actual[row])
+    sides = (("reference", reference, engine), ("engine", engine, reference))
     return {
-        "boxes": [box for side, each in sides.items() for box in _boxes(side, each, rows.labels)]
+        "boxes": [
+            box
+            for side, own, other in sides
+            for box in _boxes(side, own, _differing(own, other), rows.labels)
+        ]
     }
 
 
-def _boxes(side: str, found: Detections, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    order = np.argsort(-np.asarray(found["scores"]), kind="stable")[:MOST_BOXES]
-    for index in order:
-        score = float(found["scores"][index])
-        if score >= THRESHOLD:
-            yield {
-                "side": side,
-                "name": _name(int(found["labels"][index]), labels),
-                "score": round(score, 4),
-                "box": [round(float(edge), 1) for edge in found["boxes"][index]],
-            }
+def _above(found: Detections) -> Detections:
+    """Return the detections that count."""
+    counts = np.asarray(found["scores"]) >= THRESHOLD
+    return {name: np.asarray(found[name])[counts] for name in FIELDS}
+
+
+def _differing(own: Detections, other: Detections) -> Array:
+    """Return for each box of a side whether the other has none like it."""
+    if not len(other["scores"]):
+        return np.ones(len(own["scores"]), bool)
+    same = own["labels"][:, None] == other["labels"][None]
+    found: Array = ~(same & (iou(own["boxes"], other["boxes"]) >= SURE_IOU)).any(1)
+    return found
+
+
+def _boxes(
+    side: str, found: Detections, differs: Array, labels: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield at most `MOST_BOXES`: those that differ first, then those with the highest scores."""
+    for index in np.lexsort((-found["scores"], ~differs))[:MOST_BOXES]:
+        yield {
+            "side": side,
+            "name": _name(int(found["labels"][index]), labels),
+            "score": round(float(found["scores"][index]), 4),
+            "box": [round(float(edge), 1) for edge in found["boxes"][index]],
+            "differs": bool(differs[index]),
+        }
 
 
 def _probabilities(scores: Array) -> Array:

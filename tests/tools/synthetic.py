@@ -207,7 +207,9 @@ def _boxes(random: Random, *, is_wrong: bool) -> dict:
             moved = 70 * (is_wrong and side == "engine") + random.uniform(-2, 2)
             box = [round(each + moved, 1) for each in (x, y, x + size, y + size * 0.9)]
             score = round(random.uniform(0.8, 0.99), 4)
-            boxes.append({"side": side, "name": name, "score": score, "box": box})
+            boxes.append(
+                {"side": side, "name": name, "score": score, "box": box, "differs": is_wrong}
+            )
     return {"boxes": boxes}
 
 

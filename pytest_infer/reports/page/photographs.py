@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 MOST_PICTURES = 100
 """Different pictures of a page, those of failures first: about 6 kB each."""
 
-LETTERS = 26
+LETTERS = 30
 """A line of text over a picture has about as many."""
+
+FEW = 6
+"""Detections of the engine that are all named in the picture; of more, those that differ."""
+
+ENGINE = "engine"
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Box:
     name: str
     score: float
     box: tuple[float, float, float, float]
+    differs: bool = False
+    """The other side has no such detection."""
 
     @property
     def width(self) -> float:
@@ -41,6 +48,23 @@ class Box:
     def height(self) -> float:
         """Return its height."""
         return max(self.box[3] - self.box[1], 0.0)
+
+    @property
+    def side_class(self) -> str:
+        """Return the class of the side in the page's styles."""
+        return self.side if self.side == ENGINE else "reference"
+
+
+@dataclass(frozen=True)
+class DrawnBox:
+    """A box over a picture."""
+
+    box: Box
+    text: str
+    """Its name and score; empty where they would only hide the picture."""
+    x: float
+    y: float
+    """Where the text begins."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +99,29 @@ class Photograph:
         return round(self.width / LETTERS, 1)
 
     @property
+    def drawn(self) -> list[DrawnBox]:
+        """Return the boxes, those that differ last: they lie above the others."""
+        found = [self._drawn(each) for each in self.boxes]
+        return sorted(found, key=lambda each: each.box.differs)
+
+    def _drawn(self, box: Box) -> DrawnBox:
+        is_engine = box.side == ENGINE
+        few = sum(each.side == ENGINE for each in self.boxes) <= FEW
+        text = f"{box.name} {box.score:.2f}" if box.differs or (is_engine and few) else ""
+        height = self.letter_px
+        lowest = self.height - 0.3 * height
+        y = box.box[1] + height if is_engine else box.box[3] - 0.3 * height
+        x = min(max(box.box[0], 0.0), 0.8 * self.width) + 0.3 * height
+        return DrawnBox(box, text, round(x, 1), round(min(max(y, height), lowest), 1))
+
+    @property
     def told(self) -> str:
         """Return in words what is drawn."""
         if self.boxes:
             sides = [each.side for each in self.boxes]
-            counts = f"{sides.count('reference')} boxes of the reference"
-            return f"{self.name}: {counts}, {sides.count('engine')} of the engine"
+            engines = sides.count(ENGINE)
+            others = f"{len(sides) - engines} boxes of the reference"
+            return f"{self.name}: {others}, {engines} of the engine"
         return self.name
 
 

@@ -41,32 +41,59 @@ def test_wrong_rows(actual, wrong):
     assert verdict.details.get("wrong_rows") == wrong
 
 
-def detections(scores):
-    """Return boxes with these scores, each at its number."""
-    count = len(scores)
+def detections(boxes, labels, scores):
+    """Return detections of one image."""
     return {
-        "boxes": np.arange(4 * count, dtype=np.float64).reshape(count, 4),
-        "labels": np.zeros(count, np.int64),
-        "scores": np.asarray(scores),
+        "boxes": np.float64(boxes).reshape(-1, 4),
+        "labels": np.array(labels, np.int64),
+        "scores": np.array(scores),
     }
 
 
-def test_boxes_of_both_sides():
-    """Each box has its side; what scores less than the threshold is left out."""
-    rows = rows_of("detection", {"y": LOGITS}, {"y": LOGITS}, labels=["cup"])
-    found = iter([[detections([0.4, 0.9])], [detections([0.8])], [detections([])]])
+def shown_boxes(engine, reference):
+    """Return what is shown of one image's detections."""
+    rows = rows_of("detection", {"y": LOGITS}, {"y": LOGITS}, labels=["cup", "cat"])
+    found = iter([[engine], [reference], [reference]])
     object.__setattr__(rows, "postprocess", lambda _: next(found))
-    assert shown_detections(rows, 0)["boxes"] == [
-        {"side": "reference", "name": "cup", "score": 0.8, "box": [0.0, 1.0, 2.0, 3.0]},
-        {"side": "engine", "name": "cup", "score": 0.9, "box": [4.0, 5.0, 6.0, 7.0]},
+    return shown_detections(rows, 0)["boxes"]
+
+
+def test_boxes_of_both_sides():
+    """Each has its side; what scores less than the threshold is left out, and differs from none."""
+    engine = detections([[0, 0, 9, 9], [20, 0, 30, 9], [50, 0, 60, 9]], [0, 1, 0], [0.9, 0.8, 0.4])
+    reference = detections([[0, 1, 9, 9], [20, 0, 30, 9]], [0, 0], [0.9, 0.7])
+    assert [
+        (each["side"], each["name"], each["differs"]) for each in shown_boxes(engine, reference)
+    ] == [
+        ("reference", "cup", True),  # a cat there
+        ("reference", "cup", False),
+        ("engine", "cat", True),
+        ("engine", "cup", False),
     ]
+    assert shown_boxes(engine, reference)[1] == {
+        "side": "reference",
+        "name": "cup",
+        "score": 0.9,
+        "box": [0.0, 1.0, 9.0, 9.0],
+        "differs": False,
+    }
 
 
 def test_many_boxes():
-    """Of a crowd those with the highest scores are shown."""
-    rows = rows_of("detection", {"y": LOGITS}, {"y": LOGITS})
-    scores = np.linspace(0.6, 0.9, 30)
-    object.__setattr__(rows, "postprocess", lambda _: [detections(scores)])
-    shown = [each for each in shown_detections(rows, 0)["boxes"] if each["side"] == "engine"]
+    """Of a crowd those that differ are shown first, then those with the highest scores."""
+    many = detections(
+        [[20 * n, 0, 20 * n + 9, 9] for n in range(30)], [0] * 30, np.linspace(0.9, 0.6, 30)
+    )
+    reference = {name: values[:-1] for name, values in many.items()}
+    shown = [each for each in shown_boxes(many, reference) if each["side"] == "engine"]
     assert len(shown) == MOST_BOXES
-    assert shown[0]["score"] == 0.9
+    assert [each["score"] for each in shown[:2]] == [0.6, 0.9]
+    assert [each["differs"] for each in shown[:2]] == [True, False]
+
+
+def test_no_boxes():
+    """Where one side has none, all of the other's differ."""
+    none = detections([], [], [])
+    assert shown_boxes(none, none) == []
+    (box,) = shown_boxes(none, detections([0, 0, 9, 9], [0], [0.9]))
+    assert box["differs"]
