@@ -104,7 +104,8 @@ def answers_of(
 ) -> list[Answer]:
     """Return the answers that the page begins with; ``unread`` models have no case."""
     int8 = [_lost(losses)] if any(each.precision == "int8" for each in cases) else []
-    return [_failed(cases, unread), _shipped(bars), _slower(changes), _wrong(worst), *int8]
+    slower = _slower(changes, cases)
+    return [_failed(cases, unread), _shipped(bars), slower, _wrong(worst), *int8]
 
 
 def _failed(cases: Sequence[CaseView], unread: Sequence[str]) -> Answer:
@@ -138,19 +139,45 @@ def _shipped(bars: Sequence[Bars]) -> Answer:
     return Answer(question, "pass", "; ".join(told[:2]) + more, "latency")
 
 
-def _slower(changes: Sequence[Change]) -> Answer:
-    question = "Is it slower than its baseline?"
-    if not changes:
+def _slower(changes: Sequence[Change], cases: Sequence[CaseView]) -> Answer:
+    """Answer by the gate, which tells small changes; of what it has not compared, by earlier runs.
+
+    What crept over many runs is told beside it: each step of a creep may be within the limit.
+    """
+    crept = [each for each in cases if each.past and each.past.drift and each.past.drift.change > 0]
+    past = [each for each in cases if each.past]
+    if changes:
+        return _gated(changes, crept)
+    question = "Is it slower than before?"
+    if not past:
         return Answer(question, "new", "nothing was compared by the gate in this run", "cases")
+    if not crept:
+        return Answer(
+            question, "pass", f"no: {len(past)} cases compared with earlier runs", "cases"
+        )
+    first = crept[0]
+    drift = first.past.drift.change if first.past and first.past.drift else 0.0
+    text = f"{first.id}: {drift:+.1%} over its runs{_more(crept)}"
+    return Answer(question, "inconclusive", text, "past")
+
+
+def _gated(changes: Sequence[Change], crept: Sequence[CaseView]) -> Answer:
+    question = "Is it slower than its baseline?"
     slower = [each for each in changes if each.word == "slower"]
     if slower:
         first = slower[0]
-        more = f", and {len(slower) - 1} more" if len(slower) > 1 else ""
         status = "fail" if any(each.case.status == "fail" for each in slower) else "inconclusive"
-        return Answer(question, status, f"{first.case.id}: {first.change:+.1%}{more}", "changes")
+        text = f"{first.case.id}: {first.change:+.1%}{_more(slower)}"
+        return Answer(question, status, text, "changes")
+    if crept:
+        text = f"no, but over runs: {crept[0].id}{_more(crept)}"
+        return Answer(question, "inconclusive", text, "past")
     faster = sum(each.word == "faster" for each in changes)
-    told = f"no: {len(changes)} compared, {faster} faster"
-    return Answer(question, "pass", told, "changes")
+    return Answer(question, "pass", f"no: {len(changes)} compared, {faster} faster", "changes")
+
+
+def _more(found: Sequence[object]) -> str:
+    return f", and {len(found) - 1} more" if len(found) > 1 else ""
 
 
 def _lost(losses: Sequence[CaseLosses]) -> Answer:

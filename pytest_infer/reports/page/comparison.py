@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
-from pytest_infer.reports.compare import Pair, origins, pairs_of
+from pytest_infer.reports.compare import Pair, origin_of, origins, pairs_of
 from pytest_infer.reports.page.cases import SIGNS, Told, anchor_of, case_views
 from pytest_infer.reports.page.environment import asset, template_environment
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WIDEST = 1.0
 """A change of the median that fills half of its bar; larger ones are drawn as this one."""
+
+T = TypeVar("T")
 
 MOST_TOLD = 60
 """Cases with a worse verdict that are told in full; the table has them all."""
@@ -65,7 +67,9 @@ def comparison_text(old: Result, new: Result, names: tuple[str, str]) -> str:
         "css": asset("page.css"),
         "js": asset("theme.js"),
         "plugin": new.run.plugin,
-        "names": names,
+        "sides": list(
+            zip(("A, before", "B, after"), names, map(origin_of, (old, new)), strict=True)
+        ),
         "title": _title(pairs),
         "status": "fail" if worse else "pass",
         "signs": SIGNS,
@@ -125,6 +129,6 @@ def _cell(row: Row | None, column: Column) -> str:
     return "" if row is None else column.cell(row.figures)
 
 
-def _both(old: object, new: object) -> list:
+def _both(old: T | None, new: T | None) -> list[T]:
     """Return both values; one where they are equal, or where a side has none."""
     return list(dict.fromkeys(each for each in (old, new) if each))

@@ -331,3 +331,29 @@ def test_no_changes(figures):
     """Without a limit, or a usable measurement, nothing is drawn."""
     assert change_chart(compared([{"theta": 0.7, "duet": None}]), figures) is None
     assert change_chart(compared([]), {"limit": 0.1}) is None
+
+
+@pytest.mark.parametrize(
+    ("judges", "has_history", "text"),
+    [
+        ({"baseline"}, False, '<span class="question">Is it slower than its baseline?'),
+        ({"latency"}, False, "nothing was compared by the gate in this run"),
+        ({"latency"}, True, "over its runs"),
+    ],
+)
+def test_is_it_slower(judges, has_history, text):
+    """The gate answers, or else earlier runs do."""
+    result = synthetic_result(20)
+    history = synthetic_history(result) if has_history else []
+    records = [each for each in result.records if each.judge in judges]
+    page = page_text(replace(result, records=records, history=history))
+    above = page[: page.index('id="failures"')]
+    assert text in above
+
+
+def test_a_creep_within_the_limit():
+    """Where the gate finds nothing, what crept over runs is told all the same."""
+    result = synthetic_result(20)
+    records = [each for each in result.records if each.status == "pass"]
+    page = page_text(replace(result, records=records, history=synthetic_history(result)))
+    assert "no, but over runs: resnet50-eager-fp32-b1, and" in page[: page.index('id="failures"')]
