@@ -146,7 +146,7 @@ def _parity(case: Case, random: Random) -> Verdict:
 
 def _task(case: Case) -> Verdict | None:
     """Return what a model of photographs makes of them; one in 60 cases is wrong."""
-    random = Random(case.id)  # noqa: S311 - figures of a test
+    random = Random(f"{case.id} 6")  # noqa: S311 - figures of a test
     if "bert" in case.model:
         return None
     is_wrong = random.random() < 1 / 60
@@ -183,12 +183,13 @@ def _picture(name: str) -> str:
 
 
 def _classes(random: Random, *, is_wrong: bool) -> dict:
-    shares = sorted((random.random() ** 3 for _ in range(5)), reverse=True)
+    drawn = sorted((random.random() ** 3 for _ in range(5)), reverse=True)
+    shares = [each / sum(drawn) for each in drawn]
     classes = [
         {
             "name": name,
             "reference": round(share * 0.9, 4),
-            "engine": round(share * random.uniform(0.8, 0.95), 4),
+            "engine": round(share * random.uniform(0.85, 0.95), 4),
         }
         for name, share in zip(
             ("tabby", "lynx", "teapot", "cup", "space suit"), shares, strict=True

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING
 
-from pytest_infer.reports.page.cases import CaseView
+from pytest_infer.reports.page.cases import SIGNS, CaseView
 from pytest_infer.reports.page.errors import ratio_text
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 MOST_CHANGES = 40
 """Lines of a table of changes or of errors; the table of all cases has the others."""
 
+MOST_NAMED = 2
+"""Things of an answer that fit in; of more models and batches than that, engines are counted."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -27,6 +31,11 @@ class Answer:
     status: str
     text: str
     link: str
+
+    @property
+    def sign(self) -> str:
+        """Return the sign of its status; of what is neither good nor bad a point."""
+        return SIGNS[self.status] if self.status != "new" else "·"
 
 
 @dataclass(frozen=True)
@@ -131,12 +140,15 @@ def _shipped(bars: Sequence[Bars]) -> Answer:
     told = [
         f"{each.model} b{each.batch}: {case.engine} {case.precision}" for each, case in best if case
     ]
+    if len(told) > MOST_NAMED:
+        names = Counter(f"{case.engine} {case.precision}" for _, case in best if case)
+        told = [f"{name} in {count} of {len(bars)}" for name, count in names.most_common()]
     if not bars:
         return Answer(question, "new", "nothing was timed in this run", "cases")
     if not told:
         return Answer(question, "fail", "none: something speaks against each", "latency")
-    more = f"; {len(told) - 2} more below" if len(told) > 2 else ""  # noqa: PLR2004 - as many as fit
-    return Answer(question, "pass", "; ".join(told[:2]) + more, "latency")
+    more = f"; {len(told) - MOST_NAMED} more below" if len(told) > MOST_NAMED else ""
+    return Answer(question, "pass", "; ".join(told[:MOST_NAMED]) + more, "latency")
 
 
 def _slower(changes: Sequence[Change], cases: Sequence[CaseView]) -> Answer:
@@ -187,7 +199,7 @@ def _lost(losses: Sequence[CaseLosses]) -> Answer:
         return Answer(question, "new", "not measured: add --infer-int8-loss", "cases")
     first = max(known, key=lambda each: each.together)
     worst = first.layers[0]
-    text = f"{first.model}: {worst.operator} {worst.node} most, {worst.loss:.1e} of"
+    text = f"{first.model}: {worst.node} most, {worst.loss:.1e} of"
     more = f"; {len(known) - 1} more below" if len(known) > 1 else ""
     return Answer(question, "new", f"{text} {first.together:.1e}{more}", "int8")
 

@@ -65,7 +65,7 @@ def test_page():
     """The page answers where int8 loses, or how to find out."""
     text = page_text(RESULT)
     assert '<section id="int8"' in text
-    assert "resnet50: Conv node_Conv_810 most" in text
+    assert "resnet50: node_Conv_810 most" in text
     assert "--infer-unquantized=resnet50=node_Conv_810" in text
     text = page_text(replace(RESULT, records=[noted()]))
     assert '<section id="int8"' not in text
