@@ -249,7 +249,7 @@ class ModelClient:
             model=model,
             images=images,
             file=file,
-            kept=[list(each) for each in kept],
+            kept=list(kept),
             is_symmetric=is_symmetric,
         )
         return found

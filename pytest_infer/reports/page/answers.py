@@ -108,6 +108,7 @@ def answers_of(
     bars: Sequence[Bars],
     changes: Sequence[Change],
     worst: Sequence[Worst],
+    *,
     unread: Sequence[str],
     losses: Sequence[CaseLosses],
 ) -> list[Answer]:

@@ -107,7 +107,9 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "worst": "fail" if result.coverage.unread else next(iter(counts), "new"),
         "counts": counts,
         "facts": _facts(result),
-        "answers": answers_of(cases, bars, changes, worst, result.coverage.unread, losses),
+        "answers": answers_of(
+            cases, bars, changes, worst, unread=result.coverage.unread, losses=losses
+        ),
         "failures": [each for each in cases if each.status == "fail"],
         "unclear": _unclear(result.records),
         "matrix": matrix_of(cases),
