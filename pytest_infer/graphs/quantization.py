@@ -90,7 +90,7 @@ def quantize_onnx(
             scheme = _symmetric() if is_symmetric else _asymmetric()
             if is_probe:
                 scheme |= _inputs_only(scheme)
-            reader = _reader(feeds, folded, feeds if rowed is None else rowed)
+            reader = _reader(feeds, fixed_batch(folded), feeds if rowed is None else rowed)
             scheme |= {"reduce_range": weight_bits < BYTE}
             _quantize(folded, reader, target, scheme, unquantized)
             _require_nodes(target, source)
@@ -228,7 +228,7 @@ def _require_nodes(path: Path, source: Path) -> None:
         )
 
 
-def _fixed_batch(path: Path) -> int:
+def fixed_batch(path: Path) -> int:
     """Return the batch size that is written into the graph, 1 if it is dynamic."""
     import onnx
 
@@ -236,18 +236,18 @@ def _fixed_batch(path: Path) -> int:
     return first.type.tensor_type.shape.dim[0].dim_value or 1
 
 
-def calls_of(feeds: Arrays, graph: Path, rowed: Collection[str]) -> Iterator[Arrays]:
-    """Yield the inputs of one call after the other, of as many rows as the graph takes."""
-    return _by_rows(feeds, _fixed_batch(graph), rowed) if rowed else _by_calls(feeds)
+def calls_of(feeds: Arrays, batch: int, rowed: Collection[str]) -> Iterator[Arrays]:
+    """Yield the inputs of one call after the other, of ``batch`` rows."""
+    return _by_rows(feeds, batch, rowed) if rowed else _by_calls(feeds)
 
 
-def _reader(feeds: Arrays, graph: Path, rowed: Collection[str]) -> Any:
+def _reader(feeds: Arrays, batch: int, rowed: Collection[str]) -> Any:
     """Return what gives the calibrator one call's inputs after the other."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # vendors' types are Any
         def __init__(self) -> None:
-            self._calls = calls_of(feeds, graph, rowed)
+            self._calls = calls_of(feeds, batch, rowed)
 
         def get_next(self) -> Arrays | None:
             return next(self._calls, None)

@@ -7,12 +7,13 @@ layer's. Nearly independent errors add up by their squares.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_infer.graphs.layer import Layer
-from pytest_infer.graphs.quantization import QUANTIZED, REMOVED, calls_of
+from pytest_infer.graphs.quantization import QUANTIZED, REMOVED, calls_of, fixed_batch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,7 +57,7 @@ def losses(
     import onnx
 
     model = onnx.load(path)
-    calls = [call for call, _ in zip(calls_of(feeds, path, rowed), range(CALLS), strict=False)]
+    calls = list(islice(calls_of(feeds, fixed_batch(path), rowed), CALLS))
 
     def outputs(names: Collection[str]) -> list[list[Array]]:
         return _outputs(_rounding(model, names, has_outputs=not is_symmetric), calls)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.errors import ExportError
-from pytest_infer.graphs.quantization import calls_of, quantize_onnx
+from pytest_infer.graphs.quantization import calls_of, fixed_batch, quantize_onnx
 from pytest_infer.graphs.quantization_loss import losses, quantized_layers
 
 onnx = pytest.importorskip("onnx")
@@ -109,4 +109,6 @@ def test_unknown_node(plain):
 
 def test_calls(probe):
     """A graph is fed row by row."""
-    assert [call["x"].shape for call in calls_of(FEEDS, probe, ["x"])] == [(1, SIZE)] * 6
+    assert [call["x"].shape for call in calls_of(FEEDS, fixed_batch(probe), ["x"])] == [
+        (1, SIZE)
+    ] * 6
