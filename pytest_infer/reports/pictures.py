@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ PHOTOGRAPHS = "photographs"
 """Of a record's details: what was fed, and what both sides made of it."""
 
 DIGEST_CHARACTERS = 16
+
+BASE64 = r"[A-Za-z0-9+/]{1,65536}={0,2}"
+"""What a picture is written in; larger ones stay where they are."""
 
 
 def name_of(jpeg: str) -> str:
@@ -27,11 +31,13 @@ def with_references(record: dict[str, Any], pictures: dict[str, str]) -> dict[st
 
     def referring(photograph: Mapping[str, Any]) -> dict[str, Any]:
         rest = dict(photograph)
-        if "jpeg" in rest:
-            jpeg = rest.pop("jpeg")
-            rest["picture"] = name_of(jpeg)
-            pictures[rest["picture"]] = jpeg
-        return rest
+        jpeg = rest.get("jpeg")
+        if not isinstance(jpeg, str) or re.fullmatch(BASE64, jpeg) is None:
+            return rest
+        name = name_of(jpeg)
+        pictures[name] = jpeg
+        del rest["jpeg"]
+        return {**rest, "picture": name}
 
     return _changed(record, referring)
 
@@ -51,7 +57,8 @@ def _changed(
     record: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
     details = record["details"]
-    if PHOTOGRAPHS not in details:
-        return dict(record)
-    changed = [change(each) for each in details[PHOTOGRAPHS]]
+    found = details.get(PHOTOGRAPHS)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        return dict(record)  # none, or those of another package's task
+    changed = [change(each) for each in found]
     return {**record, "details": {**details, PHOTOGRAPHS: changed}}

@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from pytest_infer.reports.pictures import BASE64
+
 SCHEMA = 2
 """1 had no ``run``, and its records no ``file`` and ``line``."""
 
 
-Jpeg: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{1,65536}={0,2}$")]
+Jpeg: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{BASE64}$")]
 """In base64."""
 
 

@@ -1,6 +1,7 @@
 """A JSON report: its schema, and that it can be read again as it was written."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -42,6 +43,15 @@ def test_pictures_are_stored_once(tmp_path):
     content["pictures"]["x"] = '"><script>'
     with pytest.raises(OptionError, match="Expected `str` matching regex"):
         read_result(written(tmp_path, json.dumps(content)))
+
+
+@pytest.mark.parametrize("odd", ["text", 3, ["a"], [{"jpeg": 3}], [{"jpeg": "<>"}], [{}]])
+def test_photographs_of_another_form_cross(tmp_path, odd):
+    """What another package calls so is written and read as it is."""
+    result = synthetic_result(1)
+    records = [replace(each, details={"photographs": odd}) for each in result.records]
+    found = read_result(written(tmp_path, json_text(replace(result, records=records))))
+    assert [each.details for each in found.records] == [{"photographs": odd}] * 5
 
 
 @pytest.mark.parametrize("name", HOSTILE)
