@@ -249,15 +249,24 @@ def test_screen_reader(page, file):
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_pictures(page, file):
+def test_pictures(page, result, tmp_path):
     """Those of a failure, and of an opened case, are decoded and lie below their boxes."""
-    page.open(file)
-    page.run(OPEN % CASES)
-    sizes = page.run(
-        "Promise.all([...document.querySelectorAll('[data-picture]')].map(async each => {"
+    records = list(result.records)
+    number = next(n for n, each in enumerate(records) if "photographs" in each.details)
+    first, *others = records[number].details["photographs"]
+    wrong = {"photographs": [{**first, "is_wrong": True}, *others]}
+    records[number] = replace(records[number], status="fail", code="wrong-top-1", details=wrong)
+    path = tmp_path / "page.html"
+    path.write_text(page_text(replace(result, records=records)))
+    page.open(path)
+    decoded = (
+        "Promise.all([...document.querySelectorAll('%s [data-picture]')].map(async each => {"
         " const image = new Image(); image.src = each.getAttribute('href');"
         " await image.decode(); return [image.naturalWidth, each.getBBox().width]; }))"
     )
+    assert page.run(decoded % "#failures") == [[16, 1066]]
+    page.run(OPEN % CASES)
+    sizes = page.run(decoded % "#cases")
     assert len(sizes) > CASES
     assert {tuple(each) for each in sizes} == {(16, 1066)}
 
