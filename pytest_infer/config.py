@@ -52,7 +52,15 @@ class InferConfig:
     thorough: bool = False
     """Also what is enough once per engine is checked on every model."""
     localize: bool = False
+    int8_loss: bool = False
+    unquantized: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The nodes of each model that stay in fp32 in its int8 graph, sorted."""
     fuzz_examples: int | None = None
     fuzz_replay: str = ""
     worker: int | None = None
     """The number of this xdist worker; None without xdist."""
+
+    @property
+    def has_photographs(self) -> bool:
+        """Return whether a report is wanted that shows photographs."""
+        return any(kind in {"html", "json"} for kind, _ in self.reports)

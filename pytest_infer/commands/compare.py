@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
 from pytest_infer.reports.compare import HEADINGS, markdown_of, origins, pairs_of
+from pytest_infer.reports.report_file import write_text
 from pytest_infer.reports.result_file import read_result
 from pytest_infer.reports.table import filled_table, rendered
 
@@ -24,6 +25,7 @@ def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
     noun.add_argument("old", metavar="A.json", type=Path)
     noun.add_argument("new", metavar="B.json", type=Path)
     noun.add_argument("--md", action="store_true", help="print Markdown, for a pull request")
+    noun.add_argument("--html", metavar="PATH", type=Path, help="write a page, too")
     noun.set_defaults(run=_compare)
 
 
@@ -36,4 +38,9 @@ def _compare(options: Namespace) -> int:
         lines = [f"{name}: {before} -> {after}" for name, before, after in told]
         cells = [pair.cells() for pair in pairs]
         print_text("\n".join([*lines, rendered(filled_table(HEADINGS, [cells]))]))
+    if options.html:
+        from pytest_infer.reports.page.comparison import comparison_text
+
+        names = str(options.old), str(options.new)
+        write_text("html", options.html, comparison_text(old, new, names), option="--html PATH")
     return WORSE if any(pair.is_worse for pair in pairs) else 0

@@ -31,6 +31,8 @@ class GraphRequest:
     """int8: every zero point is 0 and biases stay in fp32, as TensorRT demands."""
     weight_bits: int = 8
     """int8: 7 where the CPU's sums of two products of 8 bits overflow."""
+    unquantized: tuple[str, ...] = ()
+    """int8: the names of the nodes that stay in fp32."""
     is_pruned: bool = False
     """Two of every four weights along the inputs of convolutions and matrices are zero."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ import numpy as np
 from pytest_infer.errors import ExportError
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.photographs import photographs
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -54,6 +56,8 @@ def quantize_onnx(
     is_symmetric: bool,
     weight_bits: int = 8,
     rowed: Collection[str] | None = None,
+    unquantized: Collection[str] = (),
+    is_probe: bool = False,
 ) -> None:
     """Write the fp32 graph ``source`` to ``target`` with Q/DQ nodes around what runs in int8.
 
@@ -64,6 +68,8 @@ def quantize_onnx(
     convolution. Otherwise activations are uint8 with a zero point and biases int32, without which
     CPU libraries compute in fp32 what they find. With 7 ``weight_bits`` weights lie within 64.
     ``rowed`` inputs have rows, None: all; without any, ``feeds`` are those of calls, stacked.
+    Nodes whose names are in ``unquantized`` stay in fp32. A probe has Q/DQ on inputs only and fp32
+    weights with Q and DQ, whatever the activations are, so that each pair can be taken out again.
     Raise `ExportError`.
     """
     if find_spec("onnxruntime") is None:
@@ -79,9 +85,14 @@ def quantize_onnx(
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
             # sizes that follow from a dynamic one, as BERT's min(512, length), count as that one
             quant_pre_process(str(source), str(folded), auto_merge=True)
+            _name_nodes(folded)
+            _require_known(folded, unquantized)
             scheme = _symmetric() if is_symmetric else _asymmetric()
-            reader = _reader(feeds, _fixed_batch(folded), feeds if rowed is None else rowed)
-            _quantize(folded, reader, target, scheme | {"reduce_range": weight_bits < BYTE})
+            if is_probe:
+                scheme |= _inputs_only(scheme)
+            reader = _reader(feeds, fixed_batch(folded), feeds if rowed is None else rowed)
+            scheme |= {"reduce_range": weight_bits < BYTE}
+            _quantize(folded, reader, target, scheme, unquantized)
             _require_nodes(target, source)
     except ExportError:
         raise
@@ -104,14 +115,20 @@ def _failed(error: Exception, source: Path) -> ExportError:
     )
 
 
-def _quantize(source: Path, reader: Any, target: Path, scheme: dict[str, Any]) -> None:
+def _quantize(
+    source: Path,
+    reader: Any,
+    target: Path,
+    scheme: dict[str, Any],
+    unquantized: Collection[str],
+) -> None:
     from onnxruntime import quantization
 
     quantization.quantize_static(
         str(source),
         str(target),
         reader,
-        nodes_to_exclude=_products_of_activations(source),
+        nodes_to_exclude=[*_products_of_activations(source), *unquantized],
         quant_format=quantization.QuantFormat.QDQ,
         calibrate_method=quantization.CalibrationMethod.MinMax,
         per_channel=True,
@@ -133,17 +150,52 @@ def _asymmetric() -> dict[str, Any]:
 def _symmetric() -> dict[str, Any]:
     from onnxruntime.quantization import QuantType
 
+    scheme = {
+        "activation_type": QuantType.QInt8,
+        "extra_options": {"ActivationSymmetric": True, "WeightSymmetric": True},
+    }
+    return scheme | _inputs_only(scheme)
+
+
+def _inputs_only(scheme: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a scheme changes where outputs and biases are not quantized."""
     return {
         "op_types_to_quantize": list(QUANTIZED),
-        "activation_type": QuantType.QInt8,
-        "extra_options": {
-            "ActivationSymmetric": True,
-            "WeightSymmetric": True,
+        "extra_options": scheme["extra_options"]
+        | {
             "QuantizeBias": False,
             "AddQDQPairToWeight": True,
             "OpTypesToExcludeOutputQuantization": list(QUANTIZED),
         },
     }
+
+
+def _name_nodes(path: Path) -> None:
+    """Give each node without a name that of its output: nodes are left out by their names."""
+    import onnx
+
+    model = onnx.load(path)
+    unnamed = [node for node in model.graph.node if not node.name]
+    for node in unnamed:
+        node.name = f"{node.op_type}_{node.output[0]}"
+    if unnamed:
+        onnx.save(model, path)
+
+
+def _require_known(path: Path, unquantized: Collection[str]) -> None:
+    """Raise `ExportError` for the name of a node that the graph does not have."""
+    import onnx
+
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    names = [node.name for node in nodes if node.op_type in QUANTIZED]
+    for name in unquantized:
+        if name not in names:
+            near = get_close_matches(name, names, n=1, cutoff=0.5)
+            raise ExportError(
+                f"cannot leave {shown(name)!r} unquantized",
+                why=f"the graph has no node of that name that is quantized; it has {len(names)}",
+                mend=f"did you mean {near[0]!r}?" if near else "take a name from --infer-int8-loss",
+            )
 
 
 def _products_of_activations(path: Path) -> list[str]:
@@ -176,12 +228,17 @@ def _require_nodes(path: Path, source: Path) -> None:
         )
 
 
-def _fixed_batch(path: Path) -> int:
+def fixed_batch(path: Path) -> int:
     """Return the batch size that is written into the graph, 1 if it is dynamic."""
     import onnx
 
     first = onnx.load(path, load_external_data=False).graph.input[0]
     return first.type.tensor_type.shape.dim[0].dim_value or 1
+
+
+def calls_of(feeds: Arrays, batch: int, rowed: Collection[str]) -> Iterator[Arrays]:
+    """Yield the inputs of one call after the other, of ``batch`` rows."""
+    return _by_rows(feeds, batch, rowed) if rowed else _by_calls(feeds)
 
 
 def _reader(feeds: Arrays, batch: int, rowed: Collection[str]) -> Any:
@@ -190,7 +247,7 @@ def _reader(feeds: Arrays, batch: int, rowed: Collection[str]) -> Any:
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # vendors' types are Any
         def __init__(self) -> None:
-            self._calls = _by_rows(feeds, batch, rowed) if rowed else _by_calls(feeds)
+            self._calls = calls_of(feeds, batch, rowed)
 
         def get_next(self) -> Arrays | None:
             return next(self._calls, None)

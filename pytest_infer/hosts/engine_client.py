@@ -59,7 +59,7 @@ class EngineClient:
         found = self.host.call(
             "engine.graph_request", error=HostError, doing=doing, engine=engine, request=request
         )
-        return GraphRequest(**found)
+        return as_type(found, GraphRequest)
 
     def lack(self, *, engine: str, precision: Precision, device: str, doing: str) -> Missing | None:
         """Return why ``precision`` cannot run on ``device`` there, as far as is known."""

@@ -10,6 +10,7 @@ from pytest_infer.graphs.layer import Layer
 from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models.draft import Reading
+from pytest_infer.models.thumbnail import Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +101,18 @@ class ModelClient:
             "model.row_names", error=ModelError, doing=doing, model=model, images=images
         )
         return names
+
+    def thumbnail(self, *, model: str, images: str, number: int, doing: str) -> Thumbnail | None:
+        """Return a small picture of a photograph as the model is fed it; None if it is none."""
+        found = self._host().call(
+            "model.thumbnail",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            images=images,
+            number=number,
+        )
+        return None if found is None else as_type(found, Thumbnail)
 
     def runtime(self, *, doing: str) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""
@@ -195,6 +208,51 @@ class ModelClient:
             images=images,
             folder=folder,
         )
+
+    def quantization_probe(
+        self, *, graph: Graph, request: GraphRequest, images: str, folder: str, doing: str
+    ) -> str:
+        """Write an exported fp32 graph as a probe of its layers in int8; return its path."""
+        file: str = self._host().call(
+            "model.quantization_probe",
+            error=ExportError,
+            doing=doing,
+            graph=graph,
+            request=request,
+            images=images,
+            folder=folder,
+        )
+        return file
+
+    def quantized_layers(self, *, file: str, doing: str) -> list[Layer]:
+        """Return the nodes of a probe that are in int8."""
+        found = self._host().call(
+            "model.quantized_layers", error=ExportError, doing=doing, file=file
+        )
+        return [as_type(each, Layer) for each in found]
+
+    def losses(
+        self,
+        *,
+        model: str,
+        images: str,
+        file: str,
+        kept: Sequence[Sequence[str]],
+        is_symmetric: bool,
+        doing: str,
+    ) -> list[float]:
+        """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
+        found: list[float] = self._host().call(
+            "model.losses",
+            error=ExportError,
+            doing=doing,
+            model=model,
+            images=images,
+            file=file,
+            kept=list(kept),
+            is_symmetric=is_symmetric,
+        )
+        return found
 
     def postprocess(self, *, model: str, outputs: Arrays, doing: str) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.arrays import digest_of_arrays
 from pytest_infer.devices import fingerprint
 from pytest_infer.errors import ModelError
-from pytest_infer.graphs import layers
+from pytest_infer.graphs import layers, quantization_loss
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -27,6 +27,7 @@ from pytest_infer.models.feeds import make_feeds, row_names
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
 from pytest_infer.models.source import file_of
+from pytest_infer.models.thumbnail import thumbnail
 from pytest_infer.models.weights import created, load_module, save_weights
 from pytest_infer.storage.digest import digest_of, digest_of_file
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.graphs.layer import Layer
     from pytest_infer.models.draft import Reading, Unread
+    from pytest_infer.models.spec import ModelSpec
+    from pytest_infer.models.thumbnail import Thumbnail
 
 WEIGHTS_FILE = "weights.safetensors"
 GRAPH_FILE = "graph.onnx"
@@ -128,6 +131,11 @@ class ModelOperations:
         """Return what the photographs, or else the drawn rows, are called."""
         return row_names(models.find(model), Path(images) if images else None)
 
+    def thumbnail(self, model: str, images: str, number: int) -> Thumbnail | None:
+        """Return a small picture of a photograph as the model is fed it; None if it is none."""
+        folder = Path(images) if images else None
+        return thumbnail(make_feeds(models.find(model), 1, folder, start=number))
+
     def runtime(self) -> dict[str, Any]:
         """Return the versions and the code on which an exported or quantized file depends."""
         code = reached_code([file_of(each) for each in (export_onnx, quantize_onnx, write_copy)])
@@ -178,17 +186,32 @@ class ModelOperations:
     ) -> None:
         """Write an exported fp32 graph in int8, calibrated on every photograph."""
         exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
-        feeds = calibration_feeds(models.find(exact.spec.name), images)
-        path = Path(folder, GRAPH_FILE)
-        quantize_onnx(
-            Path(exact.file),
-            feeds,
-            path,
-            is_symmetric=wanted.is_symmetric,
-            weight_bits=wanted.weight_bits,
-            rowed=[name for name, tensor in exact.spec.inputs.items() if tensor.has_rows],
-        )
+        path = _quantized(exact, wanted, images, folder, unquantized=wanted.unquantized)
         check_graph(path, signature_of(exact.spec, wanted, shapes), opset=wanted.opset)
+
+    def quantization_probe(
+        self, graph: dict[str, Any], request: dict[str, Any], images: str, folder: str
+    ) -> str:
+        """Write an exported fp32 graph as a probe of its layers in int8; return its path."""
+        exact, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
+        return str(_quantized(exact, wanted, images, folder, is_probe=True))
+
+    def quantized_layers(self, file: str) -> list[Layer]:
+        """Return the nodes of a probe that are in int8."""
+        return quantization_loss.quantized_layers(Path(file))
+
+    def losses(
+        self, model: str, images: str, file: str, kept: list[list[str]], *, is_symmetric: bool
+    ) -> list[float]:
+        """Return what a probe loses where only the nodes of each part of ``kept`` are in int8."""
+        found = models.find(model)
+        return quantization_loss.losses(
+            Path(file),
+            calibration_feeds(found, images),
+            kept,
+            rowed=_rowed(found.spec),
+            is_symmetric=is_symmetric,
+        )
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""
@@ -207,6 +230,26 @@ class ModelOperations:
         labels = models.find(model).labels
         with own_code(f"read {model}'s labels", "labels"):
             return list(labels()) if labels else []
+
+
+def _quantized(
+    exact: Graph, wanted: GraphRequest, images: str, folder: str, **options: Any
+) -> Path:
+    path = Path(folder, GRAPH_FILE)
+    quantize_onnx(
+        Path(exact.file),
+        calibration_feeds(models.find(exact.spec.name), images),
+        path,
+        is_symmetric=wanted.is_symmetric,
+        weight_bits=wanted.weight_bits,
+        rowed=_rowed(exact.spec),
+        **options,
+    )
+    return path
+
+
+def _rowed(spec: ModelSpec) -> list[str]:
+    return [name for name, tensor in spec.inputs.items() if tensor.has_rows]
 
 
 def _unread(model: str) -> Unread:

@@ -17,6 +17,7 @@ from pytest_infer.judges.matching import (
     nearest_candidate,
     split_doubtful,
 )
+from pytest_infer.judges.shown_rows import WRONG_ROWS
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds, rounded_bound
 from pytest_infer.verdict import Verdict, failed
 
@@ -111,7 +112,9 @@ def judge_detections(
     if faults:
         own = _compared(eager, reference, rules) if eager else []
         count = sum(1 for image in own for _ in _faults(image, rules))
-        return _failed(faults, given, _figures(found, rules), subject, count)
+        verdict = _failed(faults, given, _figures(found, rules), subject, count)
+        wrong = [image.number for image in found if any(_faults(image, rules))]
+        return replace(verdict, details={WRONG_ROWS: wrong})
     if not any(image.pairs for image in found):
         return vacuous(f"every score is within {rules.score:g} of {threshold:g}", subject)
     message = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_infer.judges.outputs import malformed, not_finite, vacuous
+from pytest_infer.judges.shown_rows import WRONG_ROWS
 from pytest_infer.judges.tolerance import Tolerance, mark_from_bounds, rounded_bound
 from pytest_infer.verdict import Verdict, failed
 
@@ -74,7 +75,9 @@ def judge_top_k(
             + _told(swap, actual, reference, labels)
             for swap in wrong[:_SHOWN]
         ]
-        return replace(_failed(wrong, described, given, margin, subject), figures=figures)
+        details = {WRONG_ROWS: sorted({swap.row for swap in wrong})}
+        verdict = _failed(wrong, described, given, margin, subject)
+        return replace(verdict, figures=figures, details=details)
     message = (
         f"{subject} names the classes of eager fp64: {len(reference)} rows, "
         f"{len(swaps)} swaps forgiven within {margin:.3g}"

@@ -148,8 +148,18 @@ def infer_parity(
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     explain = infer.explainer.explained if infer.config.localize else None
     drift = partial(infer.baselines.with_drift, judged_case(request.node, infer_case))
+    more: dict[str, Any] = {}
+    if infer.config.int8_loss:
+        more["add_loss"] = infer.quantization_loss.added
     return Parity(
-        infer_case, infer_reference, infer.artefacts.models, tolerance, explain=explain, drift=drift
+        infer_case,
+        infer_reference,
+        infer.artefacts.models,
+        tolerance,
+        explain=explain,
+        has_photographs=infer.config.has_photographs,
+        drift=drift,
+        **more,
     )
 
 

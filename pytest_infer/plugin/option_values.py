@@ -145,6 +145,21 @@ def read_against(flag: str, parts: list[str]) -> dict[str, str]:
     return hosts
 
 
+def read_nodes(flag: str, parts: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return the nodes of each MODEL=NODE by model, sorted."""
+    nodes: dict[str, set[str]] = {}
+    for part in parts:
+        model, separator, node = part.partition("=")
+        if not (model and separator and node):
+            raise OptionError(
+                f"{flag}={shown(part)} is not valid",
+                why="it takes MODEL=NODE",
+                mend=f"for example {flag}=mobilenet_v2=node_Conv_810",
+            )
+        nodes.setdefault(model, set()).add(node)
+    return {model: tuple(sorted(names)) for model, names in nodes.items()}
+
+
 def read_engine_options(flag: str, parts: list[str]) -> dict[str, str]:
     """Return the text of each ENGINE.NAME=VALUE."""
     texts = {}

@@ -25,6 +25,7 @@ from pytest_infer.plugin.option_values import (
     read_folder,
     read_hosts,
     read_names,
+    read_nodes,
     read_one,
     read_path,
     read_precisions,
@@ -272,6 +273,19 @@ OPTIONS = (
         "localize",
         read_flag,
         "on a failure of parity, find the first wrong layer and pack a bundle that reproduces it",
+    ),
+    Option(
+        "--infer-int8-loss",
+        "int8_loss",
+        read_flag,
+        "show which layers lose most in int8, and what is lost without them",
+    ),
+    Option(
+        "--infer-unquantized",
+        "unquantized",
+        read_nodes,
+        "nodes that stay in fp32 in a model's int8 graph; --infer-int8-loss names those to leave",
+        "MODEL=NODE,...",
     ),
     Option(
         "--infer-fuzz-examples",

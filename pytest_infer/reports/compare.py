@@ -87,12 +87,18 @@ def pairs_of(old: Result, new: Result) -> list[Pair]:
     before = {row.case.id: row for row in rows_from_records(old.records)}
     after = {row.case.id: row for row in rows_from_records(new.records)}
     pairs = [Pair(key, before.get(key), after.get(key)) for key in {**before, **after}]
-    return sorted(pairs, key=lambda each: (not each.is_worse, not each.note))
+    return sorted(pairs, key=_place)
+
+
+def _place(pair: Pair) -> tuple[bool, bool, int]:
+    """Return the place of a pair: worse verdicts first, the worst of them before the others."""
+    severity = SEVERITY.index(pair.new.status) if pair.is_worse and pair.new else 0
+    return not pair.is_worse, not pair.note, severity
 
 
 def origins(old: Result, new: Result) -> list[tuple[str, str, str]]:
     """Return what differs of how the results were made: its name, and both values."""
-    pairs = {"run": (_origin(old), _origin(new))}
+    pairs = {"run": (origin_of(old), origin_of(new))}
     names = ("device", "runtime")
     for name in names:
         before, after = _merged(old, name), _merged(new, name)
@@ -101,7 +107,8 @@ def origins(old: Result, new: Result) -> list[tuple[str, str, str]]:
     return [(name, old, new) for name, (old, new) in pairs.items() if old != new]
 
 
-def _origin(result: Result) -> str:
+def origin_of(result: Result) -> str:
+    """Return when and from what a result was made."""
     run = result.run
     dirty = " with changes" if run.dirty else ""
     return f"{run.started or 'unknown'}, commit {run.commit[:SHORT_COMMIT] or 'unknown'}{dirty}"

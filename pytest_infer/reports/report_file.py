@@ -25,7 +25,14 @@ def write_report(kind: str, path: Path, result: Result) -> None:
 
     Only JSON has the records of earlier attempts at tests, which count for nothing.
     """
-    text = WRITERS[kind](result)
+    write_text(kind, path, WRITERS[kind](result), option=f"--infer-report={kind}:PATH")
+
+
+def write_text(kind: str, path: Path, text: str, *, option: str) -> None:
+    """Write the text of a report; raise `OptionError` if its path cannot be written.
+
+    ``option`` is what names the path.
+    """
     is_summary = kind == "md" and _is_step_summary(path)
     is_added = is_summary or kind == "history"
     try:
@@ -37,7 +44,7 @@ def write_report(kind: str, path: Path, result: Result) -> None:
         raise OptionError(
             f"cannot write the report {path}",
             why=str(error),
-            mend=f"name another file with --infer-report={kind}:PATH",
+            mend=f"name another file with {option}",
         ) from error
 
 

@@ -6,12 +6,18 @@ readers skip what they do not know. One that is removed, or means something else
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from pytest_infer.reports.pictures import BASE64
+
 SCHEMA = 2
 """1 had no ``run``, and its records no ``file`` and ``line``."""
+
+
+Jpeg: TypeAlias = Annotated[str, msgspec.Meta(pattern=f"^{BASE64}$")]
+"""In base64."""
 
 
 class CaseFields(msgspec.Struct):
@@ -131,6 +137,8 @@ class ResultFields(msgspec.Struct):
     records: list[RecordFields]
     earlier_attempts: list[RecordFields]
     sweeps: list[SweepFields]
+    pictures: dict[str, Jpeg] = {}
+    """By the names with which ``photographs`` in details of records refer to them."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -22,7 +22,7 @@ COLORS = {
 
 TEXTS = (
     *("model", "engine", "precision", "verdict", "", "kind", "note", "state", "made of"),
-    *("case", "device", "course", "date", "commit", "speed", "outputs"),
+    *("case", "device", "course", "date", "commit", "speed", "outputs", "layer", "operator"),
 )
 """Headings of columns without figures."""
 

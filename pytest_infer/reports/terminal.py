@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.reports import against, sweep
+from pytest_infer.reports import against, layer_losses, sweep
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -42,6 +42,7 @@ def tables_of(
     others = (
         sweep_table(records),
         against_table(records),
+        loss_table(records),
         resource_table(records) if is_verbose else None,
     )
     return [*case_tables(records, width), *(table for table in others if table)]
@@ -129,6 +130,12 @@ def against_table(records: Sequence[Record]) -> Table | None:
     return filled_table(cells[0], [cells[1]]) if cells else None
 
 
+def loss_table(records: Sequence[Record]) -> Table | None:
+    """Return the table of the layers that lose most in int8; None if that was not measured."""
+    sections = layer_losses.loss_cells(records)
+    return filled_table(layer_losses.HEADINGS, sections) if sections else None
+
+
 def resource_table(records: Sequence[Record]) -> Table | None:
     """Return the table of sizes, build and load times and memory; None if nothing is known."""
     rows = resource_rows(records)
@@ -170,6 +177,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
         for machine, size_bytes in sorted(coverage.sent_bytes.items())
     ]
+    lines += layer_losses.loss_lines(records)
     lines += _unclear(records)
     lines += [f"notice: {notice}" for notice in coverage.notices]
     lines += [_exclusion(each) for each in coverage.exclusions]

@@ -6,15 +6,19 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pytest_infer.engines.requests import build_request
+from pytest_infer.errors import OptionError
 from pytest_infer.graphs.onnx_copies import request_of_file
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.models import registry as models
+from pytest_infer.plain_text import shown
 from pytest_infer.session.graph_maker import Graphs
 from pytest_infer.session.kept import Kept
 from pytest_infer.session.module_graphs import ModuleGraphs
 from pytest_infer.storage.digest import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.engines.protocol import BuildRequest
@@ -35,6 +39,7 @@ class CaseGraphs:
         self._hosts = hosts
         self._client = client
         self._files = Graphs(config, cache, client)
+        self._unquantized = config.unquantized
         self._kept = Kept()
         self.modules = ModuleGraphs(config, cache, client)
 
@@ -47,6 +52,19 @@ class CaseGraphs:
     def request(self, case: Case) -> GraphRequest:
         """Return what graph the engine of ``case`` wants."""
         return self._kept.once(("wanted", case), lambda: self._wanted(case, build_request(case)))
+
+    def exact(self, case: Case) -> Graph:
+        """Return the fp32 graph from which the int8 graph of ``case`` is made."""
+        wanted = self.request(case)
+        module = self.module(case.model, is_pruned=wanted.is_pruned)
+        return self._files.exact(module, wanted, build_request(case).shapes)
+
+    def without(self, case: Case, nodes: Sequence[str]) -> Graph:
+        """Return the int8 graph of ``case`` with these nodes, too, left in fp32."""
+        wanted = self.request(case)
+        return self._made(
+            case, replace(wanted, unquantized=tuple(sorted({*wanted.unquantized, *nodes})))
+        )
 
     def facts(self, graph: Graph) -> GraphFacts:
         """Return what an exported file really is, read from it."""
@@ -79,7 +97,18 @@ class CaseGraphs:
             request=request,
             doing=f"ask {case.engine} what it is built from",
         )
-        return request_of_file(wanted, models.find(case.model).spec)
+        wanted = request_of_file(wanted, models.find(case.model).spec)
+        nodes = self._unquantized.get(case.model, ())
+        if wanted.precision != "int8" or not nodes:
+            return wanted
+        onnx = models.find(case.model).spec.onnx
+        if onnx and onnx.precision:
+            raise OptionError(
+                f"cannot leave {shown(nodes[0])} of {case.model} in fp32",
+                why="the file is in int8 already",
+                mend=f"leave out --infer-unquantized={case.model}=…",
+            )
+        return replace(wanted, unquantized=nodes)
 
     def _made(self, case: Case, wanted: GraphRequest) -> Graph:
         module = self.module(case.model, is_pruned=wanted.is_pruned)

@@ -53,12 +53,20 @@ class Graphs:
 
         return self._file(module, request, {"shapes": sizes}, make)
 
+    def exact(
+        self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
+    ) -> Graph:
+        """Return the fp32 graph from which the int8 one of ``request`` is made."""
+        plain = replace(
+            request, precision="fp32", is_symmetric=False, weight_bits=8, unquantized=()
+        )
+        return self.exported(module, plain, shapes)
+
     def _quantized(
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the exported graph in int8, calibrated on the photographs that models are fed."""
-        plain = replace(request, precision="fp32", is_symmetric=False, weight_bits=8)
-        exact = self.exported(module, plain, shapes)
+        exact = self.exact(module, request, shapes)
         doing = f"quantize {module.spec.name} to int8"
         name, images = module.spec.name, str(self._config.images or "")
         calibration = self._client.calibration_digest(model=name, images=images, doing=doing)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from pytest_infer.session.kept import Kept
 
@@ -42,6 +43,23 @@ class Models:
                 model=model, images=self._images, doing=f"list {model}'s photographs"
             ),
         )
+
+    def thumbnail(self, model: str, number: int) -> dict[str, Any]:
+        """Return a small picture of a photograph as the model is fed it; empty if it is none.
+
+        ``jpeg`` (base64), and ``width`` and ``height`` of the input in pixels.
+        """
+
+        def make() -> dict[str, Any]:
+            found = self._client.thumbnail(
+                model=model,
+                images=self._images,
+                number=number,
+                doing=f"show {model}'s photograph {number + 1}",
+            )
+            return asdict(found) if found else {}
+
+        return self._kept.once(("thumbnail", model, number), make)
 
     def feeds(self, model: str, batch: int, start: int = 0) -> Arrays:
         """Return the named inputs made from ``batch`` photographs from ``start`` on, in a cycle.

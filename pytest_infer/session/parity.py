@@ -23,6 +23,7 @@ from pytest_infer.judges.tasks.detection import detection
 from pytest_infer.judges.tolerance import Tolerance
 from pytest_infer.models import registry as models
 from pytest_infer.models.tasks import TENSOR
+from pytest_infer.session.photographs import with_photographs
 from pytest_infer.session.reference import NOT_THE_ENGINE
 
 if TYPE_CHECKING:
@@ -53,12 +54,16 @@ class Parity:
         tolerance: Tolerance | None,
         *,
         explain: Explain | None = None,
+        has_photographs: bool = False,
+        add_loss: Callable[[Verdict, Case], Verdict] = lambda verdict, _: verdict,
         drift: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
         """Take ``explain``, which adds to a failure what it finds out about it.
 
         It gets the number of the photograph in the first row of the batch that has failed.
 
+        With ``has_photographs`` the verdict of a task has some of them, with both sides' answers.
+        ``add_loss`` adds where an int8 graph loses most.
         ``drift`` compares the errors of what passes with those that are stored.
         """
         self._case = case
@@ -66,6 +71,8 @@ class Parity:
         self._models = models
         self._tolerance = tolerance
         self._explain = explain
+        self._add_loss = add_loss
+        self._has_photographs = has_photographs
         self._drift = drift
 
     def __call__(self, outputs: Answered) -> Verdict:
@@ -76,7 +83,8 @@ class Parity:
         are ``parity-drift``.
         """
         finding = self._rows(self._in_order(self._compared(outputs)))
-        return self._explained(self._drift(finding.verdict), finding.start)
+        verdict = self._add_loss(self._drift(finding.verdict), self._case)
+        return self._explained(verdict, finding.start)
 
     def task(self, outputs: Answered) -> Verdict:
         """Judge what the outputs mean, by the judge of the model's task.
@@ -158,21 +166,25 @@ class Parity:
 
     def _worst(self, outputs: Answered, judge: Callable[[JudgedRows], Verdict]) -> Verdict:
         """Return the worst of what ``judge`` says of rows that are judged together."""
-        groups = list(self._rows.groups(self._compared(outputs)))
+        groups = [self._judged_rows(each) for each in self._rows.groups(self._compared(outputs))]
         verdicts = [self._judged(group, judge) for group in groups]
         worst = worst_of(verdicts)
+        group = groups[verdicts.index(worst)]
         starts = [
             each.answer.start
-            for each in groups[verdicts.index(worst)]
-            if worst.status == "fail" and self._judged([each], judge).code == worst.code
+            for each in group.calls
+            if worst.status == "fail"
+            and self._judged(self._judged_rows([each]), judge).code == worst.code
         ]
+        if self._has_photographs:
+            worst = with_photographs(worst, group, self._models)
         worst = replace(worst, figures=worst_figures(verdicts))
         return self._explained(worst, next(iter(starts), 0))
 
-    def _judged(self, group: Sequence[Compared], judge: Callable[[JudgedRows], Verdict]) -> Verdict:
+    def _judged(self, group: JudgedRows, judge: Callable[[JudgedRows], Verdict]) -> Verdict:
         """Judge outputs that are well formed, and so may mean something."""
-        faults = (self._rows.fault(each) or self._not_finite(each) for each in group)
-        return next((fault for fault in faults if fault), None) or judge(self._judged_rows(group))
+        faults = (self._rows.fault(each) or self._not_finite(each) for each in group.calls)
+        return next((fault for fault in faults if fault), None) or judge(group)
 
     def _judged_rows(self, group: Sequence[Compared]) -> JudgedRows:
         return JudgedRows(
@@ -182,7 +194,7 @@ class Parity:
             subject=self._case.id,
             tolerance=self._tolerance or Tolerance(),
             labels=self._models.labels(self._case.model),
-            postprocess=partial(self._models.meaning, self._case.model),
+            postprocess=lambda outputs: self._models.meaning(self._case.model, outputs),
         )
 
     def _not_finite(self, each: Compared) -> Verdict | None:

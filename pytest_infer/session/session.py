@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.config import OFF
 from pytest_infer.engines import registry as engines
+from pytest_infer.errors import unknown
 from pytest_infer.hosts.pool import HostPool
 from pytest_infer.judges.tasks import registry as tasks
 from pytest_infer.models import registry as models
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.session.explainer import Explainer
+    from pytest_infer.session.int8_loss import QuantizationLoss
     from pytest_infer.session.matrix import Matrix
     from pytest_infer.timing.samples import Samples
 
@@ -137,6 +139,13 @@ class InferSession:
         return Explainer(self.artefacts, self.hosts, self._bundles)
 
     @cached_property
+    def quantization_loss(self) -> QuantizationLoss:
+        """Return what finds the layers in which int8 loses most."""
+        from pytest_infer.session.int8_loss import QuantizationLoss
+
+        return QuantizationLoss(self.artefacts, self.hosts, self.config.images)
+
+    @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
         return GpuTimer(self.hosts, self._counts, self.exclusive)
@@ -178,6 +187,10 @@ class InferSession:
             engines.find(engine)
         if not self.config.hosts:
             check_gpu(self.config.device)
+        known = {case.model for case in self.matrix.cases}
+        for model in self.config.unquantized:
+            if model not in known:
+                raise unknown("model of --infer-unquantized", model, known)
         self.baselines.check(self.matrix.cases)
         for engine, spec in self.config.against.items():
             check_rival(engine, spec, self.matrix, self.hosts, self.rival)

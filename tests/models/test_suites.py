@@ -77,6 +77,12 @@ def check_passed(records: Records, engine: str, models: Sequence[str]) -> None:
     judged = {(each["case"]["model"], each["judge"]) for each in own}
     assert judged == {(model, judge) for model in models for judge in ("parity", "truth")}
     assert {each["status"] for each in own} == {"pass"}
+    seen = [each for each in own if "photographs" in each["details"]]
+    assert {each["case"]["model"] for each in seen} == set(models)
+    for record in seen:
+        for photograph in record["details"]["photographs"]:
+            assert photograph["picture"]
+            assert len(photograph.get("classes") or photograph["boxes"]) >= 5
 
 
 @pytest.mark.parametrize("engine", ENGINES)

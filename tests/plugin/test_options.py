@@ -80,6 +80,14 @@ def _error(result: pytest.RunResult) -> str:
             ),
         ),
         (
+            "--infer-unquantized=node_1",
+            (
+                "ERROR: --infer-unquantized=node_1 is not valid\n"
+                "  why:  it takes MODEL=NODE\n"
+                "  mend: for example --infer-unquantized=mobilenet_v2=node_Conv_810"
+            ),
+        ),
+        (
             "--infer-weights=/missing",
             (
                 "ERROR: --infer-weights=/missing is not a folder\n"

@@ -59,7 +59,7 @@ class Page:
         self.console: list[str] = []
         """Messages of the console, and exceptions that nobody caught."""
         self.requests: list[str] = []
-        """Addresses that were asked for."""
+        """Addresses that were asked for, but for those that bring their own content."""
 
     def start(self) -> None:
         """Open an empty page."""
@@ -164,7 +164,8 @@ class Page:
 
     def _note(self, method: str, values: dict[str, Any]) -> None:
         if method == "Network.requestWillBeSent":
-            self.requests.append(values["request"]["url"])
+            url = values["request"]["url"]
+            self.requests += [] if url.startswith("data:") else [url]
         elif method == "Runtime.exceptionThrown":
             self.console.append(str(values["exceptionDetails"]))
         elif method == "Runtime.consoleAPICalled":

@@ -31,7 +31,7 @@ HOSTILE = {
 
 def hostile_result(text: str) -> Result:
     """Return a result in which names, messages, figures' neighbours and options are ``text``."""
-    case = Case(text, text, "fp32", 1, "cpu", variant=text)
+    case = Case(text, text, "int8", 1, "cpu", variant=text)
     checks = [
         {
             "output": text,
@@ -53,7 +53,34 @@ def hostile_result(text: str) -> Result:
         "details": {text: text},
     }
     wrong = failed("parity", "diverged", what=text, why=text, mend=text)
-    details = {"checks": checks, "evidence": evidence}
+    photographs = [
+        {
+            "name": text,
+            "is_wrong": True,
+            "jpeg": "AAAA",
+            "width": 20,
+            "height": 10,
+            "classes": [{"name": text, "engine": 0.2, "reference": 0.9}],
+            "boxes": [{"side": side, "name": text, "score": 0.9, "box": [1, 1, 9, 9]}],
+        }
+        for side in ("engine", text)
+    ]
+    int8_loss = {
+        "model": text,
+        "together": 0.1,
+        "layers": [{"node": text, "operator": text, "tensor": text, "loss": 0.09}],
+        "count": 1,
+        "without": [0.01],
+        "leave_out": [text],
+        "before": 0.1,
+        "after": 0.01,
+    }
+    details = {
+        "checks": checks,
+        "evidence": evidence,
+        "photographs": photographs,
+        "int8_loss": int8_loss,
+    }
     verdicts = (
         Verdict("parity", "fail", "diverged", wrong.message, {"worst_ratio": 2.0}, details),
         Verdict("baseline", "inconclusive", text, text),

@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from browser import browser
 from synthetic import synthetic_history, synthetic_result
 
+from pytest_infer.models.photographs import pictures
+from pytest_infer.models.thumbnail import thumbnail
 from pytest_infer.reports.page import page_text
+
+if TYPE_CHECKING:
+    from browser import Page
+
+    from pytest_infer.reports.record import Record
 
 DOCS = Path(__file__).parents[2] / "docs" / "guides"
 ENGINES = {"eager", "torchscript", "compile", "ort", "openvino"}
 MODELS = {"resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50"}
 BATCHES = {1, 8}
+SEEN = "mobilenet_v2-ort-int8-b1"
 PRECISIONS = {"fp32", "int8"}
 
 
+def wait(page: Page) -> None:
+    """Wait until the case that is linked to has been opened."""
+    page.run(
+        "(async () => { while (!document.querySelector('.inside:not(:empty)'))"
+        " await new Promise(done => setTimeout(done, 5)); })()"
+    )
+    page.settle()
+
+
+def with_pictures(record: Record) -> Record:
+    """Return a record with photographs in its made-up details."""
+    shown = [
+        {
+            **each,
+            **asdict(thumbnail({"image": picture.pixels()[None]})),
+            "width": 1066,
+            "height": 800,
+        }
+        for each, picture in zip(record.details.get("photographs", []), pictures(), strict=False)
+    ]
+    return replace(record, details={**record.details, "photographs": shown})
+
+
 def main() -> None:
-    """Write the overview, and a case that failed."""
+    """Write the overview, a case that became slower, photographs, and where int8 loses."""
     result = synthetic_result(432, seed=6)
     records = [
-        record
+        with_pictures(record)
         for record in result.records
         if record.case.engine in ENGINES
         and record.case.model in MODELS
@@ -37,12 +69,18 @@ def main() -> None:
         page.open(path, width=1100, height=1180)
         page.screenshot(DOCS / "report-overview.png")
         page.open(path, width=1100, height=900, theme="dark", fragment=f"#case-{failed.case_id}")
-        page.run(
-            "(async () => { while (!document.querySelector('.inside:not(:empty)'))"
-            " await new Promise(done => setTimeout(done, 5)); })()"
-        )
-        page.settle()
+        wait(page)
         page.screenshot(DOCS / "report-case.png")
+        seen = next(each for each in records if each.case_id == SEEN)
+        page.open(path, width=1100, height=500, fragment=f"#case-{seen.case_id}")
+        wait(page)
+        page.run("document.querySelector('.inside .photos').parentElement.scrollIntoView()")
+        page.settle()
+        page.screenshot(DOCS / "report-photographs.png")
+        page.open(path, width=1100, height=560)
+        page.run("document.getElementById('int8').scrollIntoView()")
+        page.settle()
+        page.screenshot(DOCS / "report-int8.png")
 
 
 if __name__ == "__main__":

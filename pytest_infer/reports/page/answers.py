@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import log10
 from typing import TYPE_CHECKING
 
-from pytest_infer.reports.page.cases import CaseView
+from pytest_infer.reports.page.cases import SIGNS, CaseView
 from pytest_infer.reports.page.errors import ratio_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_infer.reports.layer_losses import CaseLosses
     from pytest_infer.reports.page.speeds import Bars
 
 MOST_CHANGES = 40
 """Lines of a table of changes or of errors; the table of all cases has the others."""
+
+MOST_NAMED = 2
+"""Things of an answer that fit in; of more models and batches than that, engines are counted."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,11 @@ class Answer:
     status: str
     text: str
     link: str
+
+    @property
+    def sign(self) -> str:
+        """Return the sign of its status; of what is neither good nor bad a point."""
+        return SIGNS[self.status] if self.status != "new" else "·"
 
 
 @dataclass(frozen=True)
@@ -98,10 +108,14 @@ def answers_of(
     bars: Sequence[Bars],
     changes: Sequence[Change],
     worst: Sequence[Worst],
+    *,
     unread: Sequence[str],
+    losses: Sequence[CaseLosses],
 ) -> list[Answer]:
     """Return the answers that the page begins with; ``unread`` models have no case."""
-    return [_failed(cases, unread), _shipped(bars), _slower(changes), _wrong(worst)]
+    int8 = [_lost(losses)] if any(each.precision == "int8" for each in cases) else []
+    slower = _slower(changes, cases)
+    return [_failed(cases, unread), _shipped(bars), slower, _wrong(worst), *int8]
 
 
 def _failed(cases: Sequence[CaseView], unread: Sequence[str]) -> Answer:
@@ -127,27 +141,68 @@ def _shipped(bars: Sequence[Bars]) -> Answer:
     told = [
         f"{each.model} b{each.batch}: {case.engine} {case.precision}" for each, case in best if case
     ]
+    if len(told) > MOST_NAMED:
+        names = Counter(f"{case.engine} {case.precision}" for _, case in best if case)
+        told = [f"{name} in {count} of {len(bars)}" for name, count in names.most_common()]
     if not bars:
         return Answer(question, "new", "nothing was timed in this run", "cases")
     if not told:
         return Answer(question, "fail", "none: something speaks against each", "latency")
-    more = f"; {len(told) - 2} more below" if len(told) > 2 else ""  # noqa: PLR2004 - as many as fit
-    return Answer(question, "pass", "; ".join(told[:2]) + more, "latency")
+    more = f"; {len(told) - MOST_NAMED} more below" if len(told) > MOST_NAMED else ""
+    return Answer(question, "pass", "; ".join(told[:MOST_NAMED]) + more, "latency")
 
 
-def _slower(changes: Sequence[Change]) -> Answer:
-    question = "Is it slower than its baseline?"
-    if not changes:
+def _slower(changes: Sequence[Change], cases: Sequence[CaseView]) -> Answer:
+    """Answer by the gate, which tells small changes; of what it has not compared, by earlier runs.
+
+    What crept over many runs is told beside it: each step of a creep may be within the limit.
+    """
+    crept = [each for each in cases if each.past and each.past.drift and each.past.drift.change > 0]
+    past = [each for each in cases if each.past]
+    if changes:
+        return _gated(changes, crept)
+    question = "Is it slower than before?"
+    if not past:
         return Answer(question, "new", "nothing was compared by the gate in this run", "cases")
+    if not crept:
+        return Answer(
+            question, "pass", f"no: {len(past)} cases compared with earlier runs", "cases"
+        )
+    first = crept[0]
+    drift = first.past.drift.change if first.past and first.past.drift else 0.0
+    text = f"{first.id}: {drift:+.1%} over its runs{_more(crept)}"
+    return Answer(question, "inconclusive", text, "past")
+
+
+def _gated(changes: Sequence[Change], crept: Sequence[CaseView]) -> Answer:
+    question = "Is it slower than its baseline?"
     slower = [each for each in changes if each.word == "slower"]
     if slower:
         first = slower[0]
-        more = f", and {len(slower) - 1} more" if len(slower) > 1 else ""
         status = "fail" if any(each.case.status == "fail" for each in slower) else "inconclusive"
-        return Answer(question, status, f"{first.case.id}: {first.change:+.1%}{more}", "changes")
+        text = f"{first.case.id}: {first.change:+.1%}{_more(slower)}"
+        return Answer(question, status, text, "changes")
+    if crept:
+        text = f"no, but over runs: {crept[0].id}{_more(crept)}"
+        return Answer(question, "inconclusive", text, "past")
     faster = sum(each.word == "faster" for each in changes)
-    told = f"no: {len(changes)} compared, {faster} faster"
-    return Answer(question, "pass", told, "changes")
+    return Answer(question, "pass", f"no: {len(changes)} compared, {faster} faster", "changes")
+
+
+def _more(found: Sequence[object]) -> str:
+    return f", and {len(found) - 1} more" if len(found) > 1 else ""
+
+
+def _lost(losses: Sequence[CaseLosses]) -> Answer:
+    question = "Where does int8 lose?"
+    known = [each.losses for each in losses if each.losses.layers]
+    if not known:
+        return Answer(question, "new", "not measured: add --infer-int8-loss", "cases")
+    first = max(known, key=lambda each: each.together)
+    worst = first.layers[0]
+    text = f"{first.model}: {worst.node} most, {worst.loss:.1e} of"
+    more = f"; {len(known) - 1} more below" if len(known) > 1 else ""
+    return Answer(question, "new", f"{text} {first.together:.1e}{more}", "int8")
 
 
 def _wrong(worst: Sequence[Worst]) -> Answer:

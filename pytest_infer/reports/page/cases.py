@@ -14,6 +14,7 @@ from pytest_infer.reports.page.calls import CallsChart, calls_chart
 from pytest_infer.reports.page.changes import ChangeChart, change_chart
 from pytest_infer.reports.page.errors import ErrorChart, error_chart, ratio_text
 from pytest_infer.reports.page.past import PastChart, past_charts
+from pytest_infer.reports.page.photographs import Photographs, photographs_of
 from pytest_infer.reports.summary import SEVERITY, rows_from_records
 from pytest_infer.units import BYTES_PER_MB
 
@@ -48,6 +49,7 @@ class Told:
     what: str
     parts: Sequence[Part]
     errors: ErrorChart | None
+    photographs: Photographs
 
     @property
     def sign(self) -> str:
@@ -177,6 +179,7 @@ def _told(record: Record, seen: set[str]) -> Told:
         what=what,
         parts=parts,
         errors=error_chart(checks) if is_shown else None,
+        photographs=photographs_of(record.details),
     )
 
 

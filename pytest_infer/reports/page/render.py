@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from pytest_infer.plain_text import plain_text
+from pytest_infer.reports.layer_losses import losses_of
 from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_of, worst_of
 from pytest_infer.reports.page.cases import SIGNS, case_views
 from pytest_infer.reports.page.details import BLOCK, packed
+from pytest_infer.reports.page.environment import asset, template_environment
 from pytest_infer.reports.page.matrix import matrix_of
-from pytest_infer.reports.page.scales import short
+from pytest_infer.reports.page.photographs import pictures_of
 from pytest_infer.reports.page.speeds import latency_bars, throughput_charts
 from pytest_infer.reports.summary import SEVERITY, status_counts
 from pytest_infer.reports.sweep import sweeps_from_records
@@ -22,6 +19,8 @@ from pytest_infer.reports.terminal import coverage_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from jinja2 import Environment
 
     from pytest_infer.reports.page.cases import CaseView
     from pytest_infer.reports.page.matrix import Cell
@@ -68,6 +67,7 @@ SECTIONS = (
     ("changes", "Baseline"),
     ("past", "Over runs"),
     ("errors", "Errors"),
+    ("int8", "int8"),
     ("cases", "All cases"),
     ("run", "This run"),
 )
@@ -77,28 +77,9 @@ SHORT_COMMIT = 12
 
 def page_text(result: Result) -> str:
     """Return the page of a result."""
-    environment = _environment()
-    return environment.get_template("page.html").render(_content(result, environment))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pytest_infer.reports.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["short"] = short
+    environment = template_environment()
     environment.filters["filter_of"] = _filter_of
-    return environment
-
-
-def _harmless(value: Any) -> Any:
-    """Return text of others with what is no visible character by its code; markup is ours."""
-    is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return plain_text(value) if is_text else value
+    return environment.get_template("page.html").render(_content(result, environment))
 
 
 def _filter_of(cell: Cell) -> str:
@@ -113,16 +94,22 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     drifts = [each for each in cases if each.past and each.past.drift]
     bars = latency_bars(cases)
     changes, worst = changes_of(cases), worst_of(cases)
+    losses = losses_of(result.records)
     counts = status_counts(each.status for each in cases)
+    pictures = pictures_of(result.records)
     content: dict[str, Any] = {
-        "css": _asset("page.css"),
-        "js": _asset("page.js"),
+        "pictures": pictures,
+        "css": asset("page.css"),
+        "js": asset("page.js"),
+        "theme_js": asset("theme.js"),
         "run": result.run,
         "title": _title(cases, counts, result.coverage.unread),
         "worst": "fail" if result.coverage.unread else next(iter(counts), "new"),
         "counts": counts,
         "facts": _facts(result),
-        "answers": answers_of(cases, bars, changes, worst, result.coverage.unread),
+        "answers": answers_of(
+            cases, bars, changes, worst, unread=result.coverage.unread, losses=losses
+        ),
         "failures": [each for each in cases if each.status == "fail"],
         "unclear": _unclear(result.records),
         "matrix": matrix_of(cases),
@@ -131,6 +118,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "changes": changes,
         "worst_cases": worst,
         "drifts": drifts,
+        "losses": [each for each in losses if each.losses.layers],
         "cases": cases,
         "filters": {name: _values(cases, name) for name in FILTERS},
         "lines": coverage_lines(result.coverage, result.records),
@@ -142,9 +130,10 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "changes": changes,
         "errors": worst,
         "past": drifts,
+        "int8": content["losses"],
     }
     return content | {
-        "blocks": packed(_details(cases, environment)),
+        "blocks": packed(_details(cases, pictures, environment)),
         "block_size": BLOCK,
         "signs": SIGNS,
         "columns": COLUMNS,
@@ -157,16 +146,12 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     }
 
 
-def _details(cases: Sequence[CaseView], environment: Environment) -> list[str]:
+def _details(
+    cases: Sequence[CaseView], pictures: Mapping[str, str], environment: Environment
+) -> list[str]:
     """Return what is shown below the row of each case."""
     template = environment.get_template("detail.html")
-    return [template.render(case=case) for case in cases]
-
-
-def _asset(name: str) -> Markup:
-    """Return a file of this package as it is: it is ours, and is no template."""
-    source = Path(__file__).with_name("templates").joinpath(name).read_text(encoding="utf-8")
-    return Markup(source)  # noqa: S704 - a file of this package
+    return [template.render(case=case, pictures=pictures) for case in cases]
 
 
 def _title(cases: Sequence[CaseView], counts: Mapping[str, int], unread: Sequence[str]) -> str:

@@ -76,6 +76,9 @@ def test_compare(run, tmp_path, capsys):
     assert first.endswith("worse verdict")
     assert main(["compare", "worse.json", "run.json"]) == 0
     capsys.readouterr()
+    assert main(["compare", "run.json", "worse.json", "--html", "a/page.html"]) == 1
+    assert capsys.readouterr().out.splitlines()[0] == lines[0]
+    assert "1 of 12 cases are worse" in (tmp_path / "a/page.html").read_text()
     assert main(["compare", "run.json", "run.json", "--md"]) == 0
     assert capsys.readouterr().out.count("\n| ") == 14
 

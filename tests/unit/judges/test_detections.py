@@ -65,6 +65,7 @@ def test_one_box_moved_by_10_px_is_seen():
     """A box moved by 10 px fails, with both boxes, the IoU and the tolerance."""
     verdict = judge(changed("boxes", 1, [210, 200, 310, 280]))
     assert (verdict.status, verdict.code) == ("fail", "moved-box")
+    assert verdict.details == {"wrong_rows": [0]}
     assert verdict.message == (
         f"{SUBJECT}: 1 difference from the detections of eager fp64\n"
         "  why:  image 0: remote (75) at [200.0, 200.0, 300.0, 280.0] is at "

@@ -68,6 +68,8 @@ def test_names_of_ini_twins():
         "--infer-strict": "infer_strict",
         "--infer-thorough": "infer_thorough",
         "--infer-localize": "infer_localize",
+        "--infer-int8-loss": "infer_int8_loss",
+        "--infer-unquantized": "infer_unquantized",
         "--infer-fuzz-examples": "infer_fuzz_examples",
         "--infer-fuzz-replay": "infer_fuzz_replay",
     }
@@ -106,6 +108,8 @@ def test_frozen():
         ("--infer-fuzz-examples", ["20", "200"], 200),
         ("--infer-fuzz-replay", ["batch=1,seed=0"], "batch=1,seed=0"),
         ("--infer-strict", [], True),
+        ("--infer-int8-loss", [], True),
+        ("--infer-unquantized", ["a=y,b=z=1", "a=x,a=y"], {"a": ("x", "y"), "b": ("z=1",)}),
         ("--update-baselines", [], "all"),
         ("--gpu-baseline", ["gtx1070"], "gtx1070"),
         ("--infer-weights", ["pretrained"], "pretrained"),

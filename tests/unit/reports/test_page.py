@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pytest_infer.reports.page.changes import change_chart
 from pytest_infer.reports.page.details import BLOCK
 from pytest_infer.reports.page.errors import error_chart
 from pytest_infer.reports.page.past import past_charts
+from pytest_infer.reports.page.photographs import MOST_PICTURES, photographs_of, pictures_of
 from pytest_infer.reports.page.scales import Scale, decades, log_scale, short, ticks
 from pytest_infer.reports.result import Result
 
@@ -56,7 +58,7 @@ class Reader(HTMLParser):
 
 def details_in(text):
     """Return the details of every case, as the page's script unpacks them."""
-    blocks = [each for each in Reader(text).scripts[:-1] if each.strip()]
+    *blocks, _pictures, _own = [each for each in Reader(text).scripts if each.strip()]
     return [each for block in blocks for each in json.loads(zlib.decompress(b64decode(block)))]
 
 
@@ -142,6 +144,42 @@ def test_models_that_could_not_be_read(count):
     rest = "All 40 cases are right" if count else "No case was judged"
     assert f"2 models could not be read. {rest}" in text
     assert "bert, yolo could not be read" in text
+
+
+def test_photographs():
+    """Each picture is in the page once; a case refers to it, and a failure shows the wrong one."""
+    result = synthetic_result(500)
+    text = page_text(result)
+    *_, pictures, _own = [each for each in Reader(text).scripts if each.strip()]
+    pictures = json.loads(pictures)
+    assert 1 < len(pictures) < 20
+    details = details_in(text)
+    shown = [re.findall(r'data-picture="(\w+)"', each) for each in details]
+    assert max(map(len, shown)) == 3
+    assert {each for names in shown for each in names} == pictures.keys()
+    assert "data-picture" in text[: text.index('id="overview"')]
+    assert sum("Coloured, below: the engine" in each for each in details) > 100
+    assert sum("Orange, solid, named above: the engine" in each for each in details) > 50
+
+
+def test_too_many_pictures():
+    """A page has a hundred pictures, those of failures first; the others are named as left out."""
+    records = [
+        record for record in synthetic_result(3000).records if "photographs" in record.details
+    ]
+    assert len(pictures_of(records)) == MOST_PICTURES
+    failed = next(each for each in reversed(records) if each.status == "fail")
+    assert photographs_of(failed.details).shown[0].picture in pictures_of(records)
+    text = "".join(details_in(page_text(Result(records, Coverage()))))
+    assert "its picture is left out" in text
+
+
+def test_photographs_of_another_form():
+    """What another package calls so, and cannot be shown, is said to be there."""
+    record = synthetic_result(1).records[0]
+    odd = replace(record, details={"photographs": [{"name": 3}]})
+    (detail,) = details_in(page_text(Result([odd], Coverage())))
+    assert "the photographs in its details cannot be shown: Expected `str`, got `int`" in detail
 
 
 def test_nothing_was_judged():
@@ -293,3 +331,29 @@ def test_no_changes(figures):
     """Without a limit, or a usable measurement, nothing is drawn."""
     assert change_chart(compared([{"theta": 0.7, "duet": None}]), figures) is None
     assert change_chart(compared([]), {"limit": 0.1}) is None
+
+
+@pytest.mark.parametrize(
+    ("judges", "has_history", "text"),
+    [
+        ({"baseline"}, False, '<span class="question">Is it slower than its baseline?'),
+        ({"latency"}, False, "nothing was compared by the gate in this run"),
+        ({"latency"}, True, "over its runs"),
+    ],
+)
+def test_is_it_slower(judges, has_history, text):
+    """The gate answers, or else earlier runs do."""
+    result = synthetic_result(20)
+    history = synthetic_history(result) if has_history else []
+    records = [each for each in result.records if each.judge in judges]
+    page = page_text(replace(result, records=records, history=history))
+    above = page[: page.index('id="failures"')]
+    assert text in above
+
+
+def test_a_creep_within_the_limit():
+    """Where the gate finds nothing, what crept over runs is told all the same."""
+    result = synthetic_result(20)
+    records = [each for each in result.records if each.status == "pass"]
+    page = page_text(replace(result, records=records, history=synthetic_history(result)))
+    assert "no, but over runs: resnet50-eager-fp32-b1, and" in page[: page.index('id="failures"')]

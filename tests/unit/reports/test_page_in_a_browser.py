@@ -11,6 +11,7 @@ from hostile import HOSTILE, hostile_result
 from synthetic import synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
+from pytest_infer.reports.page.comparison import comparison_text
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason="no chromium: apt-get install --no-install-recommends chromium"
@@ -246,6 +247,44 @@ def test_screen_reader(page, file):
     )
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_pictures(page, result, tmp_path):
+    """Those of a failure, and of an opened case, are decoded and lie below their boxes."""
+    records = list(result.records)
+    number = next(n for n, each in enumerate(records) if "photographs" in each.details)
+    first, *others = records[number].details["photographs"]
+    wrong = {"photographs": [{**first, "is_wrong": True}, *others]}
+    records[number] = replace(records[number], status="fail", code="wrong-top-1", details=wrong)
+    path = tmp_path / "page.html"
+    path.write_text(page_text(replace(result, records=records)))
+    page.open(path)
+    decoded = (
+        "Promise.all([...document.querySelectorAll('%s [data-picture]')].map(async each => {"
+        " const image = new Image(); image.src = each.getAttribute('href');"
+        " await image.decode(); return [image.naturalWidth, each.getBBox().width]; }))"
+    )
+    assert page.run(decoded % "#failures") == [[16, 1066]]
+    page.run(OPEN % CASES)
+    sizes = page.run(decoded % "#cases")
+    assert len(sizes) > CASES
+    assert {tuple(each) for each in sizes} == {(16, 1066)}
+
+
+def test_comparison(page, result, tmp_path):
+    """The page of two runs is readable in both themes and narrow, and says nothing to a console."""
+    path = tmp_path / "page.html"
+    records = [
+        replace(each, status="fail", code="diverged") if number % 40 == 0 else each
+        for number, each in enumerate(result.records)
+    ]
+    path.write_text(comparison_text(result, replace(result, records=records), ("a.json", "b.json")))
+    for theme in THEMES:
+        page.open(path, width=390, theme=theme)
+        assert min(page.run(CONTRASTS).values()) >= 4.5
+        assert page.run("document.documentElement.scrollWidth") == 390
+    assert page.console == []
+    assert page.requests == [path.absolute().as_uri()]
 
 
 def test_print(page, file):

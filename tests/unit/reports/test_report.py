@@ -196,7 +196,9 @@ def test_markdown_escapes(hostile, cell):
 def test_json():
     """Programs get every record and count."""
     content = json.loads(json_text(Result(records(PARITY), Coverage(expected=1, ran=1))))
-    assert set(content) == {"schema", "run", "coverage", "records", "earlier_attempts", "sweeps"}
+    assert set(content) == {
+        *("schema", "run", "coverage", "records", "earlier_attempts", "sweeps", "pictures")
+    }
     assert content["records"] == [each.as_dict() for each in records(PARITY)]
     assert content["coverage"]["ran"] == 1
 

@@ -1,6 +1,7 @@
 """A JSON report: its schema, and that it can be read again as it was written."""
 
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -26,6 +27,31 @@ def test_read_again(tmp_path):
     assert json_text(found) == json_text(result)
     assert [each.case for each in found.records] == [each.case for each in result.records]
     assert (found.run, found.coverage) == (result.run, result.coverage)
+
+
+def test_pictures_are_stored_once(tmp_path):
+    """Records refer to a picture by its name, and have it again when they are read."""
+    result = synthetic_result(30)
+    content = json.loads(json_text(result))
+    photographs = [
+        each for record in content["records"] for each in record["details"].get("photographs", [])
+    ]
+    assert len(photographs) > len(content["pictures"]) > 1
+    assert {each["picture"] for each in photographs} == content["pictures"].keys()
+    found = read_result(written(tmp_path, json_text(result)))
+    assert [each.details for each in found.records] == [each.details for each in result.records]
+    content["pictures"]["x"] = '"><script>'
+    with pytest.raises(OptionError, match="Expected `str` matching regex"):
+        read_result(written(tmp_path, json.dumps(content)))
+
+
+@pytest.mark.parametrize("odd", ["text", 3, ["a"], [{"jpeg": 3}], [{"jpeg": "<>"}], [{}]])
+def test_photographs_of_another_form_cross(tmp_path, odd):
+    """What another package calls so is written and read as it is."""
+    result = synthetic_result(1)
+    records = [replace(each, details={"photographs": odd}) for each in result.records]
+    found = read_result(written(tmp_path, json_text(replace(result, records=records))))
+    assert [each.details for each in found.records] == [{"photographs": odd}] * 5
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -112,4 +138,4 @@ def test_unknown_fields_are_skipped(tmp_path):
     """A newer version may add fields without a new schema."""
     content = json.loads(json_text(synthetic_result(1)))
     content["new"] = content["records"][0]["new"] = content["run"]["new"] = 1
-    assert len(read_result(written(tmp_path, json.dumps(content))).records) == 4
+    assert len(read_result(written(tmp_path, json.dumps(content))).records) == 5

@@ -30,6 +30,15 @@
     return unpacked.get(number);
   };
 
+  // Each picture is in the page once, however many cases show it.
+  const pictures = JSON.parse(byId("pictures").textContent);
+  const show = (part) => {
+    for (const each of part.querySelectorAll("[data-picture]")) {
+      each.setAttribute("href", "data:image/jpeg;base64," + pictures[each.dataset.picture]);
+    }
+  };
+  show(document);
+
   const fill = async (body) => {
     const place = places.get(body);
     const row = body.insertRow();
@@ -40,6 +49,7 @@
     inside.className = "inside";
     cell.append(inside);
     inside.innerHTML = (await unpack(Math.floor(place / size)))[place % size];
+    show(inside);
   };
 
   const open = async (body, isOpen) => {
@@ -148,14 +158,6 @@
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("input, select, textarea")) return;
     event.preventDefault();
     search.focus();
-  });
-
-  const themes = ["auto", "light", "dark"];
-  byId("theme").addEventListener("click", (event) => {
-    const root = document.documentElement;
-    const next = themes[(themes.indexOf(root.dataset.theme ?? "auto") + 1) % themes.length];
-    root.dataset.theme = next;
-    event.currentTarget.querySelector("span").textContent = "theme: " + next;
   });
 
   if (location.hash) follow();
