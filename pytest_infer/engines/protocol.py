@@ -121,6 +121,16 @@ class LacksOperators(Protocol):
 
 
 @runtime_checkable
+class TracesPython(Protocol):
+    """What an `Engine` has besides if it traces a module's Python code, which a script has not."""
+
+    @property
+    def traces_python(self) -> bool:
+        """Return whether it does."""
+        ...
+
+
+@runtime_checkable
 class TakesShapes(Protocol):
     """What an `Engine` has besides if one built engine takes every shape of a profile."""
 

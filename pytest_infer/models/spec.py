@@ -118,6 +118,8 @@ class ModelSpec:
     """What ``--infer-weights`` is for this model unless it is given."""
     onnx: OnnxFacts | None = None
     """Of a model that is an ONNX file; None for one that is a module."""
+    is_scripted: bool = False
+    """It is a TorchScript file, which is code without Python."""
     parameters: int = 0
     """How many numbers its weights are, about, to tell small models from large ones; 0: unknown."""
 

@@ -12,7 +12,7 @@ from pytest_infer.case import Case
 from pytest_infer.config import ALL, AUTO
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
-from pytest_infer.engines.protocol import LacksOperators, Missing
+from pytest_infer.engines.protocol import LacksOperators, Missing, TracesPython
 from pytest_infer.engines.requests import graph_format
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
@@ -64,6 +64,11 @@ NO_MODULE = Missing(
     "ask for engines that are built from ONNX files, or bring the module",
 )
 """Why eager and what traces or compiles a module cannot run an ONNX file."""
+
+NO_SCRIPT = Missing(
+    "a TorchScript file has no Python code, which this engine traces",
+    "engines that run or export it, as torchscript and ort do, or bring the module",
+)
 
 OPSET_OF_INT8 = 13
 """The operator set from which on quantized weights have a scale per channel."""
@@ -155,10 +160,13 @@ def _of_files(cases: Sequence[Case]) -> list[Exclusion]:
 
 
 def _lack_of_file(case: Case) -> Missing | None:
-    """Return why an ONNX file cannot be run by an engine, or in a precision; None if it can."""
-    facts = models.find(case.model).spec.onnx
+    """Return why a file cannot be run by an engine, or in a precision; None if it can."""
+    spec = models.find(case.model).spec
+    facts = spec.onnx
     if facts is None:
-        return None
+        engine = engines.find(case.engine)
+        is_traced = isinstance(engine, TracesPython) and engine.traces_python
+        return NO_SCRIPT if spec.is_scripted and is_traced else None
     if graph_format(case) == "module":
         return NO_MODULE
     if lack := _lack_of_operators(case, facts.domains):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def load(path: Path) -> nn.Module:
 def _spec(asked: Asked, path: Path) -> ModelSpec:
     if not asked.wishes.inputs and asked.wishes.example is None:
         raise _no_shapes(path, load(path))
-    return spec_of(asked, Said({}), partial(load, path))
+    return replace(spec_of(asked, Said({}), partial(load, path)), is_scripted=True)
 
 
 def _no_shapes(path: Path, module: Any) -> ModelError:

@@ -335,3 +335,14 @@ def test_a_path_that_is_no_source(tmp_path):
     with pytest.raises(OptionError) as caught:
         make(models=(str(tmp_path),))
     assert "a Hugging Face folder as hf:FOLDER" in caught.value.mend
+
+
+def test_a_script_is_not_traced():
+    """An engine that traces Python has nothing to trace; the others run it."""
+    models.find("zoo").spec = replace(models.find("zoo").spec, is_scripted=True)
+    engines.find("beta").traces_python = True
+    matrix = make(models=("zoo", "ant"), engines=("alpha", "beta"))
+    assert ids(matrix) == ["zoo-alpha-fp32-b1", "ant-alpha-fp32-b1", "ant-beta-fp32-b1"]
+    assert told(matrix) == {
+        "zoo on beta in fp32": "a TorchScript file has no Python code, which this engine traces"
+    }

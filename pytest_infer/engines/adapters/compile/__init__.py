@@ -47,6 +47,7 @@ class Compile:
     name = "compile"
     libraries = ("torch", "triton")
     builds_files = True
+    traces_python = True
     options: Mapping[str, EngineOption] = {
         "artefact": EngineOption(
             "auto", "what is built; auto: a package on a CPU, a program on a GPU", ARTEFACTS
