@@ -23,6 +23,7 @@ class Terms:
     duet_spread: float
     engine_delta: float
     """The least slowdown of the reference net against the fixed kernel: a slower engine."""
+    is_launch_bound: bool = False
     by_kernel: bool = False
     """The fixed kernel decides, which no builder chooses, and not the reference net."""
 
@@ -69,6 +70,7 @@ LAUNCH_BOUND = Terms(
     duet_delta=0.05,
     duet_spread=0.02,
     engine_delta=0.40,
+    is_launch_bound=True,
 )
 """The host's speed counts, and it is another one in each process: by a third for all nets alike."""
 

@@ -286,3 +286,13 @@ def test_another_plan_may_differ_more(terms):
     assert outcome(*[look(0.06)] * 3, terms=wide) == "regressed"
     assert outcome(*[look(0.06, duet=0.029)] * 3, terms=wide) == "unchanged"
     assert outcome(*[look(0.0, duet=0.035)] * 3, terms=wide) == "regressed"
+
+
+@pytest.mark.parametrize(("terms", "is_told"), [(LAUNCH_BOUND, True), (GPU, False)])
+def test_what_to_do_where_launches_bind(terms, is_told):
+    """A wide limit comes with the way to a narrow one."""
+    looks = [look()]
+    verdict = verdict_of(
+        decide(STORED, looks, terms), looks, STORED, terms, subject="toy", mend="store it"
+    )
+    assert ("a CUDA graph (cuda_graph=true" in verdict.message) == is_told
