@@ -117,8 +117,8 @@ def _reasons(
     reasons.append(f"the engine itself: {decision.engine_change:+.1%} on the reference net")
     if terms.is_launch_bound:
         reasons.append(
-            "the host's launches take as long as the call; a CUDA graph (cuda_graph=true, where the "
-            "engine has that setting) or a larger batch lets the GPU decide, and the limit be 0.7%"
+            "the host's launches take as long as the call; a CUDA graph (cuda_graph=true, where "
+            "the engine has that setting) or a larger batch lets the GPU decide, at a limit of 0.7%"
         )
     reasons += [f"measurement {n}: {each.told()}" for n, each in enumerate(looks, 1)]
     foreign = {str(name) for each in looks for name in each.foreign_processes}
