@@ -161,7 +161,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(f"earlier attempts: {coverage.repeated}; of each test the last one counts")
     if coverage.without_case:
         lines.append(
-            f"no case of this run is left by the marks of: {_listed(coverage.without_case)}"
+            f"no case of this run fits the marks of: {_listed(_functions(coverage.without_case))}"
         )
     if coverage.once:
         lines.append(
@@ -203,9 +203,15 @@ def _uncompared(number: int) -> str:
     )
 
 
+def _functions(nodeids: Sequence[str]) -> list[str]:
+    """Return tests without their parameters."""
+    return list(dict.fromkeys(each.partition("[")[0] for each in nodeids))
+
+
 def _probes(seconds: Mapping[str, float]) -> str:
     models = f"{len(seconds)} model{'s' * (len(seconds) > 1)}"
-    return f"probes: {models} answered as they are now, in {sum(seconds.values()):.1f} s"
+    took = f"{sum(seconds.values()):.1f} s"
+    return f"{models} called once to see whether code or data has changed: {took}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -142,7 +142,7 @@ def test_lines():
     assert coverage_lines(coverage, records(PARITY, TOP_K)) == [
         "3 of 5 checks ran, 2 narrowed away by marks; verdicts: 1 fail, 1 pass",
         "engines: 1 built, 4 found in the cache",
-        "probes: 2 models answered as they are now, in 1.2 s",
+        "2 models called once to see whether code or data has changed: 1.2 s",
         "files: 0.0 MB sent to a-server-00000000",
         "files: 102.4 MB sent to jetson-1f2e3d4c",
         "notice: x is not what was stored; it was made again",
