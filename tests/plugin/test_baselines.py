@@ -95,7 +95,8 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     slower.stdout.fnmatch_lines(
         [
             "toy-fake-fp32-b1 regressed: * ms now, * ms stored (+*); +* against its stored *",
-            "  why:  +* against its stored artefact in 3 of * measurements, *% is allowed (*",
+            "  why:  since then: another artefact: the model, its weights or a setting has changed",
+            "        +* against its stored artefact in 3 of * measurements, *% is allowed (*",
             "        one measurement beside it spreads by *",
             "        measurement 1: * rounds kept*",
             "  mend: find what became slow, or accept it: pytest-infer run --update-baselines *",
