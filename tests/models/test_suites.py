@@ -26,8 +26,8 @@ ENGINES = {
 }
 """The module that each engine needs."""
 MODELS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50")
-SLOW = {"tvm": ("mobilenet_v2",)}
-"""Engines that take seconds a call, and the models on which they run unless it is night."""
+SLOW = {name: ("mobilenet_v2",) for name in ("compile", "tvm")}
+"""Engines that take seconds a call or a minute a build, and the models on which they run by day."""
 
 NIGHTLY = "INFER_NIGHTLY"
 """The environment variable with which the other models run on those engines too."""
