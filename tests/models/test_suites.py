@@ -26,7 +26,7 @@ ENGINES = {
 }
 """The module that each engine needs."""
 MODELS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50")
-SLOW = {name: ("mobilenet_v2",) for name in ("compile", "tvm")}
+SLOW = dict.fromkeys(("compile", "tvm"), ("mobilenet_v2",))
 """Engines that take seconds a call or a minute a build, and the models on which they run by day."""
 
 NIGHTLY = "INFER_NIGHTLY"
