@@ -46,6 +46,11 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1] / "docs" / "results"
 PAGES = {"faults": "parity.md", "clean": "parity.md", "task faults": "tasks.md"}
+OR = " or "
+MOVED_OR_MISSING = f"moved-box{OR}missing-detection"
+"""On an Intel CPU the box was moved; on an AMD one, whose convolutions round otherwise, it overlaps
+another one and goes."""
+
 ARTICLE_MAE = 0.0059
 COSINE = 0.99
 ROWS = {"detr_resnet50": 2}
@@ -111,8 +116,8 @@ class Found:
 
     @property
     def is_caught(self) -> bool:
-        """Return whether the expected code is among the failures."""
-        return self.plant.code in self.codes
+        """Return whether an expected code is among the failures."""
+        return not set(self.plant.code.split(OR)).isdisjoint(self.codes)
 
 
 def swap_classes(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -300,13 +305,16 @@ def task_plants() -> Iterator[Plant]:
     yield from on(
         "task_detector",
         boxes_read_as_corners=("missing-detection", faults.as_corners(axis=1)),
-        boxes_of_one_axis_moved=("moved-box", faults.change_channels(off_by(3.0), [0])),
+        boxes_of_one_axis_moved=(
+            MOVED_OR_MISSING,
+            faults.change_channels(off_by(3.0), [0]),
+        ),
         scores_10_per_cent_off=(
             "missing-detection",
             faults.change_channels(np.float32(0.9).__mul__, list(SCORES)),
         ),
         classes_of_scores_off_by_one=(
-            "wrong-class",
+            f"wrong-class{OR}missing-detection",
             faults.change_channels(lambda scores: np.roll(scores, 1, axis=1), list(SCORES)),
         ),
     )
