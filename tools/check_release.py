@@ -23,6 +23,7 @@ WANTED = {
 
 ALLOWED = re.compile(
     r"pytest_infer/.*\.(py|typed|json|md|html|css|js)|pytest_infer-[^/]+\.dist-info/.*"
+    r"|pytest_infer/baselines/shipped/.*\.timing(\.sha256)?"
 )
 """What a wheel may have."""
 
