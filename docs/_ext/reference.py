@@ -90,7 +90,7 @@ def _object(path: str, found: Any) -> Iterator[str]:
 
 def options() -> Iterator[str]:
     """Write every option with its ini twin, in the order of ``pytest --help``."""
-    from pytest_infer.plugin.options import OPTIONS
+    from pytest_infer.plugin.option_table import OPTIONS
 
     yield "```{eval-rst}"
     for option in OPTIONS:

@@ -164,8 +164,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_infer.plugin.collection import case_of
 
         state.coverage.expected = sum(case_of(item) is not None for item in session.items)
-        left = {item.nodeid.partition("[")[0] for item in session.items}
-        state.coverage.once = sum(count for name, count in state.once.items() if name in left)
 
 
 @pytest.hookimpl(optionalhook=True, trylast=True)

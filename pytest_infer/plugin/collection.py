@@ -61,7 +61,7 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
     state.coverage.narrowed += len(matrix.cases) - len(wanted)
     if not state.session.config.thorough:
         chosen = narrowing.chosen(wanted)
-        state.once[definition.nodeid] = len(wanted) - len(chosen)
+        state.coverage.once += len(wanted) - len(chosen)
         wanted = chosen
     return [*wanted, *broken] or [None]
 

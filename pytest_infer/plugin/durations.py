@@ -25,11 +25,11 @@ KINDS: Mapping[str, str] = {
     "model.write_weights": "make weights",
     "model.export": "export graphs",
     "model.quantize": "quantize graphs",
-    "model.computed": "reference in fp64 and fp32",
     "engine.build": "build engines, or check built ones",
     "engine.open": "load engines",
-    "engine.infer": "infer",
-    "engine.burst": "infer",
+    "engine.infer": "infer, references too",
+    "engine.burst": "infer, references too",
+    "engine.block": "time calls",
     "engine.time": "time calls",
     "engine.split": "time calls",
     "engine.bind": "time calls",
@@ -78,7 +78,8 @@ class TimeSpent:
             for kind, spent_s in found["spent_s"].items():
                 self._spent_s[kind] += spent_s
             self._calls.update(found["calls"])
-            self._longest |= found["longest"]
+            for doing, own_s in found["longest"].items():
+                self._longest[doing] = max(own_s, self._longest.get(doing, 0.0))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

@@ -19,6 +19,7 @@ from pytest_infer.plugin.reported import (
 
 if TYPE_CHECKING:
     from pytest_infer.plugin.state import State
+    from pytest_infer.reports.run_info import RunInfo
 
 OUTPUT = "pytest_infer"
 """The key under which a worker leaves its counts for the controller."""
@@ -35,6 +36,7 @@ class Reporter:
         self._config = config
         self._state = state
         self._lines: list[str] = []
+        self._run: RunInfo | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -89,7 +91,9 @@ class Reporter:
         elif state.records or state.attempts.earlier:
             from pytest_infer.session.conclusion import conclude
 
-            self._lines, errors = conclude(state.session.config, state.result())
+            result = state.result()
+            self._run = result.run
+            self._lines, errors = conclude(state.session.config, result)
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
@@ -116,7 +120,7 @@ class Reporter:
             color = terminalreporter.hasmarkup
             terminalreporter.write_line(encodable(rendered(table, color=color)))
         records = self._state.records
-        about = [origin_line(records, self._state.result().run)] if records else []
+        about = [origin_line(records, self._run)] if self._run else []
         about += [line for line in (launch_bound_line(records), busy_line(records)) if line]
         lines = about + coverage_lines(self._state.coverage, records) + self._lines
         for line in lines + codes_line(records):

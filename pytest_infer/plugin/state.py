@@ -34,8 +34,6 @@ class State:
         self.attempts = Attempts()
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
-        self.once: dict[str, int] = {}
-        """How many checks of larger models each test function leaves out."""
         self.origin: Origin | None = None
 
     @property

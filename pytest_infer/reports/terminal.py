@@ -165,8 +165,8 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         )
     if coverage.once:
         lines.append(
-            f"{coverage.once} checks made on the smallest model only, once per engine; "
-            "--infer-thorough makes them on every model"
+            f"{coverage.once} checks left to --infer-thorough: without it they are made once per "
+            "engine, on the smallest model"
         )
     if coverage.unasked:
         lines.append(_unasked(coverage.unasked))

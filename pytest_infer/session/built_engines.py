@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_infer.case import Case
     from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.graphs.graph import Graph
-    from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.storage.cache import Cache
@@ -125,9 +124,11 @@ class BuiltEngines:
         graph = graph or self._graphs.of(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
-        client = EngineClient(self._build_host(case.engine))
+        times_kernels = isinstance(adapter, TimesKernels)
+        alone = self._hosts.alone if times_kernels else self._hosts.shared
+        client = EngineClient(alone(case.engine))
         cache = cache or client.host.place.cache
-        if isinstance(adapter, TimesKernels):
+        if times_kernels:
             self._kept.once(("timings", case.engine, cache), lambda: self._start(case, cache))
         found = client.build(
             engine=case.engine,
@@ -139,12 +140,6 @@ class BuiltEngines:
         self.tally.count(is_new=found.is_new, notice=found.notice)
         self.hold(case, found.folder)
         return BuiltEngine(case.engine, graph, request, found.folder, found.content)
-
-    def _build_host(self, engine: str) -> Host:
-        """Return the host that builds, alone on its device if the builder times kernels there."""
-        if isinstance(engines.find(engine), TimesKernels):
-            return self._hosts.alone(engine)
-        return self._hosts.shared(engine)
 
     def _start(self, case: Case, cache: str) -> None:
         """Let the builds of an engine start from the timings that are kept beside its baselines."""

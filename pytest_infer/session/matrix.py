@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.case import Case
@@ -134,7 +134,7 @@ def known_models(wanted: Wanted, origin: Origin) -> Wanted:
     for name in wanted.names:
         if name not in known:
             error = unknown("model", name, known)
-            source = SOURCES if "/" in name or Path(name).exists() else ""
+            source = SOURCES if "/" in name or os.path.lexists(name) else ""
             raise OptionError(
                 error.what, why=error.why + origin.why, mend=source or error.mend + origin.mend
             )

@@ -18,7 +18,8 @@ from pytest_infer.judges.budget import budget_from_keywords
 from pytest_infer.judges.tolerance import tolerance_from_keywords
 from pytest_infer.models.source import Source
 from pytest_infer.plugin.marks import narrowing_of
-from pytest_infer.plugin.options import OPTIONS, read_config
+from pytest_infer.plugin.option_table import OPTIONS
+from pytest_infer.plugin.options import read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from pytest_infer.reports.page.environment import asset, template_environment
 from pytest_infer.reports.page.matrix import matrix_of
 from pytest_infer.reports.page.photographs import pictures_of
 from pytest_infer.reports.page.speeds import latency_bars, throughput_charts
+from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import SEVERITY, status_counts
 from pytest_infer.reports.sweep import sweeps_from_records
 from pytest_infer.reports.terminal import coverage_lines
@@ -71,8 +72,6 @@ SECTIONS = (
     ("cases", "All cases"),
     ("run", "This run"),
 )
-
-SHORT_COMMIT = 12
 
 
 def page_text(result: Result) -> str:

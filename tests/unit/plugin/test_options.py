@@ -8,7 +8,8 @@ import pytest
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import OptionError
 from pytest_infer.plugin import MARKS
-from pytest_infer.plugin.options import OPTIONS, read_config
+from pytest_infer.plugin.option_table import OPTIONS
+from pytest_infer.plugin.options import read_config
 
 BY_FLAG = {option.flag: option for option in OPTIONS}
 

@@ -44,12 +44,12 @@ def look(change=0.0, kept=12, duet=None):
 class GateTimer:
     """Gives what is planted; notes which stored folder it was asked to run beside."""
 
-    def __init__(self, looks, cores=2):
-        self.looks, self.cores, self.beside = iter(looks), cores, []
+    def __init__(self, looks, cores=2, case=CASE):
+        self.looks, self.cores, self.beside, self.case = iter(looks), cores, [], case
 
     def setting(self, case):
         """Return that of a small CPU."""
-        assert case in {CASE, TUNED}
+        assert case is self.case
         return Setting("monotonic", threads=1, cores=self.cores, rounds=0)
 
     def __call__(self, engine, feeds, stored_folder=""):
@@ -60,7 +60,7 @@ class GateTimer:
 
     def kept_folder(self, case, artefact):
         """Return where the artefact is."""
-        assert case in {CASE, TUNED}
+        assert case is self.case
         return f"/kept/{artefact}"
 
 
@@ -390,7 +390,7 @@ def test_the_gpu_is_stored(uuids, stored):
 )
 def test_a_plan_that_was_built_again(case, stored, change, code):
     """It is another one if its builder timed kernels anew, and is slower by its builder's doing."""
-    verdict = judged(entry(**stored), GateTimer([look(change)] * 3), case=case)
+    verdict = judged(entry(**stored), GateTimer([look(change)] * 3, case=case), case=case)
     assert verdict.code == code
     is_rebuilt = case is TUNED and stored.get("content") != CONTENT
     assert ("built again, and its builder has chosen anew" in verdict.message) == is_rebuilt
@@ -402,7 +402,7 @@ def test_timings_are_kept_with_what_is_stored(case, kept):
     calls = []
     verdict = judged(
         None,
-        GateTimer([look()] * 5),
+        GateTimer([look()] * 5, case=case),
         is_updating=True,
         case=case,
         keep_timings=lambda: calls.append(1),
@@ -414,7 +414,7 @@ def test_timings_are_kept_with_what_is_stored(case, kept):
 def test_timings_are_not_kept_of_what_is_not_stored():
     """Nothing was usable."""
     calls = []
-    gate_timer = GateTimer([look(kept=1)] * 12)
+    gate_timer = GateTimer([look(kept=1)] * 12, case=TUNED)
     verdict = judged(
         None, gate_timer, is_updating=True, case=TUNED, keep_timings=lambda: calls.append(1)
     )

@@ -346,3 +346,9 @@ def test_a_script_is_not_traced():
     assert told(matrix) == {
         "zoo on beta in fp32": "a TorchScript file has no Python code, which this engine traces"
     }
+
+
+def test_a_name_that_no_path_can_have():
+    """Longer than file systems allow, it is an unknown model like any other."""
+    with pytest.raises(OptionError, match="unknown model"):
+        make(models=("a" * 5000,))
