@@ -136,6 +136,7 @@ def _other_help(flag: str) -> str:
 def marks() -> Iterator[str]:
     """Write a table of the keywords of each mark."""
     from pytest_infer.judges.budget import Budget
+    from pytest_infer.judges.growth import ResourceBudget
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.plugin.marks import Narrowing
 
@@ -144,6 +145,7 @@ def marks() -> Iterator[str]:
         "infer": Narrowing,
         "tolerance": Tolerance,
         "latency_budget": Budget,
+        "resource_budget": ResourceBudget,
         "fuzz": None,
     }
     shown = {mark.partition("(")[0]: (mark, told) for mark, told in registered.items()}

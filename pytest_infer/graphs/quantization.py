@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,11 +82,13 @@ def quantize_onnx(
         )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    source, target = source.absolute(), target.absolute()
     try:
         with TemporaryDirectory() as folder:
             folded = Path(folder, "folded.onnx")  # batch norms go into the convolutions first
             # sizes that follow from a dynamic one, as BERT's min(512, length), count as that one
-            quant_pre_process(str(source), str(folded), auto_merge=True)
+            with _working_in(folder):  # it leaves two files there if it cannot follow the sizes
+                quant_pre_process(str(source), str(folded), auto_merge=True)
             _name_nodes(folded)
             _require_known(folded, unquantized)
             scheme = _symmetric() if is_symmetric else _asymmetric()
@@ -98,6 +102,16 @@ def quantize_onnx(
         raise
     except Exception as error:
         raise _failed(error, source) from error
+
+
+@contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _failed(error: Exception, source: Path) -> ExportError:

@@ -38,12 +38,17 @@ class ResourceBudget:
     """The keywords of ``@pytest.mark.resource_budget``: what an engine may take at most."""
 
     engine_bytes: float | None = None
+    """The size of the built engine's files, in bytes."""
     peak_host_bytes: float | None = None
+    """The most resident memory that the engine's process took, in bytes."""
     device_bytes: float | None = None
+    """The memory that the engine's process took on the GPU, in bytes."""
     build_s: float | None = None
+    """The time to build the engine, in seconds."""
     load_s: float | None = None
+    """The time to open the built engine, in seconds."""
     growth: float | None = None
-    """The share by which each of `SIZES` may exceed the stored one: 0.1 is 10 %."""
+    """The share by which each of the three sizes may exceed the stored one: 0.1 is 10 %."""
 
     def __post_init__(self) -> None:
         for each in fields(self):

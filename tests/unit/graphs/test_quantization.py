@@ -244,6 +244,26 @@ def test_sizes_that_the_tools_cannot_follow(tmp_path, monkeypatch):
     assert caught.value.mend.startswith("state fixed sizes for the model's inputs")
 
 
+def test_nothing_is_left_in_the_users_folder(tmp_path, monkeypatch):
+    """The tools save the graph where they stand when they cannot follow all its sizes."""
+    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+    source, stands = tmp_path / "graph.onnx", tmp_path / "stands"
+    toy(source, "Sqrt")
+    stands.mkdir()
+    monkeypatch.chdir(stands)
+
+    def incomplete(self):
+        self.run_ = False
+        return False
+
+    monkeypatch.setattr(SymbolicShapeInference, "_infer_impl", incomplete)
+    with pytest.raises(ExportError, match="Incomplete symbolic shape inference"):
+        quantize_onnx(Path("..", "graph.onnx"), FEEDS, tmp_path / "int8.onnx", is_symmetric=False)
+    assert Path.cwd() == stands
+    assert not list(stands.iterdir())
+
+
 def test_sizes_that_follow_from_a_dynamic_one(tmp_path):
     """A sum of what has the length and what has the smaller of 512 and it, as in BERT."""
     value, make = onnx.helper.make_tensor_value_info, onnx.helper.make_node
