@@ -35,12 +35,14 @@ _watchers: list[Watcher] = []
 @contextmanager
 def activity(doing: str, kind: str) -> Iterator[None]:
     """Let watchers know what is going on, and that it has ended."""
-    _stack.append(Activity(doing, time(), kind))
+    here = Activity(doing, time(), kind)
+    _stack.append(here)
     _show(None)
     try:
         yield
     finally:
-        _show(_stack.pop())
+        _remove(here)  # it is not the last one if several threads do something
+        _show(here)
 
 
 def watch(watcher: Watcher) -> None:
@@ -52,6 +54,10 @@ def stop_watching(watcher: Watcher) -> None:
     """Undo `watch`."""
     if watcher in _watchers:
         _watchers.remove(watcher)
+
+
+def _remove(activity: Activity) -> None:
+    del _stack[next(place for place, each in enumerate(_stack) if each is activity)]
 
 
 def _show(ended: Activity | None) -> None:

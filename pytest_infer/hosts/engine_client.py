@@ -74,9 +74,16 @@ class EngineClient:
         return Missing(**found) if found else None
 
     def build(
-        self, *, engine: str, graph: Graph, request: BuildRequest, cache: str, doing: str
+        self,
+        *,
+        engine: str,
+        graph: Graph,
+        request: BuildRequest,
+        cache: str,
+        is_second: bool = False,
+        doing: str,
     ) -> BuildResult:
-        """Build, unless the folder ``cache`` has it."""
+        """Build, unless the folder ``cache`` has it; ``is_second``: another build of the same."""
         found = self.host.call(
             "engine.build",
             error=BuildError,
@@ -85,6 +92,7 @@ class EngineClient:
             graph=graph,
             request=request,
             cache=cache,
+            is_second=is_second,
         )
         return as_type(found, BuildResult)
 

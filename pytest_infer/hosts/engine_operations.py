@@ -121,9 +121,17 @@ class EngineOperations:
         return adapter.lack(precision, device) if isinstance(adapter, LimitsPrecisions) else None
 
     def build(
-        self, engine: str, graph: dict[str, Any], request: dict[str, Any], cache: str
+        self,
+        engine: str,
+        graph: dict[str, Any],
+        request: dict[str, Any],
+        cache: str,
+        is_second: bool = False,
     ) -> BuildResult:
-        """Build, unless the folder ``cache`` has it; return the folder, and how it came there."""
+        """Build, unless the folder ``cache`` has it; return the folder, and how it came there.
+
+        ``is_second`` asks for another build of the same, kept beside the first one.
+        """
         adapter = engines.find(engine)
         origin, wanted = as_type(graph, Graph), as_type(request, BuildRequest)
         key = {
@@ -140,6 +148,7 @@ class EngineOperations:
             },
             "runtime": fingerprint.runtime_fingerprint(adapter.libraries),
             "device": fingerprint.device_fingerprint(wanted.device),
+            **({"build": "second"} if is_second else {}),
         }
 
         def make(folder: Path) -> Mapping[str, Any]:

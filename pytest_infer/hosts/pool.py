@@ -110,6 +110,10 @@ class HostPool:
         place = place_here(str(self._cache.root), sees_files=True)
         return replace(place, gpus=(self._gpu,)) if self._gpu else place
 
+    def is_inline(self, engine: str) -> bool:
+        """Return whether ``engine`` runs in this process, for a debugger."""
+        return self._specs.get(engine, DEFAULT) == INLINE
+
     @property
     def sent_bytes(self) -> dict[str, int]:
         """Return how much of this machine's files went to each machine that does not see them."""

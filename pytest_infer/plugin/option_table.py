@@ -209,7 +209,8 @@ OPTIONS = (
         "--infer-thorough",
         "thorough",
         read_flag,
-        "also check on every model what is checked once per engine: engines built and opened again",
+        "also check on every model what is checked once per engine: engines built and opened "
+        "again; and build those anew in each run",
     ),
     Option(
         "--infer-localize",

@@ -35,7 +35,9 @@ class Artefacts:
         self.identities = Identities(hosts)
         self.models = Models(config, self.client)
         self.graphs = CaseGraphs(config, cache, hosts, self.client)
-        self.engines = BuiltEngines(cache, hosts, self.graphs, timings)
+        self.engines = BuiltEngines(
+            cache, hosts, self.graphs, timings, keeps_second=not config.thorough
+        )
         self.eager = Eager(
             cache,
             hosts,

@@ -55,9 +55,15 @@ class BuiltEngines:
         hosts: HostPool,
         graphs: CaseGraphs,
         timings: Callable[[Case], dict[str, bytes]],
+        *,
+        keeps_second: bool = False,
     ) -> None:
-        """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
+        """Take ``timings``, which returns what is kept of earlier builds beside the baselines.
+
+        ``keeps_second`` lets second builds stay in the cache, too.
+        """
         self._cache = cache
+        self._keeps_second = keeps_second
         self._timings = timings
         self._hosts = hosts
         self._graphs = graphs
@@ -88,10 +94,15 @@ class BuiltEngines:
         return self._build(case, cache=cache, graph=replace(graph, digest=digest))
 
     def rebuilt(self, case: Case) -> BuiltEngine:
-        """Return the engine of ``case``, built again into a separate folder; the cache stays.
+        """Return the engine of ``case``, built a second time; the first build stays.
 
-        On this machine the folder goes with this object, on another one it stays in its cache.
+        Where second builds are kept, this one is in the cache beside the first, and was perhaps
+        made by an earlier run. Otherwise, and for a builder that times kernels, which would take
+        its choices from what is kept beside the cache, it gets a separate folder: on this machine
+        that goes with this object, on another one it stays in its cache.
         """
+        if self._keeps_second and not isinstance(engines.find(case.engine), TimesKernels):
+            return self._build(case, is_second=True)
         place = self._hosts.shared(case.engine).place
         name = f"rebuilt-{uuid4().hex}"
         if place.sees_files:
@@ -117,6 +128,7 @@ class BuiltEngines:
         cache: str = "",
         graph: Graph | None = None,
         request: BuildRequest | None = None,
+        is_second: bool = False,
     ) -> BuiltEngine:
         adapter = engines.find(case.engine)
         request = request or build_request(case)
@@ -135,7 +147,8 @@ class BuiltEngines:
             graph=graph,
             request=request,
             cache=cache,
-            doing=f"build {case.id}",
+            is_second=is_second,
+            doing=f"build {case.id}" + (" again" if is_second else ""),
         )
         self.tally.count(is_new=found.is_new, notice=found.notice)
         self.hold(case, found.folder)

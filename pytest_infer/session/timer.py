@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
@@ -84,15 +85,15 @@ class GpuTimer:
             _check_l2(timed)
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
-            arms = {
-                case: _Arm(
-                    stack.enter_context(self._hosts.fresh(case.engine)),
-                    engine,
-                    feeds,
-                    cold_l2=cold_l2,
-                )
-                for case, engine in {engine.case: engine for engine in timed}.items()
+            engines_of = {engine.case: engine for engine in timed}
+            hosts = {
+                case: stack.enter_context(self._hosts.fresh(case.engine)) for case in engines_of
             }
+
+            def arm_of(case: Case) -> _Arm:
+                return _Arm(hosts[case], engines_of[case], feeds, cold_l2=cold_l2)
+
+            arms = self._opened(arm_of, list(engines_of))
             for arm in arms.values():
                 arm.warm_up(self._counts)
             order = Random(0)  # noqa: S311 - an order, not a secret
@@ -102,6 +103,23 @@ class GpuTimer:
             samples = {case: arm.samples() for case, arm in arms.items()}
         self.taken += samples.items()
         return [engine and samples[engine.case] for engine in engines]
+
+    def _opened(self, arm_of: Callable[[Case], _Arm], cases: Sequence[Case]) -> dict[Case, _Arm]:
+        """Return what ``arm_of`` opens for each case.
+
+        On CPUs all are opened at once, which is mostly importing; on a GPU one by one, for some
+        libraries time kernels at the first call, and in this process for a debugger's sake.
+        """
+        if any(
+            Device.named(case.device).is_gpu or self._hosts.is_inline(case.engine) for case in cases
+        ):
+            return {case: arm_of(case) for case in cases}
+        threads = ThreadPoolExecutor(len(cases))
+        try:
+            opening = [threads.submit(arm_of, case) for case in cases]
+            return {case: each.result() for case, each in zip(cases, opening, strict=True)}
+        finally:  # what still opens fails as soon as its host is closed
+            threads.shutdown(wait=False)
 
     def split(self, engine: EngineUnderTest, feeds: Arrays) -> Split:
         """Return where the time goes: copies to and from the GPU, launches, computation.

@@ -24,6 +24,25 @@ def test_found_again(run: Run, pytester: pytest.Pytester) -> None:
     again.stdout.fnmatch_lines(["engines: 0 built, 1 found in the cache"])
 
 
+def test_second_builds(run: Run, pytester: pytest.Pytester) -> None:
+    """They are kept beside the first ones; with ``--infer-thorough`` each run makes them anew."""
+    pytester.makepyfile(
+        test_again="""
+        def test_again(variants, consistency, enforce):
+            enforce(consistency.rebuilt(variants.rebuilt(), variants.outputs))
+        """
+    )
+    asked = ("test_again.py", "--engine=ort", f"--infer-cache={pytester.mkdir('builds')}")
+    for options, counts in [
+        ((), "engines: 2 built, 0 found in the cache"),
+        ((), "engines: 0 built, 2 found in the cache"),
+        (("--infer-thorough",), "engines: 1 built, 1 found in the cache"),
+    ]:
+        result = run(*asked, *options)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([counts])
+
+
 def test_off(run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a cache a run builds what it needs, and leaves nothing."""
     scratch = pytester.mkdir("scratch")

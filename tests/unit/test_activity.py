@@ -34,6 +34,17 @@ def test_an_error_is_an_end(seen):
     assert seen[-1] == (None, "build a")
 
 
+def test_two_threads(seen):
+    """What ends first was begun first here: the other one goes on."""
+    first, second = activity("open a", "open"), activity("open b", "open")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert seen[-1] == ("open b", "open a")
+    second.__exit__(None, None, None)
+    assert seen[-1] == (None, "open b")
+
+
 def test_nobody_has_to_watch():
     """Without a watcher nothing happens."""
     with activity("build a", "build"):

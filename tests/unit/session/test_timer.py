@@ -1,6 +1,7 @@
 """The order, warm-up and number of timed calls, on hosts and a clock that are not real."""
 
 from contextlib import contextmanager
+from threading import Barrier
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,6 +29,8 @@ class FakeHost:
         self.world.calls.append((self.engine, operation, arguments.get("calls")))
         self.world.errors[operation] = (error, doing)
         self.world.cold_l2.append(arguments.get("cold_l2"))
+        if self.world.opening and operation == "engine.open":
+            self.world.opening(self.engine)
         fixed = {
             "engine.open": 1,
             "engine.infer": {"y": np.zeros(3)},
@@ -58,14 +61,21 @@ class World:
         self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
         self.held, self.cold_l2 = [], []
         self.timed_outputs = {"y": np.zeros(3)}
+        self.opening = None
 
     @contextmanager
     def fresh(self, engine):
         """Start a host, inside the lock."""
         assert self.held[-1] == "locked"
         self.started.append(engine)
-        yield FakeHost(engine, self)
-        self.started.append(f"end of {engine}")
+        try:
+            yield FakeHost(engine, self)
+        finally:
+            self.started.append(f"end of {engine}")
+
+    def is_inline(self, engine):
+        """Say so unless engines are to be opened at once."""
+        return not self.opening
 
     @contextmanager
     def exclusive(self, engines):
@@ -195,6 +205,31 @@ def test_none_is_not_timed(measure):
     first, nothing = measure(World(a=MS), "a", None, calls=5)
     assert nothing is None
     assert first.durations_ns
+
+
+def test_opened_at_once(measure):
+    """On CPUs each engine is opened while the others are, and timed when all are."""
+    world, both = World(a=MS, b=MS), Barrier(2, timeout=60)
+    world.opening = lambda _: both.wait()
+    assert all(measure(world, "a", "b", warmup=0, calls=5))
+    asked = [operation for _, operation, _ in world.calls]
+    assert asked.index("engine.time") > max(
+        place for place, each in enumerate(asked) if each == "engine.bind"
+    )
+
+
+def test_one_that_cannot_be_opened(measure):
+    """Its error is the measurement's, and no host stays."""
+    world = World(a=MS, b=MS)
+
+    def fail(name):
+        if name == "b":
+            raise LoadError("cannot load b", why="it is broken", mend="build it again")
+
+    world.opening = fail
+    with pytest.raises(LoadError, match="cannot load b"):
+        measure(world, "a", "b", warmup=0, calls=5)
+    assert {"end of a", "end of b"} <= set(world.started)
 
 
 def test_hosts_are_fresh_and_alone(measure):
