@@ -36,6 +36,10 @@ HEADINGS = (
 )
 
 
+DISPENSABLE = ("device MB", "peak host MB", "load s", "build s", "engine MB", "max abs")
+"""What a narrow terminal does without, in this order."""
+
+
 def against_rows(records: Iterable[Record]) -> list[tuple[str, ...]]:
     """Return the lines under `HEADINGS`, one per case that was compared: old -> new."""
     own: dict[str, list[Record]] = {}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_infer.plain_text import plain_text
-from pytest_infer.reports.columns import DISPENSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +29,16 @@ class Narrow:
     notes: tuple[str, ...] = ()
 
 
-def narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Narrow:
+def narrow(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    dispensable: Sequence[str] = (),
+) -> Narrow:
     """Return the table within ``width`` characters, as far as that can be.
 
-    In this order: what all rows say alike is told once; empty columns and `DISPENSABLE` ones go; a
-    verdict goes without its code; a model's name becomes the title of its rows.
+    In this order: what all rows say alike is told once; empty columns and ``dispensable`` ones go;
+    a verdict goes without its code; a model's name becomes the title of its rows.
     """
     kept = {
         heading: [plain_text(row[index]) for row in rows] for index, heading in enumerate(headings)
@@ -46,10 +50,10 @@ def narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
     told = [f"{heading} {kept.pop(heading)[0]}" for heading in alike]
     for heading in [each for each in kept if is_wide and not any(kept[each])]:
         del kept[heading]
-    for column in DISPENSABLE:
-        if _width(kept) > width and column.heading in kept:
-            kept.pop(column.heading)
-            dropped.append(column.heading)
+    for heading in dispensable:
+        if _width(kept) > width and heading in kept:
+            del kept[heading]
+            dropped.append(heading)
     if told:
         notes.append(f"all rows: {', '.join(told)}")
     if dropped:
@@ -57,7 +61,7 @@ def narrow(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -
             f"not shown in {width} columns: {', '.join(dropped)} (a wider terminal or "
             "--infer-report has them)"
         )
-    if _width(kept) > width:
+    if _width(kept) > width and VERDICT in kept:
         kept[VERDICT] = [cell.partition(":")[0] for cell in kept[VERDICT]]
     titles = kept.pop(MODEL) if _width(kept) > width else [""] * len(rows)
     lines = list(zip(*kept.values(), strict=True))

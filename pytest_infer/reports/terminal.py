@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.reports import against, layer_losses, sweep
+from pytest_infer.reports.columns import DISPENSABLE
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.reports.narrow import Narrow
     from pytest_infer.reports.record import Record
     from pytest_infer.reports.run_info import RunInfo
 
@@ -39,29 +41,36 @@ def tables_of(
     """Return every table that has something to show; that of resources if ``is_verbose``."""
     if not records:
         return []
-    others = (
-        sweep_table(records),
-        against_table(records),
-        loss_table(records),
-        resource_table(records) if is_verbose else None,
-    )
-    return [*case_tables(records, width), *(table for table in others if table)]
+    return [
+        *case_tables(records, width),
+        *filter(None, [sweep_table(records)]),
+        *against_tables(records, width),
+        *filter(None, [loss_table(records)]),
+        *(resource_tables(records, width) if is_verbose else ()),
+    ]
 
 
 def case_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
     """Return the table of all cases, or one per model where it would be wider than ``width``."""
+    found = rows_from_records(records)
+    fitted = narrow(HEADINGS, [row.cells() for row in found], width, DISPENSABLE)
+    return _drawn(fitted, {row.status: COLORS[row.status] for row in found})
+
+
+def _drawn(fitted: Narrow, colors: Mapping[str, str] | None = None) -> list[Table]:
+    """Return a table for each section, and the notes under the last one.
+
+    ``colors`` are those of the last column, by the word it begins with.
+    """
     from rich.text import Text
 
-    found = rows_from_records(records)
-    fitted = narrow(HEADINGS, [row.cells() for row in found], width)
-    styles = {row.status: COLORS[row.status] for row in found}
     tables = []
     for title, rows in fitted.sections:
         table = _empty(fitted.headings, title=title)
-        for *cells, verdict in rows:
+        for *cells, last in rows:
             # as Text, since brackets in a str would be markup
-            style = styles[verdict.partition(":")[0]]
-            table.add_row(*map(Text, cells), Text(verdict, style=style))
+            style = (colors or {}).get(last.partition(":")[0], "")
+            table.add_row(*map(Text, cells), Text(last, style=style))
         tables.append(table)
     if fitted.notes:
         tables[-1].caption = Text("\n".join(fitted.notes), no_wrap=True, overflow="ignore")
@@ -124,10 +133,10 @@ def sweep_table(records: Sequence[Record]) -> Table | None:
     return filled_table(sweep.HEADINGS, sections) if sections else None
 
 
-def against_table(records: Sequence[Record]) -> Table | None:
-    """Return the table of engines in two environments; None if nothing was compared."""
+def against_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
+    """Return the tables of engines in two environments; none if nothing was compared."""
     cells = against.against_cells(records)
-    return filled_table(cells[0], [cells[1]]) if cells else None
+    return _drawn(narrow(*cells, width, against.DISPENSABLE)) if cells else []
 
 
 def loss_table(records: Sequence[Record]) -> Table | None:
@@ -136,10 +145,10 @@ def loss_table(records: Sequence[Record]) -> Table | None:
     return filled_table(layer_losses.HEADINGS, sections) if sections else None
 
 
-def resource_table(records: Sequence[Record]) -> Table | None:
-    """Return the table of sizes, build and load times and memory; None if nothing is known."""
+def resource_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
+    """Return the tables of sizes, build and load times and memory; none if nothing is known."""
     rows = resource_rows(records)
-    return filled_table(RESOURCE_HEADINGS, [rows]) if rows else None
+    return _drawn(narrow(RESOURCE_HEADINGS, rows, width)) if rows else []
 
 
 def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:

@@ -1,12 +1,15 @@
 """The table of engines in two environments."""
 
+import pytest
+
 from pytest_infer.case import Case
 from pytest_infer.reports.against import HEADINGS, against_rows, changed_lines
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.markdown import markdown_text
 from pytest_infer.reports.record import Record
 from pytest_infer.reports.result import Result
-from pytest_infer.reports.terminal import against_table, tables_of
+from pytest_infer.reports.table import rendered
+from pytest_infer.reports.terminal import against_tables, tables_of
 
 CASE = Case("net", "ort", "fp32", 1, "cpu")
 DETAILS = {
@@ -67,7 +70,7 @@ def test_without_a_verdict():
     (row,) = against_rows([OUTPUTS])
     assert row[4:8] == ("", "", "within-noise", "2.5e-06")
     assert against_rows([PARITY]) == []
-    assert against_table([PARITY]) is None
+    assert against_tables([PARITY]) == []
 
 
 def test_shown():
@@ -80,6 +83,18 @@ def test_shown():
     assert "| net | ort | fp32 | 1 | regressed | +5.1% | within-noise |" in text
     assert f"- {line}" in text
     assert "device MB" not in text  # nothing is known of it
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_fits(width):
+    """A narrow terminal has the verdicts and both times, and is told what it does without."""
+    (table,) = against_tables([OUTPUTS, SPEED], width)
+    lines = rendered(table).splitlines()
+    assert max(len(line) for line in lines if not line.startswith("not shown")) <= width
+    text = "\n".join(lines)
+    assert all(each in text for each in ("regressed", "+5.1%", "within-noise", "4.000 -> 4.204"))
+    assert ("peak host MB" in lines[1]) == (width == 200)
+    assert ("not shown in 80 columns: peak host MB, load s" in text) == (width == 80)
 
 
 def test_same_versions():

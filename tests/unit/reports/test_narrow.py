@@ -2,6 +2,7 @@
 
 import pytest
 
+from pytest_infer.reports.columns import DISPENSABLE
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.summary import HEADINGS
 
@@ -56,7 +57,7 @@ def width_of(found):
 )
 def test_columns_go_in_their_order(width, headings, notes):
     """Nothing is broken; what went is named, and the rows stay as they are."""
-    found = narrow(HEADINGS, ROWS, width)
+    found = narrow(HEADINGS, ROWS, width, DISPENSABLE)
     assert (found.headings, found.notes) == (headings, notes)
     ((title, rows),) = found.sections
     assert title == ""
@@ -66,7 +67,7 @@ def test_columns_go_in_their_order(width, headings, notes):
 
 def test_what_differs_is_not_told_once():
     """Two precisions keep their column."""
-    found = narrow(HEADINGS, [row("a", "ort"), row("a", "ort", "fp16")], 100)
+    found = narrow(HEADINGS, [row("a", "ort"), row("a", "ort", "fp16")], 100, DISPENSABLE)
     assert "precision" in found.headings
     assert found.notes[0] == "all rows: batch 1"
 
@@ -75,7 +76,7 @@ def test_long_names():
     """A verdict goes without its code, and then models become titles."""
     settings = "trt+cuda_graph+optimization_level=1"
     rows = [row("lraspp_mobilenet_v3_large", settings), row("other", settings)]
-    found = narrow(HEADINGS, rows, 80)
+    found = narrow(HEADINGS, rows, 80, DISPENSABLE)
     assert found.headings == ("engine", "p50 ms", "over eager", "verdict")
     assert found.sections == (
         ("lraspp_mobilenet_v3_large", ((settings, "9.595", "2.81x", "new"),)),
@@ -87,11 +88,11 @@ def test_long_names():
 def test_an_empty_column_is_not_missed():
     """Nobody measured an error: its column goes without a word."""
     rows = [("m", "ort", "fp32", "1", "9.595", "", "", "", "", "", "", "pass")]
-    found = narrow(HEADINGS, rows, 50)
+    found = narrow(HEADINGS, rows, 50, DISPENSABLE)
     assert found.notes == ("all rows: precision fp32, batch 1",)
 
 
 def test_hostile_cells():
     """They are made plain before they are measured."""
-    found = narrow(HEADINGS, [row("a\x1b[31m", "ort")], 80)
+    found = narrow(HEADINGS, [row("a\x1b[31m", "ort")], 80, DISPENSABLE)
     assert "\x1b" not in found.sections[0][1][0][0]

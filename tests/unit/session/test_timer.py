@@ -73,7 +73,7 @@ class World:
         finally:
             self.started.append(f"end of {engine}")
 
-    def is_inline(self, engine):
+    def is_inline(self, _engine):
         """Say so unless engines are to be opened at once."""
         return not self.opening
 
