@@ -105,7 +105,7 @@ def pairs_until_decided(
 
 
 def _compared(changes: Sequence[float], terms: PairTerms, cases: int) -> PairDecision:
-    spread = pooled_spread(changes, terms.spread)
+    spread = pooled_spread([changes], terms.spread)
     freedom = PRIOR_WEIGHT + len(changes) - 1
     chance = quantile(FALSE_ALARM / cases, freedom) * spread / sqrt(len(changes))
     limit, change = max(log(1 + terms.delta), chance), fmean(changes)

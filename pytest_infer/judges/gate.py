@@ -32,8 +32,10 @@ NET, KERNEL = "the reference net", "the fixed kernel"
 
 STORED_MEASUREMENTS = 5
 LOOKS = 3
-"""Usable measurements behind a failure."""
-MOST_TRIES = 6
+"""Usable measurements behind a decision, except where one is enough."""
+SPARE_TRIES = 3
+"""As many measurements may be unusable."""
+MOST_TRIES = LOOKS + SPARE_TRIES
 
 THROTTLED = ("thermal", "sw-thermal", "power-brake", "power-cap", "hw-slowdown", "clock")
 """Reasons of dropped rounds that are the device's own."""
@@ -99,14 +101,21 @@ def decide(
 
     Where the stored artefact was measured beside the engine, that decides; elsewhere the stored
     ratio to the reference net does. One look that shows less than `CALM_SHARE` of delta either way
-    ends it. Otherwise `LOOKS` usable ones are pooled: it failed if their mean is slower by more
-    than delta and by more than chance explains (one-sided t, its error shared out among the run's
-    gated ``cases``).
+    ends it. Otherwise `LOOKS` usable ones are pooled, and against stored measurements, if their
+    mean is slower by more than delta, as many as ``terms.looks``: it failed if the mean is then
+    slower by more than delta and by more than chance explains (one-sided t, its error shared out
+    among the run's gated ``cases``).
     """
     usable = [each for each in looks if each.is_usable]
-    is_last = len(usable) >= LOOKS or len(looks) >= MOST_TRIES
-    if len(usable) < LOOKS and is_last:
+    has_duet = any(each.duet is not None for each in usable)
+    enough = LOOKS if has_duet else max(LOOKS, terms.looks)
+    if len(usable) < LOOKS and len(looks) >= MOST_TRIES:
         return _undecided(looks, stored, terms, cases)
+    is_last = len(usable) >= enough or len(looks) >= enough + SPARE_TRIES
+    if LOOKS <= len(usable) < enough and not is_last:
+        compared = compare(stored, usable, terms, cases=cases)
+        is_engine_slow = _engine_change(stored, usable) > log(1 + terms.engine_delta)
+        is_last = compared.change <= compared.delta and not is_engine_slow
     if len(usable) == 1:
         is_calm = compare(stored, usable, terms, cases=cases).is_calm
         engine_change = _engine_change(stored, usable)
@@ -124,9 +133,9 @@ def compare(
     """Return the comparison that decides on ``usable`` measurements."""
     duets = [each.duet for each in usable if each.duet is not None]
     if duets:
-        spread = pooled_spread(duets, terms.duet_spread)
+        spread = pooled_spread([duets], terms.duet_spread)
         delta, share = log(1 + terms.duet_delta), 1 / len(duets)
-        limit = _limit(delta, spread, len(duets), share, cases)
+        limit = _limit(delta, spread, [duets], share, cases)
         return Comparison("its stored artefact", fmean(duets), delta, spread, limit)
     if terms.by_kernel:
         return _against_kernel(stored, usable, terms, cases)
@@ -144,8 +153,8 @@ def _against_kernel(
 def _against_stored(
     beside: str, now: Sequence[float], before: Sequence[float], terms: Terms, cases: int
 ) -> Comparison:
-    spread, delta = pooled_spread(before, terms.spread), log(1 + terms.delta)
-    limit = _limit(delta, spread, len(before), 1 / len(now) + 1 / len(before), cases)
+    spread, delta = pooled_spread([before, now], terms.spread), log(1 + terms.delta)
+    limit = _limit(delta, spread, [before, now], 1 / len(now) + 1 / len(before), cases)
     return Comparison(beside, fmean(now) - fmean(before), delta, spread, limit)
 
 
@@ -164,10 +173,14 @@ def measure_until_decided(
     return decision, looks
 
 
-def pooled_spread(values: Sequence[float], prior: float) -> float:
-    """Return the standard deviation from few ``values`` and what is known before them."""
-    own = (len(values) - 1) * stdev(values) ** 2 if len(values) > 1 else 0.0
-    return sqrt((PRIOR_WEIGHT * prior**2 + own) / (PRIOR_WEIGHT + max(len(values) - 1, 0)))
+def pooled_spread(samples: Sequence[Sequence[float]], prior: float) -> float:
+    """Return the standard deviation within few small samples and what is known before them."""
+    own = sum((len(each) - 1) * stdev(each) ** 2 for each in samples if len(each) > 1)
+    return sqrt((PRIOR_WEIGHT * prior**2 + own) / _freedom(samples))
+
+
+def _freedom(samples: Sequence[Sequence[float]]) -> int:
+    return PRIOR_WEIGHT + sum(max(len(each) - 1, 0) for each in samples)
 
 
 def quantile(chance: float, freedom: int) -> float:
@@ -222,14 +235,17 @@ def _is_engine_slower(
 
 
 def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
-    spread = pooled_spread(stored.rhos, terms.engine_delta / 4)
-    count = len(stored.rhos)
-    return _limit(log(1 + terms.engine_delta), spread, count, 1 / looks + 1 / count, cases)
+    samples = [stored.rhos]
+    spread = pooled_spread(samples, terms.engine_delta / 4)
+    share = 1 / looks + 1 / len(stored.rhos)
+    return _limit(log(1 + terms.engine_delta), spread, samples, share, cases)
 
 
-def _limit(delta: float, spread: float, values: int, share: float, cases: int) -> float:
+def _limit(
+    delta: float, spread: float, samples: Sequence[Sequence[float]], share: float, cases: int
+) -> float:
     """Return what chance exceeds too rarely; ``share`` of the variance is that of the mean."""
-    chance = quantile(FALSE_ALARM / cases, PRIOR_WEIGHT + values - 1)
+    chance = quantile(FALSE_ALARM / cases, _freedom(samples))
     return max(delta, chance * spread * sqrt(share))
 
 

@@ -106,7 +106,7 @@ def _reasons(
         )
     else:
         count = len(stored.thetas)
-        reasons.append(f"stored: {count} measurements, which spread by {decision.spread:.2%}")
+        reasons.append(f"stored: {count} measurements; one spreads by {decision.spread:.2%}")
     if abs(decision.ratio_change) > LARGE_CHANGE:
         before = fmean(stored.thetas)
         reasons.append(
