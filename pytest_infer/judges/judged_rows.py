@@ -98,7 +98,7 @@ class JudgedRows:
             "vacuous",
             what=f"{self.subject}: the comparison of {self.spec.task} would prove nothing",
             why=why,
-            mend="give the model realistic weights and feeds (--infer-weights, --infer-images)",
+            mend="look at the model's weights and inputs (--infer-weights, --infer-images)",
         )
 
     def of_another_form(self, side: Side, form: str) -> Verdict:

@@ -144,7 +144,7 @@ def proves_nothing(why: str, subject: str) -> Verdict:
         "vacuous",
         what=f"{subject}: the comparison would prove nothing",
         why=why,
-        mend="give the model realistic weights and feeds (--infer-weights, --infer-images)",
+        mend="look at the model's weights and inputs (--infer-weights, --infer-images)",
     )
 
 

@@ -99,7 +99,7 @@ def _pointless(reference: Array, margin: float, subject: str) -> Verdict | None:
         "vacuous",
         what=f"{subject}: the comparison of classes would prove nothing",
         why=why,
-        mend="give the model realistic weights and feeds (--infer-weights, --infer-images)",
+        mend="look at the model's weights and inputs (--infer-weights, --infer-images)",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
@@ -11,7 +12,7 @@ from pytest_infer.models import tasks
 from pytest_infer.models.spec import BATCH, Dim, TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_infer.models.spec import ModelSpec
 
@@ -48,6 +49,30 @@ def dims_of(
     names = (size for each in inputs.values() for size in getattr(each, "shape", ()))
     found = {name: USUAL_DIMS.get(name, USUAL) for name in names if isinstance(name, str)}
     return {**found, **{k: v for k, v in (known or {}).items() if k in found}, **(dims or {})}
+
+
+def check_twins(create: Callable[..., Any], known: Iterable[Callable[..., Any]]) -> None:
+    """Raise `ModelError` for a second function of one name in a file: the first would be gone.
+
+    One that is imported again stands in the same line, or has other globals.
+    """
+    if not isinstance(create, FunctionType):
+        return
+    for other in known:
+        if not (
+            isinstance(other, FunctionType)
+            and other.__qualname__ == create.__qualname__
+            and other.__globals__ is create.__globals__
+        ):
+            continue
+        lines = (other.__code__.co_firstlineno, create.__code__.co_firstlineno)
+        if len(set(lines)) > 1:
+            raise ModelError(
+                f"two models are called {create.__name__!r}",
+                why=f"both are in {create.__code__.co_filename}, "
+                f"in lines {lines[0]} and {lines[1]}",
+                mend="rename one of the two functions",
+            )
 
 
 def check_declaration(spec: ModelSpec) -> None:

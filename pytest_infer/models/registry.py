@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from pytest_infer.errors import ModelError, unknown
-from pytest_infer.models.declaration import check_declaration, check_meaning, dims_of
+from pytest_infer.models.declaration import (
+    check_declaration,
+    check_meaning,
+    check_twins,
+    dims_of,
+)
 from pytest_infer.models.draft import (
     FUNCTIONS,
     Asked,
@@ -155,6 +160,7 @@ def _add_function(create: Callable[..., Any], wishes: Wishes, *, is_listed: bool
         return asked.draft(create, partial(spec_of_function, asked, create))
 
     unread = Unread(asked.name, asked.source, create.__qualname__, make, is_listed)
+    check_twins(create, _declared)
     _declared[create] = unread
     if not _is_asked(create, asked.name):
         add_unread(unread)
@@ -273,6 +279,7 @@ def declared_by(create: Callable[..., Any]) -> Model | Unread | None:
 
 
 def _add(new: Model) -> None:
+    check_twins(new.create, _declared)
     _declared[new.create] = new
     name = new.spec.name
     if not _is_asked(new.create, name):

@@ -189,7 +189,7 @@ def pytest_runtest_makereport(
     if not is_case and RECORDS not in item.stash:  # a test that makes its own case has records
         return report
     from pytest_infer.plugin.collection import case_of, judged_case
-    from pytest_infer.plugin.outcome import settle_report, told
+    from pytest_infer.plugin.outcome import settle_report, told_once
     from pytest_infer.plugin.reported import attach
 
     case = case_of(item)
@@ -197,6 +197,6 @@ def pytest_runtest_makereport(
     if judged:
         settle_report(report, item, judged, error)
     elif isinstance(error, InferError):
-        report.longrepr = told(error)
+        report.longrepr = told_once(error, item)
     attach(report, item, judged)
     return report

@@ -45,6 +45,16 @@ def told(error: InferError) -> str:
     return encodable(str(error))
 
 
+def told_once(error: InferError, item: pytest.Item) -> str:
+    """Return what is shown of an error that has no case: whole for the first test that ends in it.
+
+    A model that cannot be read ends all of its tests alike.
+    """
+    text = told(error)
+    first = state_of(item.config).first_told.setdefault(text, item.nodeid)
+    return text if first == item.nodeid else encodable(plain_text(f"{error.what}: see {first}"))
+
+
 def _settle_error(
     report: pytest.TestReport,
     item: pytest.Item,

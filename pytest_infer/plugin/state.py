@@ -34,6 +34,8 @@ class State:
         self.attempts = Attempts()
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
+        self.first_told: dict[str, str] = {}
+        """The first test, by the error without a case that it ended in."""
         self.origin: Origin | None = None
 
     @property

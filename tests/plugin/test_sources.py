@@ -105,6 +105,19 @@ def test_good_and_bad_ones(pytester, sources):
     )
 
 
+def test_an_unread_model_is_told_once(pytester, sources):
+    """The second test that wants it names the first, where the reason is."""
+    pytester.makepyfile(test_it="def test_first(engine): ...\ndef test_second(engine): ...")
+    result = sources("absent.pt")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "ERROR test_it.py::test_first[[]absent-unread[]] - there is no file *absent.pt",
+            "ERROR *test_second[[]absent-unread[]] - there is no file *: see *test_first[[]absent*",
+        ]
+    )
+
+
 def test_a_file_that_changes(pytester, sources):
     """It is read again: nothing of the former file is served."""
     path, stated = pytester.path / "scripted.pt", "--infer-input=x:float32[batch,3]"

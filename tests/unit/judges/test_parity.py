@@ -245,7 +245,7 @@ def test_a_reference_that_proves_nothing_fails(values, flaw):
     assert verdict.message == (
         "engine: the comparison would prove nothing\n"
         f"  why:  the reference's output 'logits' {flaw}\n"
-        "  mend: give the model realistic weights and feeds (--infer-weights, --infer-images)"
+        "  mend: look at the model's weights and inputs (--infer-weights, --infer-images)"
     )
 
 

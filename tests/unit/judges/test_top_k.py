@@ -109,7 +109,7 @@ def test_what_proves_nothing_fails(reference, noise, why):
     assert verdict.message == (
         "engine: the comparison of classes would prove nothing\n"
         f"  why:  {why}\n"
-        "  mend: give the model realistic weights and feeds (--infer-weights, --infer-images)"
+        "  mend: look at the model's weights and inputs (--infer-weights, --infer-images)"
     )
 
 

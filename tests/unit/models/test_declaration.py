@@ -1,5 +1,7 @@
 """What a model's decorator refuses, and in which words."""
 
+from runpy import run_path
+
 import numpy as np
 import pytest
 
@@ -164,3 +166,38 @@ def test_the_bundled_models_are_in_order():
     for found in models.registered().values():
         for tensor in (*found.spec.inputs.values(), *found.spec.outputs.values()):
             assert np.dtype(tensor.dtype).name == tensor.dtype
+
+
+TWINS = """
+from pytest_infer import TensorSpec, model
+
+@model(inputs={{"x": TensorSpec(("batch", 8))}}, outputs={{"y": TensorSpec(("batch", 8))}})
+def net(): ...
+
+@model({keywords})
+def net(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        'inputs={"x": TensorSpec(("batch", 8))}, outputs={"y": TensorSpec(("batch", 8))}',
+        "example=lambda: None",
+    ],
+)
+def test_two_functions_of_one_name(keywords, tmp_path):
+    """The first one would be gone without a word. The same file imported again is no twin."""
+    path = tmp_path / "nets.py"
+    text = TWINS.format(keywords=keywords)
+    path.write_text(text)
+    with pytest.raises(ModelError) as caught:
+        run_path(str(path), run_name="nets")
+    assert (caught.value.what, caught.value.why, caught.value.mend) == (
+        "two models are called 'net'",
+        f"both are in {path}, in lines 4 and 7",
+        "rename one of the two functions",
+    )
+    path.write_text(text.rpartition("@model")[0])
+    for _ in range(2):
+        run_path(str(path), run_name="nets")
