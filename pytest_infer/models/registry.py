@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -180,9 +180,15 @@ def _name_of(create: Callable[..., nn.Module]) -> str:
 
 def registered() -> dict[str, Model]:
     """Return every model known to this process, sorted by name."""
-    for module in iter_modules(import_module(ZOO).__path__):
-        import_module(f"{ZOO}.{module.name}")
+    for name in _zoo():
+        import_module(name)
     return dict(sorted(_registry.items()))
+
+
+@cache
+def _zoo() -> tuple[str, ...]:
+    """Return the names of the modules of `ZOO`."""
+    return tuple(f"{ZOO}.{each.name}" for each in iter_modules(import_module(ZOO).__path__))
 
 
 def listed() -> dict[str, Model]:

@@ -12,6 +12,7 @@ def test_package_that_cannot_be_imported(monkeypatch):
     """It is named, with what it raised: no run begins without an engine that may be meant."""
     entry = EntryPoint("lost", "no_such_package.lost:ENGINE", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda **_: [entry])
+    registry._installed.cache_clear()
     with pytest.raises(OptionError) as caught:
         registry.registered()
     assert str(caught.value) == (
