@@ -53,6 +53,10 @@ class InferConfig:
     """Also what is enough once per engine is checked on every model."""
     localize: bool = False
     int8_loss: bool = False
+    profile: bool = False
+    """Each timed engine is also run with its library's profiler."""
+    artifacts: Path | None = None
+    """Where graphs and engines are kept for people; None: nowhere."""
     unquantized: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The nodes of each model that stay in fp32 in its int8 graph, sorted."""
     fuzz_examples: int | None = None

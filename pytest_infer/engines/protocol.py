@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_infer.case import OptionValue, Precision
 from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.graphs.ran_layer import RanLayer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -68,6 +69,26 @@ class Missing:
     mend: str
 
 
+@dataclass(frozen=True)
+class LayerTime:
+    """One layer of a built engine, and how long it took in each of some calls."""
+
+    name: str
+    operator: str
+    durations_ns: tuple[int, ...]
+    place: str = ""
+    precision: str = ""
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """What a library's own profiler has measured, layer by layer."""
+
+    by: str
+    """What measured it, in words."""
+    layers: tuple[LayerTime, ...]
+
+
 class Runner(Protocol):
     """An opened built engine."""
 
@@ -97,6 +118,33 @@ class ShowsBound(Protocol):
         As host arrays, like `infer`. Buffers that the call writes are spoilt before, so that a call
         which does nothing is seen; there are no outputs of a call that should return them and
         returns None. ``call`` may be wrapped, and returns what the wrapped one does.
+        """
+        ...
+
+
+@runtime_checkable
+class ShowsLayers(Protocol):
+    """What a `Runner` has besides if it can show the layers of its engine, for a picture."""
+
+    def layers(self) -> Sequence[RanLayer]:
+        """Return the layers in the order in which they run; none if this version hides them."""
+        ...
+
+
+@runtime_checkable
+class ProfilesLayers(Protocol):
+    """What an `Engine` has besides if its library can time the layers one by one.
+
+    A profiler slows down what it looks at: it is never on in a measurement.
+    """
+
+    def profile(
+        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
+    ) -> LayerTimes | Missing:
+        """Open a built engine with its profiler, and return what each layer took in ``calls``.
+
+        ``warmup`` calls before them are left out. Raise `TimingError`; return why there is nothing
+        to see on this device or in this version.
         """
         ...
 

@@ -53,6 +53,15 @@ def operator_precisions(operators: Iterable[str], floating: str) -> NodePrecisio
     return NodePrecisions(dict(products), dict(others))
 
 
+def operator_precision(operator: str, floating: str) -> str:
+    """Return in what one operator computes, where fractions are ``floating``; empty for a move."""
+    if operator in INTEGER_PRODUCTS:
+        return "int8"
+    if operator in MOVES:
+        return ""
+    return "int8" if operator.startswith(INTEGER_PREFIX) else floating
+
+
 def graph_precisions(path: Path) -> NodePrecisions:
     """Count the nodes of an ONNX file by precision.
 

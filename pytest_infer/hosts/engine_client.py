@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.errors import BuildError, HostError, LoadError, RunError, TimingError
 from pytest_infer.graphs.graph import GraphRequest
+from pytest_infer.graphs.ran_layer import RanLayer
 from pytest_infer.hosts.memory_layout import CONTIGUOUS
-from pytest_infer.hosts.results import BlockResult, BuildResult, LookResult, TimingsResult
+from pytest_infer.hosts.results import (
+    BlockResult,
+    BuildResult,
+    LookResult,
+    ProfileResult,
+    TimingsResult,
+)
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import Burst
 from pytest_infer.timing.measurement import Measurement
@@ -176,6 +183,26 @@ class EngineClient:
         return Evidence(
             **self.host.call("engine.evidence", error=RunError, doing=doing, runner=runner)
         )
+
+    def layers(self, *, runner: int, doing: str) -> list[RanLayer]:
+        """Return the layers of an opened engine; none if it does not show them."""
+        found = self.host.call("engine.layers", error=RunError, doing=doing, runner=runner)
+        return [as_type(each, RanLayer) for each in found]
+
+    def profile(
+        self, *, built: BuiltEngine, feeds: Arrays, warmup: int, calls: int, doing: str
+    ) -> ProfileResult:
+        """Return what each layer takes, by the library's own profiler."""
+        found = self.host.call(
+            "engine.profile",
+            error=TimingError,
+            doing=doing,
+            built=built,
+            feeds=feeds,
+            warmup=warmup,
+            calls=calls,
+        )
+        return as_type(found, ProfileResult)
 
     def bind(self, *, runner: int, feeds: Arrays, doing: str) -> None:
         """Make feeds resident on the device, for `time`."""

@@ -23,8 +23,11 @@ from pytest_infer.engines.protocol import (
     BuildRequest,
     BuiltEngine,
     LimitsPrecisions,
+    Missing,
+    ProfilesLayers,
     Runner,
     ShowsBound,
+    ShowsLayers,
     TimesKernels,
     WrapsEngine,
 )
@@ -32,7 +35,13 @@ from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import BUILD_S, resources_of
-from pytest_infer.hosts.results import BlockResult, BuildResult, LookResult, TimingsResult
+from pytest_infer.hosts.results import (
+    BlockResult,
+    BuildResult,
+    LookResult,
+    ProfileResult,
+    TimingsResult,
+)
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.judges.burst import run_burst
 from pytest_infer.models.reached_code import reached_code
@@ -51,8 +60,9 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array
     from pytest_infer.case import Precision
-    from pytest_infer.engines.protocol import Evidence, Missing
+    from pytest_infer.engines.protocol import Evidence
     from pytest_infer.graphs.graph import GraphRequest
+    from pytest_infer.graphs.ran_layer import RanLayer
     from pytest_infer.judges.burst import Burst
     from pytest_infer.timing.measurement import Measurement
     from pytest_infer.timing.rounds import Watch
@@ -60,6 +70,8 @@ if TYPE_CHECKING:
 
 KIND = "engines"
 """What built engines are in the cache."""
+
+NO_PROFILER = "profile ort on the CPU, openvino or trt, whose libraries have one"
 
 
 @dataclass
@@ -207,6 +219,26 @@ class EngineOperations:
     def evidence(self, runner: int) -> Evidence:
         """Return what really ran."""
         return self._opened[runner].runner.evidence()
+
+    def layers(self, runner: int) -> list[RanLayer]:
+        """Return the layers of an opened engine; none if it does not show them."""
+        found = self._opened[runner].runner
+        return list(found.layers()) if isinstance(found, ShowsLayers) else []
+
+    def profile(
+        self, built: dict[str, Any], feeds: Arrays, warmup: int, calls: int
+    ) -> ProfileResult:
+        """Return what each layer takes, by the library's own profiler, in an opening of its own."""
+        engine = as_type(built, BuiltEngine)
+        adapter = engines.find(engine.engine)
+        if not isinstance(adapter, ProfilesLayers):
+            return ProfileResult(lack=Missing(f"{engine.engine} has no profiler here", NO_PROFILER))
+        _check_whole(engine)
+        check_feeds(engine.graph.spec, engine.request, feeds)
+        found = adapter.profile(engine, feeds, warmup=warmup, calls=calls)
+        if isinstance(found, Missing):
+            return ProfileResult(lack=found)
+        return ProfileResult(found)
 
     def bind(self, runner: int, feeds: Arrays) -> None:
         """Make feeds resident on the device, for `time`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ExportError, ModelError
 from pytest_infer.graphs.facts import GraphFacts
+from pytest_infer.graphs.graph_nodes import GraphNode
 from pytest_infer.graphs.layer import Layer
 from pytest_infer.hosts.results import ProbeResult
 from pytest_infer.hosts.wire import as_type
@@ -148,6 +149,16 @@ class ModelClient:
         """Return the nodes of an exported file that compute floating tensors."""
         found = self._host().call("model.layers", error=ExportError, doing=doing, file=file)
         return [as_type(each, Layer) for each in found]
+
+    def graph_nodes(self, *, file: str, like: str = "", doing: str) -> list[GraphNode]:
+        """Return the nodes of an exported file, by the modules that they come from.
+
+        ``like`` is the file that it was made from, if it lost its modules' names by that.
+        """
+        found = self._host().call(
+            "model.graph_nodes", error=ExportError, doing=doing, file=file, like=like
+        )
+        return [as_type(each, GraphNode) for each in found]
 
     def mark(self, *, file: str, tensors: Sequence[str], target: str, doing: str) -> None:
         """Write an exported file that puts out ``tensors``, too."""

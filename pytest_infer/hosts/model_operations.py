@@ -14,6 +14,7 @@ from pytest_infer.graphs import layers, quantization_loss
 from pytest_infer.graphs.export import check_graph, export_onnx, signature_of
 from pytest_infer.graphs.facts import GraphFacts, graph_facts
 from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.graphs.graph_nodes import nodes_of
 from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.onnx_copies import write_copy
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pytest_infer.arrays import Array, Arrays
+    from pytest_infer.graphs.graph_nodes import GraphNode
     from pytest_infer.graphs.layer import Layer
     from pytest_infer.models.draft import Reading, Unread
     from pytest_infer.models.spec import ModelSpec
@@ -159,6 +161,10 @@ class ModelOperations:
     def layers(self, file: str) -> list[Layer]:
         """Return the nodes of an exported file that compute floating tensors."""
         return layers.layers_of(Path(file))
+
+    def graph_nodes(self, file: str, like: str = "") -> list[GraphNode]:
+        """Return the nodes of an exported file, by the modules that they come from."""
+        return nodes_of(Path(file), Path(like) if like else None)
 
     def mark(self, file: str, tensors: list[str], target: str) -> None:
         """Write an exported file that puts out ``tensors``, too."""

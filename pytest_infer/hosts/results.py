@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_infer.engines.protocol import LayerTimes, Missing
+
 
 @dataclass(frozen=True)
 class BuildResult:
@@ -63,3 +65,11 @@ class ProbeResult:
     """What its forward returns by name beside the outputs of its spec."""
     structure: str = ""
     """The structure of its weights, which is not the expected one; empty if it has answered."""
+
+
+@dataclass(frozen=True)
+class ProfileResult:
+    """What a library's profiler has measured, or why there is nothing."""
+
+    times: LayerTimes | None = None
+    lack: Missing | None = None

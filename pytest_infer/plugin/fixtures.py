@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import Case
+    from pytest_infer.engines.protocol import Evidence
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.fuzzing.oracles import Oracles
     from pytest_infer.plugin.enforce import Enforce
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_infer.session.timer import GpuTimer
     from pytest_infer.session.truth import Truth
     from pytest_infer.session.variants import Variants
+    from pytest_infer.verdict import Verdict
 
 
 @pytest.fixture(scope="session")
@@ -212,11 +214,18 @@ def infer_consistency(
 
 
 @aliased()
-def infer_truth(infer_case: Case, infer: InferSession) -> Truth:
+def infer_truth(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Truth:
     """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
     from pytest_infer.session.truth import Truth
 
-    return Truth(infer_case, infer.artefacts.graphs)
+    if not infer.config.has_photographs:
+        return Truth(infer_case, infer.artefacts.graphs)
+
+    def drawn(verdict: Verdict, evidence: Evidence) -> Verdict:
+        engine: EngineUnderTest = request.getfixturevalue("infer_engine")
+        return infer.drawings.added(verdict, infer_case, evidence, engine.layers)
+
+    return Truth(infer_case, infer.artefacts.graphs, drawn)
 
 
 @pytest.fixture
@@ -247,8 +256,11 @@ def infer_latency(
     resources = mark_of(request.node, "resource_budget", resource_budget_from_keywords)
     judged = judged_case(request.node, infer_case)
     growth = partial(infer.baselines.with_growth, judged, resources)
+    more: dict[str, Any] = {}
+    if infer.config.profile:
+        more["profiled"] = partial(infer.profiler.added, case=infer_case)
     return Latency(
-        judged, budget, lambda: infer.baselines.stored_median(judged), infer_timed, growth
+        judged, budget, lambda: infer.baselines.stored_median(judged), infer_timed, growth, **more
     )
 
 

@@ -225,6 +225,21 @@ OPTIONS = (
         "show which layers lose most in int8, and what is lost without them",
     ),
     Option(
+        "--infer-profile",
+        "profile",
+        read_flag,
+        "after each timed measurement, also show what every layer takes, by the engine's own "
+        "profiler: ort on a CPU, openvino, trt",
+    ),
+    Option(
+        "--infer-artifacts",
+        "artifacts",
+        read_path,
+        "keep the graph and the engine of every case there under readable names, with a list of "
+        "them; pytest-infer open shows one",
+        "DIR",
+    ),
+    Option(
         "--infer-unquantized",
         "unquantized",
         read_nodes,

@@ -37,7 +37,7 @@ def read_config(config: pytest.Config) -> InferConfig:
 
     given = {option.field: _value(option, config) for option in OPTIONS}
     values = {name: value for name, value in given.items() if value is not None}
-    for name in ("images", "cache", "baselines"):
+    for name in ("images", "cache", "baselines", "artifacts"):
         if isinstance(values.get(name), Path):
             values[name] = config.rootpath / values[name]
     values.setdefault("baselines", config.rootpath / InferConfig.baselines)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import Case
     from pytest_infer.engines.protocol import BuiltEngine, Evidence
+    from pytest_infer.graphs.ran_layer import RanLayer
     from pytest_infer.hosts.host import Host
     from pytest_infer.judges.burst import Burst
 
@@ -59,6 +60,11 @@ class EngineUnderTest:
         """Return which precision and placement really ran."""
         client, runner = self._opened()
         return client.evidence(runner=runner, doing=f"question {self.case.id}")
+
+    def layers(self) -> list[RanLayer]:
+        """Return the engine's layers; none if it does not show them."""
+        client, runner = self._opened()
+        return client.layers(runner=runner, doing=f"look at the layers of {self.case.id}")
 
     def close(self) -> None:
         """Free the engine's memory, unless its host has gone and freed it already."""

@@ -66,16 +66,19 @@ class Latency:
         stored: Callable[[], StoredMedian] | None = None,
         timed: Callable[[Look | None], Verdict | None] = lambda _: None,
         growth: Callable[[Verdict], Verdict] = lambda verdict: verdict,
+        profiled: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
         """Take ``timed``, which returns the verdict on timed calls that put out something else.
 
         ``growth`` compares sizes, memory, build and load with a budget, and with what is stored.
+        ``profiled`` adds what each layer takes, after all that is judged here was measured.
         """
         self._case = case
         self._budget = budget
         self._stored = stored
         self._timed = timed
         self._growth = growth
+        self._profiled = profiled
 
     def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
@@ -92,6 +95,7 @@ class Latency:
         )
         verdict = self._growth(verdict)
         verdict = replace(verdict, details={**verdict.details, SAMPLES: samples.series()})
+        verdict = self._profiled(verdict)
         if samples.look is None or samples.look.is_seen:
             return verdict
         return replace(verdict, message=f"{verdict.message}{UNSEEN}")

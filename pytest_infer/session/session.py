@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.session.drawings import Drawings
     from pytest_infer.session.explainer import Explainer
     from pytest_infer.session.int8_loss import QuantizationLoss
     from pytest_infer.session.matrix import Matrix
+    from pytest_infer.session.profiler import Profiler
     from pytest_infer.timing.samples import Samples
 
 
@@ -144,6 +146,20 @@ class InferSession:
         from pytest_infer.session.int8_loss import QuantizationLoss
 
         return QuantizationLoss(self.artefacts, self.hosts, self.config.images)
+
+    @cached_property
+    def drawings(self) -> Drawings:
+        """Return what draws graphs, for reports."""
+        from pytest_infer.session.drawings import Drawings
+
+        return Drawings(self.artefacts)
+
+    @cached_property
+    def profiler(self) -> Profiler:
+        """Return what finds out what layers take."""
+        from pytest_infer.session.profiler import Profiler
+
+        return Profiler(self.artefacts, self.hosts, self.exclusive)
 
     @cached_property
     def timer(self) -> GpuTimer:

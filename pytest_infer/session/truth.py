@@ -28,9 +28,16 @@ EVIDENCE = "evidence"
 class Truth:
     """Judges what really ran, and what a case's engine was really built from."""
 
-    def __init__(self, case: Case, graphs: CaseGraphs) -> None:
+    def __init__(
+        self,
+        case: Case,
+        graphs: CaseGraphs,
+        drawn: Callable[[Verdict, Evidence], Verdict] = lambda verdict, _: verdict,
+    ) -> None:
+        """Take ``drawn``, which adds a picture of the graph and of what ran to a verdict."""
         self._case = case
         self._graphs = graphs
+        self._drawn = drawn
 
     def precision(self, evidence: Evidence) -> Verdict:
         """Judge the arithmetic that ran."""
@@ -41,7 +48,8 @@ class Truth:
             has_fractions=spec.has_fractions,
             subject=self._case.id,
         )
-        return replace(verdict, details={**verdict.details, EVIDENCE: asdict(evidence)})
+        verdict = replace(verdict, details={**verdict.details, EVIDENCE: asdict(evidence)})
+        return self._drawn(verdict, evidence)
 
     def placement(self, evidence: Evidence) -> Verdict:
         """Judge the device on which it ran."""

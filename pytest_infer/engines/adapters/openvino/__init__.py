@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.engines.adapters.openvino.layers import layer_times, ran_layers
 from pytest_infer.engines.adapters.openvino.nodes import node_precisions
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.errors import BuildError, LoadError, load_mend
+from pytest_infer.errors import BuildError, LoadError, TimingError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import OptionValue, Precision
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, LayerTimes
     from pytest_infer.graphs.graph import Graph
+    from pytest_infer.graphs.ran_layer import RanLayer
 
 FILE = "model.xml"
 """The graph; its weights are beside it, in ``model.bin``."""
@@ -138,6 +140,25 @@ class OpenVino:
             ) from error
         yield OpenVinoRunner(compiled, built)
 
+    def profile(
+        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
+    ) -> LayerTimes:
+        """Return OpenVINO's performance counters (``PERF_COUNT``), read after each call."""
+        path = built.path(FILE)
+        try:
+            import openvino
+
+            core = openvino.Core()
+            settings = {**_settings(built.request), "PERF_COUNT": True}
+            compiled = core.compile_model(core.read_model(path), PLUGIN, settings)
+            return OpenVinoRunner(compiled, built).counted(feeds, warmup=warmup, calls=calls)
+        except Exception as error:
+            raise TimingError(
+                f"cannot profile {path}",
+                why=f"{type(error).__name__}: {error}",
+                mend="leave out --infer-profile",
+            ) from error
+
 
 class OpenVinoRunner:
     """A compiled model, called with named arrays."""
@@ -190,6 +211,19 @@ class OpenVinoRunner:
                 "streams": int(self._compiled.get_property("NUM_STREAMS")),
             },
         )
+
+    def layers(self) -> list[RanLayer]:
+        """Return the nodes of the runtime model, each with the names that were fused into it."""
+        return ran_layers(self._compiled.get_runtime_model().get_ordered_ops())
+
+    def counted(self, feeds: Arrays, *, warmup: int, calls: int) -> LayerTimes:
+        """Return the counters of a model that was compiled with them."""
+        request = self._filled(feeds)
+        found: list[Any] = []
+        for _ in range(warmup + calls):
+            request.infer(share_outputs=True)
+            found.append(request.profiling_info)
+        return layer_times(found[warmup:], self.layers())
 
     def _written(self, request: Any) -> dict[str, Array]:
         return {name: request.get_tensor(port).data.copy() for name, port in self._outputs.items()}

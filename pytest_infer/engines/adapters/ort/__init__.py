@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import distributions
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +17,11 @@ from pytest_infer.devices.cpu_products import weight_bits
 from pytest_infer.devices.device import Device
 from pytest_infer.devices.stream import stream_on
 from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
+from pytest_infer.engines.adapters.ort.layers import ran_layers
+from pytest_infer.engines.adapters.ort.profile import enable_profiling, times_in
 from pytest_infer.engines.adapters.ort.session import (
     CPU,
+    FILE,
     MEND_CUDA,
     device_of,
     new_session,
@@ -28,21 +33,26 @@ from pytest_infer.engines.adapters.ort.session import (
 from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
+from pytest_infer.errors import BuildError, InferError, LoadError, TimingError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import OptionValue, Precision
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Runner
+    from pytest_infer.engines.protocol import (
+        BuildRequest,
+        BuiltEngine,
+        Engine,
+        LayerTimes,
+        Runner,
+    )
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.graphs.node_precisions import NodePrecisions
+    from pytest_infer.graphs.ran_layer import RanLayer
 
-FILE = "optimized.onnx"
 WEIGHTS = "optimized.bin"
 """Where the weights go, if the graph had its own beside it."""
 
@@ -190,6 +200,32 @@ class OnnxRuntime:
         finally:
             runner.close()
 
+    def profile(
+        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
+    ) -> LayerTimes | Missing:
+        """Return the times of the nodes on the CPU, in a session that writes its profile."""
+        if Device.named(built.request.device).is_gpu:
+            return Missing(
+                "ONNX Runtime's profile has launches of kernels on a GPU, not what they take",
+                "profile on the CPU, or use Nsight Systems",
+            )
+        with TemporaryDirectory() as folder:
+            options = session_options(built.request, level="none")
+            enable_profiling(options, folder)
+            try:
+                providers = providers_for(built.request, built.path(""))
+                session = new_session(built.path(FILE), options, providers)
+                call = OrtRunner(session, built.path(FILE)).bind(feeds)
+                for _ in range(warmup + calls):
+                    call()
+                return times_in(Path(session.end_profiling()), warmup=warmup, calls=calls)
+            except Exception as error:
+                raise TimingError(
+                    f"cannot profile {built.path(FILE)}",
+                    why=str(error),
+                    mend="leave out --infer-profile",
+                ) from error
+
 
 class OrtRunner:
     """A session on the CPU, called with named arrays."""
@@ -240,6 +276,11 @@ class OrtRunner:
                 **{f"nodes on {name}": count for name, count in placed.items()},
             },
         )
+
+    def layers(self) -> Sequence[RanLayer]:
+        """Return the session's nodes."""
+        types = {value.type for value in self._session.get_inputs()} & FLOATING.keys()
+        return ran_layers(self._session, self._graph, FLOATING[types.pop()] if types else "fp32")
 
     def _precisions(self) -> NodePrecisions:
         """Count the session's nodes by precision; an older ONNX Runtime's are read from the file.

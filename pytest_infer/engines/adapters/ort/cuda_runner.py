@@ -8,15 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.gpu_trace import launches_graph
-from pytest_infer.engines.adapters.ort.session import CUDA, TENSORRT, device_of, placement
+from pytest_infer.engines.adapters.ort.layers import ran_layers
+from pytest_infer.engines.adapters.ort.session import CUDA, FILE, TENSORRT, device_of, placement
 from pytest_infer.engines.protocol import Evidence
 from pytest_infer.errors import RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.engines.protocol import BuiltEngine
+    from pytest_infer.graphs.ran_layer import RanLayer
     from pytest_infer.models.spec import ModelSpec
 
 TYPES = {
@@ -107,6 +109,10 @@ class CudaRunner:
             proven={"cuda_graph": self._launches_graph()},
             details={f"nodes on {name}": count for name, count in placed.items()},
         )
+
+    def layers(self) -> Sequence[RanLayer]:
+        """Return the session's nodes."""
+        return ran_layers(self._session, self._built.path(FILE), self._built.request.precision)
 
     def close(self) -> None:
         """Free the device memory, torch's cached part of it too."""

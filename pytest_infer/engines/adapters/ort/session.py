@@ -18,6 +18,9 @@ CPU, CUDA, TENSORRT = (
     "CUDAExecutionProvider",
     "TensorrtExecutionProvider",
 )
+FILE = "optimized.onnx"
+"""The built engine."""
+
 LEVELS = {
     "all": "ORT_ENABLE_ALL",
     "extended": "ORT_ENABLE_EXTENDED",

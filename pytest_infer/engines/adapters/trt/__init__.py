@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pytest_infer.arrays import Arrays
     from pytest_infer.case import OptionValue, Precision
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, LayerTimes
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import ModelSpec
 
@@ -226,6 +227,13 @@ class TensorRt:
             yield runner
         finally:
             runner.close()
+
+    def profile(
+        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
+    ) -> LayerTimes:
+        """Return what each layer takes, by TensorRT's own profiler (``IProfiler``)."""
+        with self.open(built) as runner:
+            return runner.timed_layers(feeds, warmup=warmup, calls=calls)
 
 
 def _refuse_opset(graph: Graph, request: BuildRequest, version: str) -> None:

@@ -83,31 +83,35 @@ class LayerPrecisions:
         return "tf32" if uses_tf32 else "fp32"
 
 
+def layers_in(information: str) -> list[dict[str, Any]]:
+    """Return the layers in an inspector's JSON, without those of which it has only the names.
+
+    TensorRT 8.6 writes control characters into names (seen on an H200), which strict JSON forbids.
+    """
+    layers = json.loads(information, strict=False).get("Layers", [])
+    return [layer for layer in layers if isinstance(layer, dict)]
+
+
 def layer_precisions(information: str) -> LayerPrecisions:
     """Return the precisions of the layers in an inspector's JSON.
 
     A layer's precision is its weights' type, or else its first output's. An engine that was built
-    without detailed profiling gives names instead of layers, which count as nothing. TensorRT 8.6
-    writes control characters into names (seen on an H200), which strict JSON forbids.
+    without detailed profiling gives names instead of layers, which count as nothing.
     """
-    layers = [
-        layer
-        for layer in json.loads(information, strict=False).get("Layers", [])
-        if isinstance(layer, dict) and str(layer.get("LayerType", "")).lower() not in MOVES
-    ]
-    tactics = [_tactic(layer) for layer in layers if _precision(layer) in {"fp32", "tf32"}]
+    layers = [layer for layer in layers_in(information) if not moves_only(layer)]
+    tactics = [_tactic(layer) for layer in layers if precision_of(layer) in {"fp32", "tf32"}]
     return LayerPrecisions(
         counts=_counts(layers),
         kernels_tell_tf32=any(_TELLING.search(tactic) for tactic in tactics),
         products=_counts(layer for layer in layers if _is_product(layer)),
         sparse_kernels=sum(bool(_SPARSE.search(_tactic(layer))) for layer in layers),
-        integers=sum(_precision(layer) == "integer" for layer in layers),
+        integers=sum(precision_of(layer) == "integer" for layer in layers),
         sparse_weights=sum(bool(layer.get("HasSparseWeights")) for layer in layers),
     )
 
 
 def _counts(layers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    found = Counter(_precision(layer) for layer in layers)
+    found = Counter(precision_of(layer) for layer in layers)
     return {name: found[name] for name in sorted(found) if name and name != "integer"}
 
 
@@ -121,7 +125,13 @@ def _has_weights(layer: Mapping[str, Any]) -> bool:
     return isinstance(weights, dict) and bool(weights.get("Count"))
 
 
-def _precision(layer: Mapping[str, Any]) -> str:
+def moves_only(layer: Mapping[str, Any]) -> bool:
+    """Return whether a layer computes nothing."""
+    return str(layer.get("LayerType", "")).lower() in MOVES
+
+
+def precision_of(layer: Mapping[str, Any]) -> str:
+    """Return a layer's precision; empty where the inspector does not name it."""
     named = _named(_type_text(layer))
     return "tf32" if named == "fp32" and _TF32.search(_tactic(layer)) else named
 

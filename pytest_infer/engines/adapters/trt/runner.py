@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
+from pytest_infer.engines.adapters.trt.profile import layer_profiler, layer_times, ran_layers
 from pytest_infer.engines.adapters.trt.versions import explained, given, reason
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence
-from pytest_infer.errors import RunError
+from pytest_infer.errors import RunError, TimingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import OptionValue
     from pytest_infer.engines.adapters.trt.layers import LayerPrecisions
-    from pytest_infer.engines.protocol import BuildRequest
+    from pytest_infer.engines.protocol import BuildRequest, LayerTimes
+    from pytest_infer.graphs.ran_layer import RanLayer
 
     Shape = tuple[int, ...]
 
@@ -41,6 +43,7 @@ SENTINEL = 0xA5
 
 INSPECT_MEND = "remove the built engine's folder, and it is built again by this TensorRT"
 RUN_MEND = "give the inputs and shapes that the engine was built for; see the messages"
+PROFILE_MEND = "leave out --infer-profile"
 CAPTURE_MEND = "leave out trt.cuda_graph: a layer that talks to the host cannot be captured"
 
 
@@ -131,13 +134,7 @@ class TensorRtRunner:
     def evidence(self) -> Evidence:
         """Return the layers' precisions by the inspector, and the device of the outputs."""
         with explained(RunError, "cannot inspect the TensorRT engine", mend=INSPECT_MEND):
-            import tensorrt
-
-            inspector = self._engine.create_engine_inspector()
-            inspector.execution_context = self._context
-            layers = layer_precisions(
-                inspector.get_engine_information(tensorrt.LayerInformationFormat.JSON)
-            )
+            layers = layer_precisions(self._information())
         precision = layers.precision(allows_tf32=self._allows_tf32)
         return Evidence(
             precision=precision,
@@ -154,6 +151,26 @@ class TensorRtRunner:
             },
         )
 
+    def layers(self) -> list[RanLayer]:
+        """Return the engine's layers, each with the nodes that were fused into it."""
+        return ran_layers(self._information())
+
+    def timed_layers(self, feeds: Arrays, *, warmup: int, calls: int) -> LayerTimes:
+        """Return what each layer takes, by TensorRT's profiler; never by a replay of a CUDA graph.
+
+        An enqueue with a profiler reports every layer's time, and is done when it returns.
+        """
+        with explained(TimingError, "cannot profile the TensorRT engine", mend=PROFILE_MEND):
+            profiler = layer_profiler()
+            self._upload(feeds)
+            self._stream.synchronize()
+            self._context.profiler = profiler
+            for _ in range(warmup + calls):
+                profiler.calls.append({})
+                self._enqueue(self._stream.cuda_stream)
+                self._stream.synchronize()
+        return layer_times(profiler.calls[warmup:], self.layers())
+
     def close(self) -> None:
         """Free the device memory, torch's cached part of it too."""
         import torch
@@ -163,6 +180,14 @@ class TensorRtRunner:
         self._outputs.clear()
         self._context = self._engine = None
         torch.cuda.empty_cache()
+
+    def _information(self) -> str:
+        """Return the inspector's JSON."""
+        import tensorrt
+
+        inspector = self._engine.create_engine_inspector()
+        inspector.execution_context = self._context
+        return str(inspector.get_engine_information(tensorrt.LayerInformationFormat.JSON))
 
     def _proven(self, layers: LayerPrecisions, precision: str) -> Mapping[str, OptionValue]:
         """Return the settings that can be seen.
