@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
-from pytest_infer.reports.compare import HEADINGS, markdown_of, origins, pairs_of
+from pytest_infer.reports.compare import HEADINGS, layer_lines, markdown_of, origins, pairs_of
 from pytest_infer.reports.report_file import write_text
 from pytest_infer.reports.result_file import read_result
 from pytest_infer.reports.table import filled_table, rendered
@@ -33,11 +33,13 @@ def _compare(options: Namespace) -> int:
     old, new = read_result(options.old), read_result(options.new)
     pairs, told = pairs_of(old, new), origins(old, new)
     if options.md:
-        print_text(markdown_of(pairs, told))
+        print_text(markdown_of(pairs, told, layer_lines(old, new)))
     else:
         lines = [f"{name}: {before} -> {after}" for name, before, after in told]
         cells = [pair.cells() for pair in pairs]
         print_text("\n".join([*lines, rendered(filled_table(HEADINGS, [cells]))]))
+        for line in layer_lines(old, new):
+            print_text(line)
     if options.html:
         from pytest_infer.reports.page.comparison import comparison_text
 

@@ -78,6 +78,8 @@ class LayerTime:
     durations_ns: tuple[int, ...]
     place: str = ""
     precision: str = ""
+    covers: tuple[str, ...] = ()
+    """Names of the exported graph's nodes, or of their outputs, that were fused into it."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from pytest_infer.graphs.blocks import blocks_of
 from pytest_infer.graphs.layer_cover import is_heavy, layers_of_nodes
@@ -33,12 +33,19 @@ LONGEST_PERIOD = 12
 MOST_ROWS = 80
 """Rows of a picture; what is left is counted."""
 
+MOVES = "moves or counts only,"
+"""Said of layers that compute nothing."""
+
 FOLDED = "in no layer: computed beforehand, or removed"
 
 QUANTIZERS = ("QuantizeLinear", "DequantizeLinear")
 
 LONGEST_TEXT = 14
 """Characters of a cell."""
+
+Kind: TypeAlias = Literal["computes", "moves", "folded"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 
 @dataclass(frozen=True)
 class State:
@@ -47,7 +54,7 @@ class State:
     text: str
     layers: int = 0
     nodes: int = 0
-    is_folded: bool = False
+    kind: Kind = "computes"
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ class Drawing:
 
     nodes: int
     layers: int
-    """0 where the engine does not show its layers."""
+    """Those that nodes became; 0 where the engine does not show its layers."""
     states: Sequence[State]
     rows: Sequence[Row]
     left: int = 0
@@ -95,7 +102,8 @@ def drawing_of(nodes: Sequence[GraphNode], layers: Sequence[RanLayer], ran: str)
     owners = layers_of_nodes(nodes, layers) if layers else [None] * len(nodes)
     texts = [_state_text(layer) for layer in layers]
     owned = [FOLDED if own is None else texts[own] for own in owners] if layers else [ran] * len(nodes)
-    states = _states(owned, texts)
+    taken = sorted({own for own in owners if own is not None})
+    states = _states(owned, [texts[own] for own in taken])
     order = {state.text: number for number, state in enumerate(states)}
     units = [number if own is None else -1 - own for number, own in enumerate(owners)]
     blocks = blocks_of(_paths(nodes, owners), units)
@@ -105,7 +113,7 @@ def drawing_of(nodes: Sequence[GraphNode], layers: Sequence[RanLayer], ran: str)
     ]
     rows = _folded(rows)
     return Drawing(
-        len(nodes), len(layers), states, rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS)
+        len(nodes), len(taken), states, rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS)
     )
 
 
@@ -130,14 +138,23 @@ def _main(group: Sequence[GraphNode]) -> GraphNode:
 
 
 def _state_text(layer: RanLayer) -> str:
-    return f"{layer.precision or 'no arithmetic'} on {layer.place}"
+    return f"{layer.precision or MOVES} on {layer.place}"
 
 
 def _states(owned: Sequence[str], texts: Sequence[str]) -> list[State]:
-    """Return every state that nodes have, the commonest first; what is in no layer comes last."""
+    """Return every state that nodes have: in which most layers compute first."""
     nodes, layers = Counter(owned), Counter(texts)
-    ordered = sorted(nodes, key=lambda each: (each == FOLDED, -layers[each], -nodes[each], each))
-    return [State(each, layers[each], nodes[each], each == FOLDED) for each in ordered]
+    kinds = {each: _kind(each) for each in nodes}
+    ordered = sorted(
+        nodes, key=lambda each: (KINDS.index(kinds[each]), -layers[each], -nodes[each], each)
+    )
+    return [State(each, layers[each], nodes[each], kinds[each]) for each in ordered]
+
+
+def _kind(text: str) -> Kind:
+    if text == FOLDED:
+        return "folded"
+    return "moves" if text.startswith(MOVES) else "computes"
 
 
 def _row(

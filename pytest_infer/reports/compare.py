@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
 from pytest_infer.reports.markdown import escaped, table
+from pytest_infer.reports.profile import grown_layers, profiles_of
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import SEVERITY, Row, rows_from_records
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_infer.reports.columns import Column
+    from pytest_infer.reports.profile import Grown, Profile
     from pytest_infer.reports.result import Result
 
 HEADINGS = ("case", "verdict", P50.heading, "change", SPEEDUP.heading, ERROR.heading, "note")
@@ -82,6 +84,36 @@ class Pair:
         return _arrow(*(column.cell(row.figures) if row else "" for row in (self.old, self.new)))
 
 
+def layer_lines(old: Result, new: Result) -> list[str]:
+    """Return of each case that was profiled on both sides which layers grew most.
+
+    Only of those whose layers together take longer, or whose verdict or median is worse.
+    """
+    return [
+        f"{case_id}: layers {before.total_ms:.3g} -> {after.total_ms:.3g} ms; grew most: "
+        + "; ".join(each.told for each in grown)
+        for case_id, before, after, grown in grown_pairs(old, new)
+    ]
+
+
+def grown_pairs(old: Result, new: Result) -> list[tuple[str, Profile, Profile, list[Grown]]]:
+    """Return the id, both profiles and the layers that grew of each case with such layers.
+
+    A case counts if its layers together, or its median, grew by more than `TOLD_APART`, or if its
+    verdict is worse; what grew most in ms comes first.
+    """
+    before, after = profiles_of(old.records), profiles_of(new.records)
+    looked_at = {pair.case_id for pair in pairs_of(old, new) if pair.is_worse or "slower" in pair.note}
+    found = []
+    for case_id in before.keys() & after.keys():
+        first, second = before[case_id], after[case_id]
+        is_slower = second.total_ms > first.total_ms * (1 + TOLD_APART)
+        if is_slower or case_id in looked_at:
+            found.append((case_id, first, second, grown_layers(first, second)))
+    named = [each for each in found if each[3]]
+    return sorted(named, key=lambda each: (each[1].total_ms - each[2].total_ms, each[0]))
+
+
 def pairs_of(old: Result, new: Result) -> list[Pair]:
     """Return every case of both results; those to look at first, then in the table's order."""
     before = {row.case.id: row for row in rows_from_records(old.records)}
@@ -124,11 +156,14 @@ def _merged(result: Result, name: str) -> dict[str, str]:
     return {key: ", ".join(values) for key, values in found.items()}
 
 
-def markdown_of(pairs: Sequence[Pair], told: Sequence[tuple[str, str, str]]) -> str:
-    """Return the comparison in Markdown."""
+def markdown_of(
+    pairs: Sequence[Pair], told: Sequence[tuple[str, str, str]], layers: Sequence[str] = ()
+) -> str:
+    """Return the comparison in Markdown; ``layers`` are lines on what grew."""
     lines = [f"- {escaped(name)}: {escaped(old)} → {escaped(new)}" for name, old, new in told]
     cells = [pair.cells() for pair in pairs]
-    return "\n".join([*lines, "", *table(HEADINGS, cells)]) + "\n"
+    grown = ["", *(f"- {escaped(line)}" for line in layers)] if layers else []
+    return "\n".join([*lines, "", *table(HEADINGS, cells), *grown]) + "\n"
 
 
 def _verdict(row: Row) -> str:

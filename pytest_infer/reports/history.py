@@ -9,6 +9,7 @@ import msgspec
 
 from pytest_infer.errors import OptionError
 from pytest_infer.plain_text import shown
+from pytest_infer.reports.profile import Profile, TimedLayer, profiles_of
 from pytest_infer.reports.summary import rows_from_records
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ KEPT = (
 )
 """Figures that are worth following over months."""
 
+MOST_LAYERS = 40
+"""Of a profile: those that take longest."""
+
 
 class Moment(msgspec.Struct, frozen=True):
     """One case in one run."""
@@ -44,6 +48,8 @@ class Moment(msgspec.Struct, frozen=True):
     status: str
     code: str
     figures: dict[str, float]
+    layers_ms: dict[str, float] = {}
+    """What the layers take that take longest, if they were profiled; since 2026-11-30."""
 
 
 def history_text(result: Result) -> str:
@@ -53,7 +59,9 @@ def history_text(result: Result) -> str:
 
 def _lines(result: Result) -> Iterator[dict[str, Any]]:
     devices = {r.case_id: r.device for r in result.records if r.device}
+    profiles = profiles_of(result.records)
     for row in rows_from_records(result.records):
+        profile = profiles.get(row.case.id)
         yield {
             "schema": SCHEMA,
             "started": result.run.started,
@@ -64,7 +72,18 @@ def _lines(result: Result) -> Iterator[dict[str, Any]]:
             "status": row.status,
             "code": row.code,
             "figures": {name: row.figures[name] for name in KEPT if name in row.figures},
+            **({"layers_ms": _layers_ms(profile)} if profile else {}),
         }
+
+
+def _layers_ms(profile: Profile) -> dict[str, float]:
+    return {layer.name: layer.ms for layer in profile.layers[:MOST_LAYERS]}
+
+
+def profile_of_moment(moment: Moment) -> Profile:
+    """Return what a history has kept of a profile: layers by name, not all of them."""
+    layers = [TimedLayer(name, ms) for name, ms in moment.layers_ms.items()]
+    return Profile(total_ms=sum(layer.ms for layer in layers), layers=layers)
 
 
 def device_text(device: Mapping[str, Any]) -> str:

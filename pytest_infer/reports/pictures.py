@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ DIGEST_CHARACTERS = 16
 
 BASE64 = r"[A-Za-z0-9+/]{1,65536}={0,2}"
 """What a picture is written in; larger ones stay where they are."""
+
+
+DRAWING = "drawing"
+"""Of a record's details: the exported graph and what ran it, alike in many cases."""
 
 
 def name_of(jpeg: str) -> str:
@@ -51,6 +56,32 @@ def with_pictures(record: Mapping[str, Any], pictures: Mapping[str, str]) -> dic
         return rest | ({"jpeg": pictures[name]} if name in pictures else {})
 
     return _changed(record, showing)
+
+
+def with_drawing_reference(
+    record: dict[str, Any], drawings: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a record's fields with the name of its drawing; add that to ``drawings``.
+
+    What is none, but a note that says why, stays where it is.
+    """
+    found = record["details"].get(DRAWING)
+    if not isinstance(found, dict) or "rows" not in found:
+        return record
+    name = name_of(json.dumps(found, sort_keys=True))
+    drawings[name] = found
+    return {**record, "details": {**record["details"], DRAWING: {"name": name}}}
+
+
+def with_drawing(
+    record: dict[str, Any], drawings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the fields from which `with_drawing_reference` was made."""
+    found = record["details"].get(DRAWING)
+    name = found.get("name") if isinstance(found, dict) else None
+    if not isinstance(name, str) or name not in drawings:
+        return record
+    return {**record, "details": {**record["details"], DRAWING: dict(drawings[name])}}
 
 
 def _changed(

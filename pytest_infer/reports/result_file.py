@@ -11,7 +11,12 @@ from pytest_infer.errors import OptionError
 from pytest_infer.plain_text import shown
 from pytest_infer.reports import sweep
 from pytest_infer.reports.counts import Coverage
-from pytest_infer.reports.pictures import with_pictures, with_references
+from pytest_infer.reports.pictures import (
+    with_drawing,
+    with_drawing_reference,
+    with_pictures,
+    with_references,
+)
 from pytest_infer.reports.record import record_from_dict
 from pytest_infer.reports.result import Result
 from pytest_infer.reports.run_info import RunInfo
@@ -27,13 +32,19 @@ if TYPE_CHECKING:
 def json_text(result: Result) -> str:
     """Return every record, count and sweep over batches, and how the run was made."""
     pictures: dict[str, str] = {}
+    drawings: dict[str, dict[str, Any]] = {}
+
+    def fields(record: Record) -> dict[str, Any]:
+        return with_drawing_reference(with_references(record.as_dict(), pictures), drawings)
+
     content = {
         "schema": SCHEMA,
         "run": result.run.as_dict(),
         "coverage": result.coverage.as_dict(),
-        "records": [with_references(each.as_dict(), pictures) for each in result.records],
-        "earlier_attempts": [with_references(each.as_dict(), pictures) for each in result.earlier],
+        "records": [fields(each) for each in result.records],
+        "earlier_attempts": [fields(each) for each in result.earlier],
         "pictures": pictures,
+        "drawings": drawings,
         "sweeps": [each.as_dict() for each in sweep.sweeps_from_records(result.records)],
     }
     return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
@@ -55,18 +66,24 @@ def read_result(path: Path) -> Result:
         raise _unusable(path, shown(str(error))) from error
     fields = msgspec.to_builtins(found)
     return Result(
-        records=_records(path, fields["records"], fields["pictures"]),
+        records=_records(path, fields["records"], fields),
         coverage=msgspec.convert(fields["coverage"], Coverage),
-        earlier=_records(path, fields["earlier_attempts"], fields["pictures"]),
+        earlier=_records(path, fields["earlier_attempts"], fields),
         run=msgspec.convert(fields["run"], RunInfo),
     )
 
 
 def _records(
-    path: Path, fields: Sequence[Mapping[str, Any]], pictures: Mapping[str, str]
+    path: Path, records: Sequence[Mapping[str, Any]], kept: Mapping[str, Any]
 ) -> list[Record]:
+    """Return records, each with what ``pictures`` and ``drawings`` keep for all of them."""
     try:
-        return [record_from_dict(with_pictures(each, pictures)) for each in fields]
+        return [
+            record_from_dict(
+                with_drawing(with_pictures(each, kept["pictures"]), kept["drawings"])
+            )
+            for each in records
+        ]
     except (TypeError, msgspec.ValidationError) as error:
         raise _unusable(path, shown(str(error))) from error
 

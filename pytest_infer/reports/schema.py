@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
+from pytest_infer.graphs.drawing import Drawing
 from pytest_infer.reports.pictures import BASE64
 
 SCHEMA = 2
@@ -139,6 +140,8 @@ class ResultFields(msgspec.Struct):
     sweeps: list[SweepFields]
     pictures: dict[str, Jpeg] = {}
     """By the names with which ``photographs`` in details of records refer to them."""
+    drawings: dict[str, Drawing] = {}
+    """By the names with which ``drawing`` in details of records refers to them."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -48,6 +48,15 @@ class Drawings:
             found = {"note": f"{error.what}: {error.why}"}
         return replace(verdict, details={**verdict.details, DETAIL: found}) if found else verdict
 
+    def modules(self, case: Case) -> dict[str, str]:
+        """Return the module of each node, by its name and by those of its outputs."""
+        if self._artefacts.graphs.request(case).format != "onnx":
+            return {}
+        nodes = self._nodes(case)
+        return {
+            name: ".".join(node.path) for node in nodes for name in (*node.outputs, node.name)
+        }
+
     def _drawn(
         self, case: Case, evidence: Evidence, layers: Callable[[], Sequence[RanLayer]]
     ) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.units import NS_PER_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.case import Case
-    from pytest_infer.engines.protocol import LayerTimes
+    from pytest_infer.engines.protocol import LayerTime, LayerTimes
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.verdict import Verdict
@@ -45,10 +45,13 @@ class Profiler:
         artefacts: Artefacts,
         hosts: HostPool,
         exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
+        modules: Callable[[Case], Mapping[str, str]],
     ) -> None:
+        """Take ``modules``, which returns the module of each node of a case's graph."""
         self._artefacts = artefacts
         self._hosts = hosts
         self._exclusive = exclusive
+        self._modules = modules
 
     def added(self, verdict: Verdict, case: Case) -> Verdict:
         """Return the verdict with ``profile`` in its details; it stands whatever becomes of it."""
@@ -72,7 +75,7 @@ class Profiler:
             )
         if found.times is None:
             return {"note": f"{found.lack.why}; {found.lack.mend}" if found.lack else "nothing"}
-        return profile_details(found.times, calls=calls)
+        return profile_details(found.times, calls=calls, modules=self._modules(case))
 
 
 def calls_for(call_ms: float | None) -> int:
@@ -81,10 +84,13 @@ def calls_for(call_ms: float | None) -> int:
     return min(max(fitting, MIN_CALLS), MAX_CALLS)
 
 
-def profile_details(times: LayerTimes, *, calls: int) -> dict[str, Any]:
+def profile_details(
+    times: LayerTimes, *, calls: int, modules: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return the medians over calls in ms, by layer and by operator, JSON-able.
 
-    What a call takes is here the sum of its layers' medians.
+    What a call takes is here the sum of its layers' medians. ``modules`` has the module of each
+    node of the exported graph, by its name and by those of its outputs.
     """
     layers = [
         {
@@ -92,6 +98,7 @@ def profile_details(times: LayerTimes, *, calls: int) -> dict[str, Any]:
             "operator": each.operator,
             "place": each.place,
             "precision": each.precision,
+            "module": _module(each, modules or {}),
             "ms": round(median(each.durations_ns) / NS_PER_MS, DIGITS),
         }
         for each in times.layers
@@ -107,6 +114,10 @@ def profile_details(times: LayerTimes, *, calls: int) -> dict[str, Any]:
         "layers": layers[:MOST_LAYERS],
         "operators": _operators(layers),
     }
+
+
+def _module(layer: LayerTime, modules: Mapping[str, str]) -> str:
+    return next((modules[name] for name in layer.covers if modules.get(name)), "")
 
 
 def _operators(layers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ class InferSession:
         """Return what finds out what layers take."""
         from pytest_infer.session.profiler import Profiler
 
-        return Profiler(self.artefacts, self.hosts, self.exclusive)
+        return Profiler(self.artefacts, self.hosts, self.exclusive, self.drawings.modules)
 
     @cached_property
     def timer(self) -> GpuTimer:

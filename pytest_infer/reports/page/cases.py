@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from pytest_infer.reports.message import Part, parts_of
 from pytest_infer.reports.page.calls import CallsChart, calls_chart
 from pytest_infer.reports.page.changes import ChangeChart, change_chart
 from pytest_infer.reports.page.errors import ErrorChart, error_chart, ratio_text
+from pytest_infer.reports.page.layers import Layers
 from pytest_infer.reports.page.past import PastChart, past_charts
 from pytest_infer.reports.page.photographs import Photographs, photographs_of
 from pytest_infer.reports.summary import SEVERITY, rows_from_records
@@ -77,6 +78,7 @@ class CaseView:
     past: PastChart | None
     facts: Sequence[tuple[str, str]]
     """What was built from what."""
+    layers: Layers = field(default_factory=Layers)
 
     @property
     def sign(self) -> str:
@@ -92,6 +94,14 @@ class CaseView:
     def verdict(self) -> str:
         """Return the status, and the code unless it says no more."""
         return self.status if self.status == "pass" else f"{self.status}: {self.code}"
+
+    @property
+    def is_slower(self) -> bool:
+        """Return whether it is slower than its baseline, or has become slower over its runs."""
+        change, limit = self.figures.get("change"), self.figures.get("limit")
+        is_regressed = change is not None and limit is not None and change > limit
+        drift = self.past.drift if self.past else None
+        return is_regressed or (drift is not None and drift.change > 0)
 
     @property
     def ratio(self) -> str:
@@ -110,14 +120,25 @@ class CaseView:
         return [each for each in self.verdicts if each.status == self.status]
 
 
-def case_views(records: Sequence[Record], history: Sequence[Moment] = ()) -> list[CaseView]:
+def case_views(
+    records: Sequence[Record],
+    history: Sequence[Moment] = (),
+    layers: Mapping[str, Layers] | None = None,
+) -> list[CaseView]:
     """Return what is shown of each case, in the order of the terminal's table."""
+    known = layers or {}
     past = past_charts(records, history)
     own: dict[str, list[Record]] = {}
     for record in records:
         own.setdefault(record.case_id, []).append(record)
     return [
-        _view(row, own[row.case.id], past.get(row.case.id)) for row in rows_from_records(records)
+        _view(
+            row,
+            own[row.case.id],
+            past.get(row.case.id),
+            known.get(row.case.id, Layers()),
+        )
+        for row in rows_from_records(records)
     ]
 
 
@@ -126,7 +147,9 @@ def anchor_of(case_id: str) -> str:
     return "case-" + quote(case_id, safe="", errors="backslashreplace")
 
 
-def _view(row: Row, records: Sequence[Record], past: PastChart | None) -> CaseView:
+def _view(
+    row: Row, records: Sequence[Record], past: PastChart | None, layers: Layers
+) -> CaseView:
     case = row.case
     details = _merged(records)
     return CaseView(
@@ -145,6 +168,7 @@ def _view(row: Row, records: Sequence[Record], past: PastChart | None) -> CaseVi
         change=change_chart(details["compared"], row.figures) if "compared" in details else None,
         past=past,
         facts=list(_facts(row, records, details)),
+        layers=layers,
     )
 
 

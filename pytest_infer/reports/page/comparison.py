@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
-from pytest_infer.reports.compare import Pair, origin_of, origins, pairs_of
+from pytest_infer.reports.compare import Pair, grown_pairs, origin_of, origins, pairs_of
 from pytest_infer.reports.page.cases import SIGNS, Told, anchor_of, case_views
 from pytest_infer.reports.page.environment import asset, template_environment
 
@@ -75,6 +75,7 @@ def comparison_text(old: Result, new: Result, names: tuple[str, str]) -> str:
         "signs": SIGNS,
         "counts": _counts(pairs),
         "origins": origins(old, new),
+        "grown_pairs": grown_pairs(old, new),
         "worse": worse[:MOST_TOLD],
         "left": len(worse) - MOST_TOLD,
         "differing": [each for each in views if each.note],

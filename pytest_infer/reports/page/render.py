@@ -10,6 +10,7 @@ from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_
 from pytest_infer.reports.page.cases import SIGNS, case_views
 from pytest_infer.reports.page.details import BLOCK, packed
 from pytest_infer.reports.page.environment import asset, template_environment
+from pytest_infer.reports.page.layers import drawing_texts, layers_of
 from pytest_infer.reports.page.matrix import matrix_of
 from pytest_infer.reports.page.photographs import pictures_of
 from pytest_infer.reports.page.speeds import latency_bars, throughput_charts
@@ -89,7 +90,8 @@ def _filter_of(cell: Cell) -> str:
 
 
 def _content(result: Result, environment: Environment) -> dict[str, Any]:
-    cases = case_views(result.records, result.history)
+    layers = layers_of(result.records, result.history, result.run.started)
+    cases = case_views(result.records, result.history, layers.cases)
     drifts = [each for each in cases if each.past and each.past.drift]
     bars = latency_bars(cases)
     changes, worst = changes_of(cases), worst_of(cases)
@@ -133,6 +135,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
     }
     return content | {
         "blocks": packed(_details(cases, pictures, environment)),
+        "drawings": packed(drawing_texts(layers.drawings, environment)),
         "block_size": BLOCK,
         "signs": SIGNS,
         "columns": COLUMNS,

@@ -63,6 +63,7 @@ def layer_times(calls: Sequence[Iterable[Any]], layers: Iterable[RanLayer]) -> L
                 tuple(durations),
                 PLACE,
                 known[name].precision if name in known else "",
+                known[name].covers if name in known else (),
             )
             for name, durations in found.items()
         ),

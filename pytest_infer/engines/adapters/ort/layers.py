@@ -34,11 +34,16 @@ def ran_layers(session: Any, graph: Path, floating: str) -> list[RanLayer]:
             node.op_type,
             short_place(part.ep_name),
             operator_precision(node.op_type, floating),
-            (node.name, _ADDED.sub("", node.name), *outputs.get(node.name, ())),
+            (*origins(node.name), *outputs.get(node.name, ())),
         )
         for part in session.get_provider_graph_assignment_info()
         for node in part.get_nodes()
     ]
+
+
+def origins(name: str) -> tuple[str, ...]:
+    """Return what a node may have been called before it was optimized."""
+    return tuple(dict.fromkeys((name, _ADDED.sub("", name))))
 
 
 def short_place(provider: str) -> str:

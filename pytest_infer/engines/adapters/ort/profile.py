@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.engines.adapters.ort.layers import short_place
+from pytest_infer.engines.adapters.ort.layers import origins, short_place
 from pytest_infer.engines.protocol import LayerTime, LayerTimes
 from pytest_infer.graphs.onnx_precision import operator_precision
 
@@ -79,4 +79,5 @@ def _layer_time(name: str, durations: list[int], about: Mapping[str, Any]) -> La
         tuple(durations),
         short_place(str(about.get("provider", ""))),
         operator_precision(operator, floating),
+        origins(name),
     )

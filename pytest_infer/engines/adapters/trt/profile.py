@@ -68,6 +68,7 @@ def layer_times(calls: Sequence[Mapping[str, int]], layers: Sequence[RanLayer]) 
                 tuple(call.get(name, 0) for call in calls),
                 PLACE,
                 known[name].precision if name in known else "",
+                known[name].covers if name in known else (),
             )
             for name in names
         ),

@@ -21,13 +21,13 @@
   const size = Number(table.dataset.block);
 
   // A block holds the details of some cases, as deflated JSON: opened when the first is asked for.
-  const unpack = (number) => {
-    if (!unpacked.has(number)) {
-      const bytes = Uint8Array.from(atob(blocks[number].textContent), (each) => each.charCodeAt(0));
+  const unpack = (block) => {
+    if (!unpacked.has(block)) {
+      const bytes = Uint8Array.from(atob(block.textContent), (each) => each.charCodeAt(0));
       const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-      unpacked.set(number, new Response(stream).json());
+      unpacked.set(block, new Response(stream).json());
     }
-    return unpacked.get(number);
+    return unpacked.get(block);
   };
 
   // Each picture is in the page once, however many cases show it.
@@ -48,9 +48,19 @@
     const inside = document.createElement("div");
     inside.className = "inside";
     cell.append(inside);
-    inside.innerHTML = (await unpack(Math.floor(place / size)))[place % size];
+    inside.innerHTML = (await unpack(blocks[Math.floor(place / size)]))[place % size];
     show(inside);
   };
+
+  // Pictures of graphs are in the page once, too, and drawn when somebody opens one.
+  const drawings = [...document.querySelectorAll(".drawings")];
+  table.addEventListener("toggle", async (event) => {
+    const part = event.target;
+    const inside = part.querySelector(":scope > .drawn");
+    if (!part.open || !inside || inside.childElementCount) return;
+    const number = Number(part.dataset.drawing);
+    inside.innerHTML = (await unpack(drawings[Math.floor(number / size)]))[number % size];
+  }, true);
 
   const open = async (body, isOpen) => {
     body.querySelector(".open").setAttribute("aria-expanded", String(isOpen));
