@@ -7,13 +7,22 @@ from argparse import ArgumentParser
 from typing import TYPE_CHECKING
 
 from pytest_infer.border import border
-from pytest_infer.commands import baselines, cache, compare, explain, history, report, suites
+from pytest_infer.commands import (
+    baselines,
+    cache,
+    compare,
+    explain,
+    history,
+    open,
+    report,
+    suites,
+)
 from pytest_infer.errors import InferError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS = (suites, explain, baselines, cache, report, compare, history)
+NOUNS = (suites, explain, baselines, cache, report, compare, history, open)
 
 TROUBLE = 2
 """The exit status of an error, as argparse's own."""

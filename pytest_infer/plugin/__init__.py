@@ -188,9 +188,10 @@ def pytest_runtest_makereport(
     is_case = FIXTURE in getattr(item, "fixturenames", ()) or isinstance(error, CaseError)
     if not is_case and RECORDS not in item.stash:  # a test that makes its own case has records
         return report
+    from pytest_infer.plugin.attachments import attach_to_allure
     from pytest_infer.plugin.collection import case_of, judged_case
     from pytest_infer.plugin.outcome import settle_report, told_once
-    from pytest_infer.plugin.reported import attach
+    from pytest_infer.plugin.reported import attach, records_in
 
     case = case_of(item)
     judged = judged_case(item, case) if case else None
@@ -199,4 +200,5 @@ def pytest_runtest_makereport(
     elif isinstance(error, InferError):
         report.longrepr = told_once(error, item)
     attach(report, item, judged)
+    attach_to_allure(item.config, records_in(report))
     return report

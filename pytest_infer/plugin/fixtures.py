@@ -96,7 +96,10 @@ def infer_engine(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderT
     """The case's engine, built once; calling it with ``feeds`` gives its outputs."""
     from pytest_infer.session.engine import under_test
 
-    with under_test(infer_case, infer.artefacts.engines.of(infer_case), infer.hosts) as built:
+    found = infer.artefacts.engines.of(infer_case)
+    if infer.kept_artifacts:
+        infer.kept_artifacts.keep(infer_case, found)
+    with under_test(infer_case, found, infer.hosts) as built:
         yield built
 
 
@@ -216,9 +219,10 @@ def infer_consistency(
 @aliased()
 def infer_truth(request: pytest.FixtureRequest, infer_case: Case, infer: InferSession) -> Truth:
     """The judge of what really ran: ``.precision(evidence)``, ``.placement``, ``.graph()``."""
+    from pytest_infer.plugin.attachments import are_wanted
     from pytest_infer.session.truth import Truth
 
-    if not infer.config.has_photographs:
+    if not (infer.config.has_photographs or are_wanted(request.config)):
         return Truth(infer_case, infer.artefacts.graphs)
 
     def drawn(verdict: Verdict, evidence: Evidence) -> Verdict:

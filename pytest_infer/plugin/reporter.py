@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.plugin.attachments import attach_to_pytest_html
 from pytest_infer.plugin.junit import write_to_junit
 from pytest_infer.plugin.reported import (
     NUMBER,
@@ -51,6 +52,7 @@ class Reporter:
         state.coverage.ran, state.coverage.repeated = state.attempts.counts
         if str(report.outcome) != RERUN:
             write_to_junit(self._config, report, records)
+        attach_to_pytest_html(self._config, report, records)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, Any] | None:
         """Keep tests without a clear verdict apart from those that passed."""

@@ -11,6 +11,7 @@ from pytest_infer.border import border
 from pytest_infer.errors import InferError
 from pytest_infer.reports.history import read_history
 from pytest_infer.reports.report_file import write_report
+from pytest_infer.storage.artifacts import write_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,12 +32,20 @@ def conclude(config: InferConfig, result: Result) -> tuple[list[str], list[Infer
     jobs: list[Callable[[], list[str]]] = []
     if config.update:
         jobs.append(partial(store_by_device, config, result.records))
+    if config.artifacts:
+        jobs.append(partial(_listed, config.artifacts))
     ordered = sorted(config.reports, key=lambda each: each[0] != HISTORY)
     jobs += [partial(_reported, kind, path, result, dict(ordered)) for kind, path in ordered]
     done = [_attempted(job) for job in jobs]
     errors = [each for each in done if isinstance(each, InferError)]
     lines = [line for each in done if not isinstance(each, InferError) for line in each]
     return [*lines, *map(str, errors)], errors
+
+
+def _listed(folder: Path) -> list[str]:
+    """Write the list of what is kept for people."""
+    count = write_list(folder)
+    return [f"artifacts: {folder}: {count} cases; pytest-infer open shows one"]
 
 
 def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:

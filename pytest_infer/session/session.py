@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_infer.session.drawings import Drawings
     from pytest_infer.session.explainer import Explainer
     from pytest_infer.session.int8_loss import QuantizationLoss
+    from pytest_infer.session.kept_artifacts import KeptArtifacts
     from pytest_infer.session.matrix import Matrix
     from pytest_infer.session.profiler import Profiler
     from pytest_infer.timing.samples import Samples
@@ -146,6 +147,14 @@ class InferSession:
         from pytest_infer.session.int8_loss import QuantizationLoss
 
         return QuantizationLoss(self.artefacts, self.hosts, self.config.images)
+
+    @cached_property
+    def kept_artifacts(self) -> KeptArtifacts | None:
+        """Return what keeps graphs and engines for people; None if nobody wants them."""
+        from pytest_infer.session.kept_artifacts import KeptArtifacts
+
+        root = self.config.artifacts
+        return KeptArtifacts(root, self.hosts) if root else None
 
     @cached_property
     def drawings(self) -> Drawings:
