@@ -79,12 +79,10 @@ def _show(file: Path, options: Namespace) -> None:
         raise OptionError(
             f"cannot show {file}",
             why="netron is not installed",
-            mend="pip install 'pytest-infer[netron]', or open the file at another place",
+            mend="pip install 'pytest-infer[netron]', or open the file in another viewer",
         )
     import netron
 
     address = ("localhost", options.port) if options.port else None
-    begun = netron.start(str(file), address=address, browse=not options.no_browser)
-    host, port = begun
-    print_text(f"{file} at http://{host}:{port}, until Ctrl+C")
+    netron.start(str(file), address=address, browse=not options.no_browser)  # prints where
     netron.wait()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pytest_infer.case import OptionValue, Precision
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.graphs.ran_layer import RanLayer
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.engines.setting import EngineOption
+    from pytest_infer.graphs.ran_layer import RanLayer
 
 
 @dataclass(frozen=True)

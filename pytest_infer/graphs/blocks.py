@@ -94,9 +94,7 @@ def _split(under: Mapping[Path, set[Hashable]]) -> set[Path]:
     return around | {path for path, units in under.items() if len(units) > MOST_UNITS}
 
 
-def _row_of(
-    path: Path, under: Mapping[Path, set[Hashable]], split: set[Path]
-) -> tuple[Path, bool]:
+def _row_of(path: Path, under: Mapping[Path, set[Hashable]], split: set[Path]) -> tuple[Path, bool]:
     """Return the module whose row has a node, and whether it has all of that module."""
     prefixes = (path[:depth] for depth in range(1, len(path) + 1))
     small = next((each for each in prefixes if each not in split), None)

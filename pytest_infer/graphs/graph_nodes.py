@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 SCOPES = "pkg.torch.onnx.name_scopes"
@@ -130,13 +130,13 @@ def with_paths(nodes: Sequence[GraphNode]) -> list[GraphNode]:
         for parent in nodes[number].parents:
             paths[parent] = paths[parent] or paths[number]
     shared = len(_shared([path for path in paths if path]))
-    return [
-        replace(node, path=path[shared:]) for node, path in zip(nodes, paths, strict=True)
-    ]
+    return [replace(node, path=path[shared:]) for node, path in zip(nodes, paths, strict=True)]
 
 
-def _shared(paths: Collection[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(commonprefix([list(path) for path in paths]))
+def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the modules that all paths begin with."""
+    columns = zip(*paths, strict=False)
+    return tuple(first for first, *_ in takewhile(lambda each: len(set(each)) == 1, columns))
 
 
 def _scopes(node: Any) -> str:

@@ -94,5 +94,7 @@ def _append(nodes: Sequence[GraphNode], found: list[int | None]) -> None:
     """Give each such node that is not named to the latest layer among its parents'."""
     for number, node in enumerate(nodes):
         if found[number] is None and node.operator in APPENDED:
-            known = [each for each in (found[parent] for parent in node.parents) if each is not None]
+            known = [
+                each for each in (found[parent] for parent in node.parents) if each is not None
+            ]
             found[number] = max(known, default=None)

@@ -49,7 +49,9 @@ def attach_to_allure(config: pytest.Config, records: Sequence[Record]) -> None:
     from pytest_infer.reports.page.attachment import attachment_html, attachment_svg
 
     kinds = allure.attachment_type
-    figures = {f"{each.judge}: {each.code}": dict(each.figures) for each in records}
+    figures = [
+        {"judge": each.judge, "code": each.code, "figures": dict(each.figures)} for each in records
+    ]
     text = encodable(attachment_html(records), "utf-8")
     allure.attach(text, name="verdicts", attachment_type=kinds.HTML)
     allure.attach(json.dumps(figures, indent=2), name="figures", attachment_type=kinds.JSON)

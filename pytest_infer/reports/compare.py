@@ -103,7 +103,9 @@ def grown_pairs(old: Result, new: Result) -> list[tuple[str, Profile, Profile, l
     verdict is worse; what grew most in ms comes first.
     """
     before, after = profiles_of(old.records), profiles_of(new.records)
-    looked_at = {pair.case_id for pair in pairs_of(old, new) if pair.is_worse or "slower" in pair.note}
+    looked_at = {
+        pair.case_id for pair in pairs_of(old, new) if pair.is_worse or "slower" in pair.note
+    }
     found = []
     for case_id in before.keys() & after.keys():
         first, second = before[case_id], after[case_id]

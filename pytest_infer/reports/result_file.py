@@ -79,9 +79,7 @@ def _records(
     """Return records, each with what ``pictures`` and ``drawings`` keep for all of them."""
     try:
         return [
-            record_from_dict(
-                with_drawing(with_pictures(each, kept["pictures"]), kept["drawings"])
-            )
+            record_from_dict(with_drawing(with_pictures(each, kept["pictures"]), kept["drawings"]))
             for each in records
         ]
     except (TypeError, msgspec.ValidationError) as error:

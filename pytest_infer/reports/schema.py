@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from pytest_infer.graphs.drawing import Drawing
+from pytest_infer.graphs.drawing import Drawing  # noqa: TC001 - msgspec reads the annotation
 from pytest_infer.reports.pictures import BASE64
 
 SCHEMA = 2

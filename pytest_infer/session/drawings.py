@@ -53,9 +53,7 @@ class Drawings:
         if self._artefacts.graphs.request(case).format != "onnx":
             return {}
         nodes = self._nodes(case)
-        return {
-            name: ".".join(node.path) for node in nodes for name in (*node.outputs, node.name)
-        }
+        return {name: ".".join(node.path) for node in nodes for name in (*node.outputs, node.name)}
 
     def _drawn(
         self, case: Case, evidence: Evidence, layers: Callable[[], Sequence[RanLayer]]

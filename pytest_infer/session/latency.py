@@ -66,6 +66,7 @@ class Latency:
         stored: Callable[[], StoredMedian] | None = None,
         timed: Callable[[Look | None], Verdict | None] = lambda _: None,
         growth: Callable[[Verdict], Verdict] = lambda verdict: verdict,
+        *,
         profiled: Callable[[Verdict], Verdict] = lambda verdict: verdict,
     ) -> None:
         """Take ``timed``, which returns the verdict on timed calls that put out something else.

@@ -147,9 +147,7 @@ def anchor_of(case_id: str) -> str:
     return "case-" + quote(case_id, safe="", errors="backslashreplace")
 
 
-def _view(
-    row: Row, records: Sequence[Record], past: PastChart | None, layers: Layers
-) -> CaseView:
+def _view(row: Row, records: Sequence[Record], past: PastChart | None, layers: Layers) -> CaseView:
     case = row.case
     details = _merged(records)
     return CaseView(

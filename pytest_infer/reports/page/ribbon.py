@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_infer.graphs.drawing import COLUMNS, Drawing
+from pytest_infer.graphs.drawing import Drawing
+from pytest_infer.graphs.rows import COLUMNS
 from pytest_infer.reports.pictures import DRAWING
 
 if TYPE_CHECKING:
-    from pytest_infer.graphs.drawing import Cell, Row
+    from pytest_infer.graphs.rows import Cell, Row
 
 WIDTH = 640
 LEFT, COLUMN = 150, 98
@@ -31,7 +32,7 @@ BUS = 140
 MOST_LETTERS = 19
 """Characters of a row's name; its end says more than its begin."""
 
-MOST_IN_CELL = 14
+MOST_IN_CELL = 16
 MOST_UNFITTED = 11
 """Characters that fit into a cell in any font; more are set closer."""
 
@@ -149,10 +150,7 @@ def _strip(row: Row, keys: Sequence[Key], y: int, *, is_odd: bool) -> Strip:
         _end_of(row.name, MOST_LETTERS),
         row.name,
         _alike(row),
-        [
-            _box(cell, x, top, keys)
-            for cell, (x, top) in zip(row.cells, places, strict=True)
-        ],
+        [_box(cell, x, top, keys) for cell, (x, top) in zip(row.cells, places, strict=True)],
         _lines(row, places),
         is_odd,
     )
@@ -178,9 +176,7 @@ def _bands(row: Row, lanes: Mapping[tuple[int, int], int]) -> dict[int, tuple[in
 def _links(row: Row) -> list[tuple[int, int]]:
     count = len(row.cells)
     return [
-        (first, second)
-        for first, second in row.links
-        if 0 <= first < count and 0 <= second < count
+        (first, second) for first, second in row.links if 0 <= first < count and 0 <= second < count
     ]
 
 
@@ -244,7 +240,7 @@ def _gutter(row: Row, places: Sequence[tuple[int, int]], band: int) -> int:
 def _alike(row: Row) -> str:
     if row.alike < 2:  # noqa: PLR2004 - itself
         return ""
-    return f"×{row.alike}, to {_end_of(row.last, MOST_LETTERS - 7)}"
+    return f"{row.alike} times, to {_end_of(row.last, MOST_LETTERS - 10)}"
 
 
 def _end_of(text: str, most: int) -> str:

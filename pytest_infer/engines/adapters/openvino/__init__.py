@@ -140,9 +140,7 @@ class OpenVino:
             ) from error
         yield OpenVinoRunner(compiled, built)
 
-    def profile(
-        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
-    ) -> LayerTimes:
+    def profile(self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int) -> LayerTimes:
         """Return OpenVINO's performance counters (``PERF_COUNT``), read after each call."""
         path = built.path(FILE)
         try:

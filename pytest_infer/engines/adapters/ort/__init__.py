@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import distributions
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from pytest_infer.devices.device import Device
 from pytest_infer.devices.stream import stream_on
 from pytest_infer.engines.adapters.ort.cuda_runner import CudaRunner
 from pytest_infer.engines.adapters.ort.layers import ran_layers
-from pytest_infer.engines.adapters.ort.profile import enable_profiling, times_in
+from pytest_infer.engines.adapters.ort.profile import profiled
 from pytest_infer.engines.adapters.ort.session import (
     CPU,
     FILE,
@@ -33,12 +31,13 @@ from pytest_infer.engines.adapters.ort.session import (
 from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Evidence, Missing
 from pytest_infer.engines.setting import MORE_THREADS, MOST_THREADS, EngineOption
-from pytest_infer.errors import BuildError, InferError, LoadError, TimingError, load_mend
+from pytest_infer.errors import BuildError, InferError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.onnx_precision import graph_precisions, operator_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import OptionValue, Precision
@@ -209,22 +208,12 @@ class OnnxRuntime:
                 "ONNX Runtime's profile has launches of kernels on a GPU, not what they take",
                 "profile on the CPU, or use Nsight Systems",
             )
-        with TemporaryDirectory() as folder:
-            options = session_options(built.request, level="none")
-            enable_profiling(options, folder)
-            try:
-                providers = providers_for(built.request, built.path(""))
-                session = new_session(built.path(FILE), options, providers)
-                call = OrtRunner(session, built.path(FILE)).bind(feeds)
-                for _ in range(warmup + calls):
-                    call()
-                return times_in(Path(session.end_profiling()), warmup=warmup, calls=calls)
-            except Exception as error:
-                raise TimingError(
-                    f"cannot profile {built.path(FILE)}",
-                    why=str(error),
-                    mend="leave out --infer-profile",
-                ) from error
+        return profiled(
+            built,
+            lambda session: OrtRunner(session, built.path(FILE)).bind(feeds),
+            warmup=warmup,
+            calls=calls,
+        )
 
 
 class OrtRunner:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.adapters.ort.layers import origins, short_place
+from pytest_infer.engines.adapters.ort.session import (
+    FILE,
+    new_session,
+    providers_for,
+    session_options,
+)
 from pytest_infer.engines.protocol import LayerTime, LayerTimes
+from pytest_infer.errors import TimingError
 from pytest_infer.graphs.onnx_precision import operator_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pytest_infer.engines.protocol import BuiltEngine
 
 BY = "ONNX Runtime's profile (enable_profiling)"
 
@@ -26,18 +36,33 @@ FLOATING = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16", "double": "f
 NS_PER_US = 1000
 
 
-def enable_profiling(options: Any, folder: str) -> None:
-    """Let a session write its profile into a folder."""
-    options.enable_profiling = True
-    options.profile_file_prefix = str(Path(folder, PREFIX))
+def profiled(
+    built: BuiltEngine,
+    bind: Callable[[Any], Callable[[], object]],
+    *,
+    warmup: int,
+    calls: int,
+) -> LayerTimes:
+    """Return what each node takes on the CPU, in a session that writes its profile.
 
-
-def times_in(file: Path, *, warmup: int, calls: int) -> LayerTimes:
-    """Return the nodes' durations in an ended session's file, without those of warm-up calls.
-
-    Its clock counts microseconds.
+    ``bind`` returns a call of a session. The profile's clock counts microseconds.
     """
-    events = json.loads(file.read_text(encoding="utf-8", errors="replace"), strict=False)
+    path = built.path(FILE)
+    with TemporaryDirectory() as folder:
+        options = session_options(built.request, level="none")
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(folder, PREFIX))
+        try:
+            session = new_session(path, options, providers_for(built.request, built.path("")))
+            call = bind(session)
+            for _ in range(warmup + calls):
+                call()
+            text = Path(session.end_profiling()).read_text(encoding="utf-8", errors="replace")
+            events = json.loads(text, strict=False)
+        except Exception as error:
+            raise TimingError(
+                f"cannot profile {path}", why=str(error), mend="leave out --infer-profile"
+            ) from error
     return layer_times(events, warmup=warmup, calls=calls)
 
 

@@ -228,9 +228,7 @@ class TensorRt:
         finally:
             runner.close()
 
-    def profile(
-        self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int
-    ) -> LayerTimes:
+    def profile(self, built: BuiltEngine, feeds: Arrays, *, warmup: int, calls: int) -> LayerTimes:
         """Return what each layer takes, by TensorRT's own profiler (``IProfiler``)."""
         with self.open(built) as runner:
             return runner.timed_layers(feeds, warmup=warmup, calls=calls)
