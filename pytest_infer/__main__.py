@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.border import border
 from pytest_infer.commands import (
+    artifacts,
     baselines,
     cache,
     compare,
     explain,
     history,
-    open,
     report,
     suites,
 )
@@ -22,7 +22,7 @@ from pytest_infer.errors import InferError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NOUNS = (suites, explain, baselines, cache, report, compare, history, open)
+NOUNS = (suites, explain, baselines, cache, report, compare, history, artifacts)
 
 TROUBLE = 2
 """The exit status of an error, as argparse's own."""

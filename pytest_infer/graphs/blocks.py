@@ -33,8 +33,8 @@ def blocks_of(paths: Sequence[Path], units: Sequence[Hashable]) -> list[Block]:
     """Return the rows of a graph whose nodes have these paths, and are parts of these units.
 
     A module with more than `MOST_UNITS`, or one of numbered blocks, is split into its parts. What
-    lies directly in a split module, and its parts of `FEW_UNITS`, are a row where they follow each
-    other.
+    lies directly in a split module, and its parts of `FEW_UNITS` that are no numbered blocks, are
+    a row where they follow each other.
     """
     under: dict[Path, set[Hashable]] = {}
     for path, unit in zip(paths, units, strict=True):
@@ -68,11 +68,15 @@ def blocks_of(paths: Sequence[Path], units: Sequence[Hashable]) -> list[Block]:
 
 
 def _together(blocks: Sequence[Block], units: Sequence[Hashable]) -> list[Block]:
-    """Return the rows with those of `FEW_UNITS` that follow each other as one."""
+    """Return the rows with those of `FEW_UNITS` that follow each other as one.
+
+    Numbered blocks stay apart: they may repeat.
+    """
     found: list[Block] = []
     was_few = False
     for block in blocks:
-        is_few = len({units[each] for each in block.nodes}) <= FEW_UNITS
+        is_numbered = block.name.rpartition(".")[2].isdecimal()
+        is_few = len({units[each] for each in block.nodes}) <= FEW_UNITS and not is_numbered
         if is_few and was_few and len(found[-1].nodes) < MOST_UNITS:
             before = found.pop()
             first = before.name.partition(" … ")[0]
@@ -87,7 +91,7 @@ def _split(under: Mapping[Path, set[Hashable]]) -> set[Path]:
     """Return the modules that are too large for a row, or hold numbered blocks."""
     blocks: dict[Path, list[bool]] = {}
     for path in under:
-        if path and len(under[path]) > FEW_UNITS:
+        if path and len(under[path]) >= FEW_UNITS:
             blocks.setdefault(path[:-1], []).append(path[-1].isdecimal())
     held = [path for path, numbered in blocks.items() if len(numbered) > 1 and all(numbered)]
     around = {path[:depth] for path in held for depth in range(len(path) + 1)}
@@ -100,7 +104,8 @@ def _row_of(path: Path, under: Mapping[Path, set[Hashable]], split: set[Path]) -
     small = next((each for each in prefixes if each not in split), None)
     if small is None:
         return path, False
-    return (small, True) if len(under[small]) > FEW_UNITS else (small[:-1], False)
+    is_block = small[-1].isdecimal() and small[:-1] in split and len(under[small]) == FEW_UNITS
+    return (small, True) if is_block or len(under[small]) > FEW_UNITS else (small[:-1], False)
 
 
 def _loose_name(module: Path, paths: Sequence[Path]) -> str:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from pytest_infer.graphs.blocks import Block, blocks_of
+from pytest_infer.graphs.graph_nodes import GraphNode
 from pytest_infer.graphs.layer_cover import is_heavy, layers_of_nodes
+from pytest_infer.graphs.ran_layer import RanLayer
 from pytest_infer.graphs.rows import Cell, Row, folded, placed
-
-if TYPE_CHECKING:
-    from pytest_infer.graphs.graph_nodes import GraphNode
-    from pytest_infer.graphs.ran_layer import RanLayer
 
 MOST_APART = 10
 """Cells of a row in which those that only move data are not drawn together."""

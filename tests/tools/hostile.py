@@ -75,7 +75,25 @@ def hostile_result(text: str) -> Result:
         "before": 0.1,
         "after": 0.01,
     }
+    cell = {"text": text, "state": 0, "nodes": 2, "name": text, "column": 0, "lane": 0}
+    row = {"name": text, "cells": [cell, {**cell, "column": 7, "state": 1}], "links": [[0, 1]]}
+    drawing = {
+        "nodes": 4,
+        "layers": 2,
+        "states": [{"text": text, "layers": 1, "nodes": 2}, {"text": text, "kind": "moves"}],
+        "rows": [row, {**row, "alike": 3, "last": text}],
+    }
+    layer = {"name": text, "operator": text, "place": text, "precision": text, "module": text}
+    profile = {
+        "by": text,
+        "total_ms": 1.0,
+        "count": 1,
+        "layers": [{**layer, "ms": 1.0}],
+        "operators": [{"operator": text, "count": 1, "ms": 1.0}],
+    }
     details = {
+        "drawing": drawing,
+        "profile": profile,
         "checks": checks,
         "evidence": evidence,
         "photographs": photographs,

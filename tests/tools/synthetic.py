@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import asdict
 from math import exp, log
 from random import Random
 
 from pytest_infer.case import Case
+from pytest_infer.graphs.drawing import drawing_of
+from pytest_infer.graphs.graph_nodes import GraphNode
+from pytest_infer.graphs.ran_layer import RanLayer
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.history import Moment, device_text
 from pytest_infer.reports.record import Record, record_from_verdict
@@ -21,6 +25,9 @@ PRECISIONS = ("fp32", "fp16", "int8")
 BATCHES = (1, 8, 32)
 SPEED = {"eager": 1.0, "torchscript": 0.9, "compile": 0.55, "ort": 0.4, "openvino": 0.35}
 FLOOR = {"fp32": 6e-7, "fp16": 8e-4, "int8": 3e-2}
+
+LAYERED = ("ort", "openvino", "trt")
+"""Engines that show their layers."""
 
 JPEG = (
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQ"
@@ -248,7 +255,76 @@ def _truth(case: Case) -> Verdict:
         "details": {"nodes": {"Conv": 53, "Gemm": 1}, "providers": "CPUExecutionProvider"},
     }
     message = f"{case.id} computes in {case.precision}: 98% of it"
-    return Verdict("truth", "pass", "as-asked", message, {}, {"evidence": evidence})
+    details = {"evidence": evidence}
+    if case.engine in LAYERED:
+        details["drawing"] = _drawing(case)
+    return Verdict("truth", "pass", "as-asked", message, {}, details)
+
+
+def _drawing(case: Case) -> dict:
+    """Return the picture of a network of residual blocks, of which an engine fuses some nodes."""
+    depth = 4 + len(case.model) % 7
+    nodes: list[GraphNode] = []
+
+    def add(operator: str, path: tuple[str, ...], *parents: int) -> int:
+        name = f"node_{operator}_{len(nodes)}"
+        nodes.append(GraphNode(name, operator, path, (f"{name}_out",), parents))
+        return len(nodes) - 1
+
+    last = add("MaxPool", ("stem",), add("Relu", ("stem",), add("Conv", ("stem",))))
+    for number in range(depth):
+        path = (f"layer{1 + number // 3}", str(number % 3))
+        first = add("Relu", path, add("Conv", path, last))
+        second = add("Conv", path, first)
+        beside = last if number % 3 else add("Conv", path, last)
+        last = add("Relu", path, add("Add", path, second, beside))
+    add("Gemm", ("head",), add("ReduceMean", ("head",), last))
+    layers = [
+        RanLayer(
+            node.name,
+            node.operator,
+            "GPU" if case.engine == "trt" and node.operator != "Gemm" else "CPU",
+            case.precision if node.operator == "Conv" else "fp32",
+            (node.name,),
+        )
+        for node in nodes
+        if node.operator not in {"Relu", "Add"}
+    ]
+    return asdict(drawing_of(nodes, layers, "unknown"))
+
+
+def _profile(case: Case, total_ms: float) -> dict:
+    """Return what sixty layers take together."""
+    random = Random(case.id)  # noqa: S311 - figures of a test
+    parts = sorted((random.random() ** 3 for _ in range(60)), reverse=True)
+    layers = [
+        {
+            "name": f"relu_{number}_nchwc",
+            "operator": "Conv" if number % 7 else "Gemm",
+            "place": "CPU",
+            "precision": case.precision,
+            "module": f"layer{1 + number // 15}.{number % 15}.conv1",
+            "ms": total_ms * part / sum(parts),
+        }
+        for number, part in enumerate(parts)
+    ]
+    operators = [
+        {
+            "operator": name,
+            "count": sum(each["operator"] == name for each in layers),
+            "ms": sum(each["ms"] for each in layers if each["operator"] == name),
+        }
+        for name in ("Conv", "Gemm")
+    ]
+    return {
+        "by": "ONNX Runtime's profile (enable_profiling)",
+        "calls": 30,
+        "warmup_calls": 3,
+        "total_ms": total_ms,
+        "count": 60,
+        "layers": layers,
+        "operators": operators,
+    }
 
 
 def _latency(case: Case, random: Random) -> Verdict:
@@ -268,7 +344,10 @@ def _latency(case: Case, random: Random) -> Verdict:
         "peak_host_bytes": 512_000_000.0,
     }
     message = f"{case.id} takes p50_ms {figures['p50_ms']:.4g}"
-    return Verdict("latency", "pass", "measured", message, figures, {"samples": samples.series()})
+    details = {"samples": samples.series()}
+    if case.engine in LAYERED:
+        details["profile"] = _profile(case, figures["p50_ms"])
+    return Verdict("latency", "pass", "measured", message, figures, details)
 
 
 def _gate(case: Case, random: Random) -> Verdict:
@@ -330,6 +409,10 @@ def synthetic_history(result: Result, runs: int = 12) -> list[Moment]:
                 "p50_ms": record.figures["p50_ms"]
                 * exp(random.gauss(0, 0.004))
                 * (1.01**run if number % 5 == 0 else 1.0)
+            },
+            layers_ms={
+                layer["name"]: layer["ms"] * (0.4 if place == number % 4 else 0.97)
+                for place, layer in enumerate(record.details.get("profile", {}).get("layers", ()))
             },
         )
         for run in range(runs)

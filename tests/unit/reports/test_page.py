@@ -34,6 +34,8 @@ class Reader(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.elements, self.ids, self.links, self.scripts, self.texts = [], [], [], [], []
+        self.packed = {"block": [], "drawings": []}
+        self._kind = ""
         self.handlers = []
         self._in_script = False
         self.feed(text)
@@ -46,6 +48,7 @@ class Reader(HTMLParser):
         self.ids += [found["id"]] if "id" in found else []
         self.links += [found["href"]] if "href" in found else []
         self._in_script = tag == "script"
+        self._kind = found.get("class", "") if self._in_script else ""
 
     def handle_endtag(self, _tag):
         """End a script; no other element's text is kept apart."""
@@ -54,12 +57,18 @@ class Reader(HTMLParser):
     def handle_data(self, data):
         """Note a text."""
         (self.scripts if self._in_script else self.texts).append(data)
+        if self._kind in self.packed and data.strip():
+            self.packed[self._kind] += json.loads(zlib.decompress(b64decode(data)))
 
 
 def details_in(text):
     """Return the details of every case, as the page's script unpacks them."""
-    *blocks, _pictures, _own = [each for each in Reader(text).scripts if each.strip()]
-    return [each for block in blocks for each in json.loads(zlib.decompress(b64decode(block)))]
+    return Reader(text).packed["block"]
+
+
+def drawings_in(text):
+    """Return every picture of a graph, as the page's script unpacks them."""
+    return Reader(text).packed["drawings"]
 
 
 def test_every_case_is_there():

@@ -197,7 +197,8 @@ def test_json():
     """Programs get every record and count."""
     content = json.loads(json_text(Result(records(PARITY), Coverage(expected=1, ran=1))))
     assert set(content) == {
-        *("schema", "run", "coverage", "records", "earlier_attempts", "sweeps", "pictures")
+        *("schema", "run", "coverage", "records", "earlier_attempts", "sweeps", "pictures"),
+        "drawings",
     }
     assert content["records"] == [each.as_dict() for each in records(PARITY)]
     assert content["coverage"]["ran"] == 1

@@ -44,6 +44,8 @@ class Behaviour:
     builds: bool = True
     refuses_timings: bool = False
     runs: bool = True
+    layers_ms: list[tuple[str, float]] = field(default_factory=list)
+    """What an enqueue reports to a profiler."""
     seen: dict[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +71,7 @@ def tensorrt(version: str, behaviour: Behaviour) -> ModuleType:
     for name, members in api.items():
         if isinstance(members, list):
             setattr(module, name, IntEnum(name, members, start=0))
-    for name in ("Builder", "OnnxParser", "Runtime", "ILogger"):
+    for name in ("Builder", "OnnxParser", "Runtime", "ILogger", "IProfiler"):
         kind = type(name, (_KINDS[name],), {"trt": module, "behaviour": behaviour})
         setattr(module, name, kind)
     for name, overloads in api["functions"].items():
@@ -129,6 +131,15 @@ class Logger(Recorded):
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+
+
+class Profiler(Logger):
+    """Is subclassed by the adapter, too."""
+
+    recorded = "IProfiler"
+
+    def __init__(self) -> None:
+        pass
 
 
 class Tensor(Recorded):
@@ -343,6 +354,15 @@ class Context(Recorded):
         self._plan = plan
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self._profiler: Any = None
+
+    @property
+    def profiler(self) -> Any:
+        return self._profiler
+
+    @profiler.setter
+    def profiler(self, value: Any) -> None:
+        self._profiler = value
 
     def set_input_shape(self, name: str, shape: Any) -> bool:
         self._shapes[name] = tuple(shape)
@@ -365,6 +385,8 @@ class Context(Recorded):
                 captures[-1].append(self._bound())
         else:
             self._bound()()
+            for name, ms in self.behaviour.layers_ms if self._profiler else ():
+                self._profiler.report_layer_time(layer_name=name, ms=ms)
         return self.behaviour.runs
 
     def _bound(self) -> Callable[[], None]:
@@ -451,7 +473,13 @@ class Runtime(Recorded):
 
 _STORAGE = {"FLOAT": np.float32, "HALF": np.float16, "BF16": np.uint16}
 _FUNCTIONS = {"init_libnvinfer_plugins": lambda behaviour: lambda *_: behaviour.plugins}
-_KINDS = {"Builder": Builder, "OnnxParser": Parser, "Runtime": Runtime, "ILogger": Logger}
+_KINDS = {
+    "Builder": Builder,
+    "OnnxParser": Parser,
+    "Runtime": Runtime,
+    "ILogger": Logger,
+    "IProfiler": Profiler,
+}
 
 
 def _takes(parameters: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -18,6 +18,7 @@ import pytest
 from pytest_infer.engines.adapters import trt
 from pytest_infer.engines.adapters.trt import versions as tensorrt_api
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
+from pytest_infer.engines.adapters.trt.profile import ran_layers
 from pytest_infer.engines.kept_timings import join_timings
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, OptionError, RunError
@@ -951,3 +952,35 @@ def test_what_a_real_inspector_wrote(precision: str) -> None:
     information = recorded["information"][precision]
     assert "\x1e" in information
     assert layer_precisions(information).precision(allows_tf32=False) == precision
+
+
+@pytest.mark.parametrize("options", [{}, {"cuda_graph": True}], ids=["enqueue", "cuda-graph"])
+def test_layers_are_timed_by_its_own_profiler(bench: Bench, options: dict[str, Any]) -> None:
+    """Each layer's times of the calls after the first, in ns; never those of a replay."""
+    bench.behaviour.layers_ms = [("c", 0.25), ("new", 0.5), ("c", 0.125)]
+    built = bench.build(**options)
+    found = trt.ENGINE.profile(built, FEEDS, warmup=1, calls=3)
+    assert found.by == "TensorRT's profiler (IProfiler)"
+    assert [(each.name, each.durations_ns) for each in found.layers] == [
+        ("c", (375_000,) * 3),
+        ("new", (500_000,) * 3),
+    ]
+    assert (found.layers[0].operator, found.layers[0].precision) == ("CaskConvolution", "fp32")
+
+
+def test_a_profile_of_an_engine_that_does_not_run(bench: Bench) -> None:
+    """It is an error with what TensorRT said."""
+    built = bench.build()
+    bench.behaviour.runs = False
+    with pytest.raises(RunError, match="TensorRT did not run"):
+        trt.ENGINE.profile(built, FEEDS, warmup=0, calls=1)
+
+
+def test_what_layers_were_made_from() -> None:
+    """The inspector of 8.6.0 names the nodes of each layer (recorded on an H200)."""
+    recorded = json.loads(Path(__file__).with_name("tensorrt_inspector.json").read_text())
+    layers = ran_layers(recorded["information"]["fp32"])
+    first = layers[0]
+    assert (first.operator, first.place, first.precision) == ("Convolution", "GPU", "fp32")
+    assert first.covers == ("/conv1/Conv", "/relu/Relu")
+    assert len({name for layer in layers for name in layer.covers}) >= len(layers)
