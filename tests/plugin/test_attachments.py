@@ -81,10 +81,3 @@ def test_allure(run: Run, pytester: pytest.Pytester, workers: tuple[str, ...]) -
     hostile = found["test_hostile[toy-ort-fp32-b1]"]
     for text in (hostile["verdicts"], hostile["graph"]):
         harmless(text)
-
-
-def test_nobody_asked(run: Run, pytester: pytest.Pytester) -> None:
-    """Where neither is active, no picture is made."""
-    result = run("--engine=ort", "-k", "what_ran", "-v")
-    result.assert_outcomes(passed=1)
-    assert not list(pytester.path.glob("**/*.svg"))

@@ -125,6 +125,27 @@ def test_many_models():
     assert "more models and batches are in the table of all cases" in text
 
 
+def test_each_picture_of_a_graph_is_there_once():
+    """Batches of one engine share it, and each case with layers refers to one."""
+    text = page_text(synthetic_result(216))
+    numbers = re.findall(r'data-drawing="(\d+)"', "".join(details_in(text)))
+    assert len(numbers) == 216 * 3 // 8
+    assert len(drawings_in(text)) == len(set(numbers)) <= len(numbers) / 3
+    assert all("<svg" in each and "<table" in each for each in drawings_in(text))
+
+
+def test_layers_of_a_slower_case_are_with_its_failure():
+    """Where a history has an earlier profile, the failure names the layers that grew."""
+    result = synthetic_result(200)
+    slower = [r for r in result.records if r.status == "fail" and r.judge == "baseline"]
+    profiled = [r for r in slower if r.case.engine in {"ort", "openvino", "trt"}]
+    assert profiled
+    text = page_text(replace(result, history=synthetic_history(result)))
+    above = text[: text.index('id="overview"')]
+    assert above.count("Layers that grew most since 2026-11-01") == len(profiled)
+    assert "Layers that grew most" not in page_text(result)
+
+
 def test_size():
     """Five hundred cases take less than 3 MB."""
     assert len(page_text(synthetic_result(500)).encode()) < 3_000_000
@@ -136,6 +157,7 @@ def test_hostile_texts_are_shown(name):
     text = page_text(hostile_result(HOSTILE[name]))
     harmless = page_text(hostile_result("harmless"))
     pairs = [(text, harmless), (details_in(text)[0], details_in(harmless)[0])]
+    pairs.append((drawings_in(text)[0], drawings_in(harmless)[0]))
     for found, expected in pairs:
         assert Reader(found).elements == Reader(expected).elements
         assert Reader(found).handlers == []

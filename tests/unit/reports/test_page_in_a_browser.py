@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from browser import BINARY, THEMES, browser
 from hostile import HOSTILE, hostile_result
-from synthetic import synthetic_history, synthetic_result
+from synthetic import LAYERED, synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
 from pytest_infer.reports.page.comparison import comparison_text
@@ -24,9 +24,13 @@ OPEN = """(async () => {
   const limit = Date.now() + 20000;
   while (document.querySelectorAll('.inside:not(:empty)').length < %d && Date.now() < limit)
     await new Promise(done => setTimeout(done, 5));
+  for (const part of document.querySelectorAll('.inside details')) part.open = true;
+  while (document.querySelectorAll('.drawn:empty').length && Date.now() < limit)
+    await new Promise(done => setTimeout(done, 5));
+  for (const part of document.querySelectorAll('.drawn details')) part.open = true;
   return document.querySelectorAll('.inside:not(:empty)').length;
 })()"""
-"""Open every case, and wait until its details are there."""
+"""Open every case, and wait until its details are there, the picture of its graph too."""
 
 CONTRASTS = """(() => {
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -52,7 +56,7 @@ CONTRASTS = """(() => {
   const found = {};
   for (const element of document.querySelectorAll('body *')) {
     const texts = [...element.childNodes].filter(node => node.nodeType === 3 && node.data.trim());
-    if (!texts.length || element.closest('script, noscript, style')) continue;
+    if (!texts.length || element.closest('script, noscript, style, title')) continue;
     const style = getComputedStyle(element);
     const ink = rgba(element.closest('svg') ? style.fill : style.color);
     const [a, b] = [luminance(ink), luminance(under(element))];
@@ -116,6 +120,10 @@ def test_every_case_can_be_opened(page, file, result):
     assert page.run("document.querySelectorAll('.inside svg[role=img]').length") >= CASES
     told = page.run("[...document.querySelectorAll('.inside')].map(each => each.textContent)")
     assert all(case in text for case, text in zip(ids, told, strict=True))
+    layered = [any(f"-{engine}-" in case for engine in LAYERED) for case in ids]
+    assert ["What ran where" in text for text in told] == layered
+    ribbons = "document.querySelectorAll('.drawn > .chart > .ribbon').length"
+    assert page.run(ribbons) == sum(layered) > 0
 
 
 @pytest.mark.parametrize("theme", sorted(THEMES))
@@ -228,6 +236,37 @@ def test_keyboard(page, file):
         page.press("Enter")
         assert page.run(f"{button}.getAttribute('aria-expanded')") == state
     assert page.run("document.querySelector('.detail').hidden") is True
+
+
+def test_picture_of_a_graph_by_keyboard(page, file):
+    """It is drawn when its line is opened, its scrolled part can be reached, and it is a table."""
+    page.open(file, fragment="#case-resnet50-ort-fp32-b1")
+    page.run(
+        "(async () => { while (!document.querySelector('.drawing'))"
+        " await new Promise(done => setTimeout(done, 5)); })()"
+    )
+    assert page.run("document.querySelectorAll('.ribbon').length") == 0
+    page.run("document.querySelector('.drawing > summary').focus()")
+    page.press("Enter")
+    page.run(
+        "(async () => { while (!document.querySelector('.ribbon'))"
+        " await new Promise(done => setTimeout(done, 5)); })()"
+    )
+    page.press("Tab")
+    name = "document.activeElement.getAttribute('aria-label')"
+    assert page.run(name) == "Picture of the graph"
+    page.press("Tab")
+    page.press("Enter")
+    cells = page.run("document.querySelectorAll('.ribbon rect.cell').length")
+    assert cells > 5
+    told = page.run("document.querySelector('table.blocks').textContent")
+    assert told.count("fp32 on CPU") == cells
+    inside = (
+        "[...document.querySelectorAll('.ribbon .in')].every(text => {"
+        " const box = text.previousElementSibling.getBBox(), own = text.getBBox();"
+        " return own.x >= box.x && own.x + own.width <= box.x + box.width; })"
+    )
+    assert page.run(inside) is True
 
 
 def test_screen_reader(page, file):

@@ -57,7 +57,7 @@ def test_kept_and_listed(source: Path, tmp_path: Path) -> None:
     assert own.graph == "graphs/net-fp32-12/graph.onnx"
     assert (root / own.graph).with_name("weights.bin").read_text() == "weights.bin"
     assert [(root / name).read_text() for name in own.engine] == ["model.xml", "sub/model.bin"]
-    assert not [path for path in root.rglob(".*")]
+    assert not list(root.rglob(".*"))
 
 
 def test_an_engine_that_changed_is_kept_anew(source: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def event(name: str, duration_us: int, index: int = 0, cat: str = "Node") -> dic
 
 
 def test_events() -> None:
-    """Only work of nodes counts; nodes in a loop are added per call; names may be alike or empty."""
+    """Only work of nodes counts; nodes in a loop are added per call, and names may be alike."""
     one = [
         event("model_run", 900, cat="Session"),
         event("a_kernel_time", 10),
