@@ -51,7 +51,7 @@ def with_pictures(record: Record) -> Record:
 
 
 def main() -> None:
-    """Write the overview, a case that became slower, photographs, and where int8 loses."""
+    """Write the overview, a slower case, photographs, a graph, its layers, and where int8 loses."""
     result = synthetic_result(432, seed=6)
     records = [
         with_pictures(record)
@@ -77,6 +77,21 @@ def main() -> None:
         page.run("document.querySelector('.inside .photos').parentElement.scrollIntoView()")
         page.settle()
         page.screenshot(DOCS / "report-photographs.png")
+        page.open(path, width=1100, height=760, fragment=f"#case-{SEEN}")
+        wait(page)
+        page.run("document.querySelector('.inside .drawing').open = true")
+        page.run(
+            "(async () => { while (!document.querySelector('.ribbon'))"
+            " await new Promise(done => setTimeout(done, 5)); })()"
+        )
+        page.run("document.querySelector('.inside .drawing').scrollIntoView()")
+        page.settle()
+        page.screenshot(DOCS / "report-graph.png")
+        page.open(path, width=1100, height=720, fragment=f"#case-{SEEN}")
+        wait(page)
+        page.run("document.querySelector('.inside .grown').scrollIntoView()")
+        page.settle()
+        page.screenshot(DOCS / "report-layers.png")
         page.open(path, width=1100, height=560)
         page.run("document.getElementById('int8').scrollIntoView()")
         page.settle()

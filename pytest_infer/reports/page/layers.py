@@ -77,8 +77,13 @@ def _profiled_before(
     for (case_id, device), moments in by_case(history).items():
         known = [each for each in moments if each.layers_ms and each.started < started]
         if devices.get(case_id) == device and known:
-            found[case_id] = (known[-1].started, profile_of_moment(known[-1]))
+            found[case_id] = (_day(known[-1].started), profile_of_moment(known[-1]))
     return found
+
+
+def _day(started: str) -> str:
+    """Return a date in ISO 8601 as people write it, without the seconds."""
+    return f"{started[:16].replace('T', ' ')} UTC" if started.endswith("+00:00") else started
 
 
 def drawing_texts(drawings: Sequence[Drawing], environment: Environment) -> list[str]:
