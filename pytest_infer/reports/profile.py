@@ -22,6 +22,11 @@ MOST_SHOWN = 12
 MOST_GROWN = 5
 """Layers that are named where a case became slower."""
 
+MOST_LINES = 8
+"""Cases of which the terminal says what their layers take."""
+
+MOST_OPERATORS = 4
+
 LEAST_SHARE = 0.005
 """Of what all layers take: a layer that grew by less is not named."""
 
@@ -138,3 +143,22 @@ def grown_layers(old: Profile, new: Profile) -> list[Grown]:
     least_ms = LEAST_SHARE * new.total_ms
     grown = [each for each in found if each.change_ms > least_ms]
     return sorted(grown, key=lambda each: -each.change_ms)[:MOST_GROWN]
+
+
+def profile_lines(records: Iterable[Record]) -> list[str]:
+    """Return a line per profiled case, `MOST_LINES` of them, and how many are not shown."""
+    found = ((record.case_id, profile_in(record.details)) for record in records)
+    lines = [_line(case_id, profile) for case_id, profile in found if profile]
+    left = len(lines) - MOST_LINES
+    more = [f"layers of {left} more cases: --infer-report=html:PATH shows them"] if left > 0 else []
+    return lines[:MOST_LINES] + more
+
+
+def _line(case_id: str, profile: Profile) -> str:
+    if profile.note or not profile.layers:
+        return f"layers of {case_id}: {profile.note or 'none'}"
+    shares = [
+        f"{each.operator or 'unknown'} {profile.share(each.ms):.0%}"
+        for each in profile.operators[:MOST_OPERATORS]
+    ]
+    return f"layers of {case_id}: {', '.join(shares)}; longest: {profile.layers[0].told}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.reports import against, layer_losses, sweep
+from pytest_infer.reports import against, layer_losses, profile, sweep
 from pytest_infer.reports.columns import DISPENSABLE
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
@@ -187,6 +187,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         for machine, size_bytes in sorted(coverage.sent_bytes.items())
     ]
     lines += layer_losses.loss_lines(records)
+    lines += profile.profile_lines(records)
     lines += _unclear(records)
     lines += [f"notice: {notice}" for notice in coverage.notices]
     lines += [_exclusion(each) for each in coverage.exclusions]

@@ -11,7 +11,13 @@ from pytest_infer.reports.history import history_text, read_history
 from pytest_infer.reports.markdown import escaped
 from pytest_infer.reports.page.comparison import comparison_text
 from pytest_infer.reports.page.layers import layers_of
-from pytest_infer.reports.profile import Profile, TimedLayer, grown_layers, profile_in
+from pytest_infer.reports.profile import (
+    Profile,
+    TimedLayer,
+    grown_layers,
+    profile_in,
+    profile_lines,
+)
 from pytest_infer.reports.result_file import json_text, read_result
 
 CASE = "resnet50-ort-fp32-b1"
@@ -104,3 +110,15 @@ def test_json_has_each_drawing_once(tmp_path) -> None:
     path.write_text(json_text(result))
     assert path.read_text().count('"rows": [') < 20
     assert read_result(path).records == result.records
+
+
+def test_the_terminal_says_where_the_time_goes() -> None:
+    """A line per case, and how many more there are; a note is shown as it is."""
+    result = synthetic_result(90)
+    lines = profile_lines(result.records)
+    assert lines[0].startswith(f"layers of {CASE}: Conv ")
+    assert lines[0].endswith("; longest: Gemm relu_0_nchwc in layer1.0.conv1")
+    assert lines[-1] == "layers of 19 more cases: --infer-report=html:PATH shows them"
+    record = next(each for each in result.records if "profile" in each.details)
+    noted = replace(record, details={"profile": {"note": "eager has no profiler here"}})
+    assert profile_lines([noted]) == [f"layers of {CASE}: eager has no profiler here"]
