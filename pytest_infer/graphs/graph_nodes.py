@@ -17,6 +17,9 @@ SCOPES = "pkg.torch.onnx.name_scopes"
 NO_MODULE = "_empty_nn_module_stack_from_metadata_hook"
 """What torch writes of a node that belongs to no module."""
 
+MOST_DEEP = 32
+"""Modules within each other that are told apart; a name may have thousands of dots."""
+
 _QUOTED = re.compile(r"'([^']*)'")
 _FUSED = re.compile(r"^[A-Za-z]*Fusion_(?:[A-Za-z]+_)??[A-Z]_")
 """What ONNX Runtime puts before the name of a weight that it has fused with another."""
@@ -91,13 +94,13 @@ def module_path(name: str, scopes: str, weights: Iterable[str]) -> tuple[str, ..
     """
     modules = _QUOTED.findall(scopes)[:-1]
     if modules and modules[-1] not in {"", NO_MODULE}:
-        return tuple(modules[-1].split("."))
+        return tuple(modules[-1].split(".")[:MOST_DEEP])
     if "/" in name.strip("/"):
-        return _traced(name.strip("/").split("/")[:-1])
+        return _traced(name.strip("/").split("/")[:-1][:MOST_DEEP])
     for weight in weights:
         plain = _FUSED.sub("", weight)
         if _WEIGHT.match(plain):
-            return tuple(plain.split(".")[:-1])
+            return tuple(plain.split(".")[:-1][:MOST_DEEP])
     return ()
 
 

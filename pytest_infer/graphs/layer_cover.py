@@ -79,15 +79,16 @@ def _take_back(
     That is what only adds or scales, up to the node that multiplies if the layer does.
     """
     own = found[number]
-    lacks = own is not None and is_heavy(layers[own].operator)
-    lacks = lacks and not is_heavy(nodes[number].operator)
-    for parent in nodes[number].parents:
-        operator = nodes[parent].operator
-        is_missing = lacks and is_heavy(operator)
-        if found[parent] is None and (is_missing or operator in APPENDED):
-            found[parent] = own
-            if not is_missing:
-                _take_back(parent, nodes, layers, found)
+    is_missed = own is not None and is_heavy(layers[own].operator)
+    is_missed = is_missed and not is_heavy(nodes[number].operator)
+    waiting = [number]
+    while waiting:
+        for parent in nodes[waiting.pop()].parents:
+            is_heavy_one = is_heavy(nodes[parent].operator)
+            takes = is_missed if is_heavy_one else nodes[parent].operator in APPENDED
+            if found[parent] is None and takes:
+                found[parent] = own
+                waiting += [] if is_heavy_one else [parent]
 
 
 def _append(nodes: Sequence[GraphNode], found: list[int | None]) -> None:

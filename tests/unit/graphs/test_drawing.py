@@ -8,7 +8,7 @@ import pytest
 
 from pytest_infer.graphs.blocks import MOST_UNITS, blocks_of
 from pytest_infer.graphs.drawing import FOLDED, MOST_ROWS, drawing_of
-from pytest_infer.graphs.graph_nodes import GraphNode, module_path, nodes_of, with_paths
+from pytest_infer.graphs.graph_nodes import MOST_DEEP, GraphNode, module_path, nodes_of, with_paths
 from pytest_infer.graphs.layer_cover import layers_of_nodes
 from pytest_infer.graphs.ran_layer import RanLayer
 
@@ -248,3 +248,13 @@ def test_a_large_graph_stays_small() -> None:
     found = drawing_of(nodes, [layer(each.name, each.operator) for each in nodes], "")
     assert len(found.rows) <= MOST_ROWS
     assert found.left > 0
+
+
+def test_names_and_chains_of_any_length() -> None:
+    """Thousands of modules in a name, and of sums in a row, take no long time and no deep stack."""
+    deep = module_path("/".join("x" * 100_000), "", [])
+    assert len(deep) == MOST_DEEP
+    nodes = [node("c", "Conv")] + [node(f"n{n}", "Add", n) for n in range(20_000)]
+    nodes.append(node("end", "Relu", 20_000))
+    assert set(layers_of_nodes(nodes, [layer("end", "FusedConv")])) == {0}
+    assert len(drawing_of(nodes, [layer("end", "FusedConv")], "").rows) == 1

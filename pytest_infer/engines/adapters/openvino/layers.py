@@ -74,4 +74,4 @@ def _computes_in(layer: str, kind: str) -> str:
     """Return in what a node computes; empty where it only moves data, or counts."""
     if layer in MOVES or (kind in INTEGERS and layer not in PRODUCTS):
         return ""
-    return (FRACTIONS | BYTES).get(kind, kind)
+    return (FRACTIONS | BYTES).get(kind, "unknown precision")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.engines.adapters import openvino
-from pytest_infer.engines.adapters.openvino.layers import layer_times
+from pytest_infer.engines.adapters.openvino.layers import layer_times, ran_layers
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -47,6 +47,39 @@ def test_counters() -> None:
     (found,) = layer_times(calls, layers).layers
     assert (found.name, found.durations_ns) == ("a", (12_000, 14_000))
     assert (found.precision, found.covers) == ("int8", ("conv", "relu"))
+
+
+class Fact(str):
+    """A value of a node's facts, which has a method for its type."""
+
+    def astype(self, _kind: type) -> str:
+        """Return it as text."""
+        return str(self)
+
+
+def node(layer: str, precision: str, names: str = "a,b") -> SimpleNamespace:
+    """Return a node of a runtime model."""
+    facts = {"layerType": layer, "runtimePrecision": precision, "originalLayersNames": names}
+    return SimpleNamespace(
+        get_rt_info=lambda: {name: Fact(value) for name, value in facts.items()},
+        get_friendly_name=lambda: layer.lower(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("layer", "precision", "computes_in"),
+    [
+        ("Convolution", "u8", "int8"),
+        ("Eltwise", "bf16", "bf16"),
+        ("Eltwise", "i64", ""),
+        ("Reorder", "f32", ""),
+        ("Subgraph", "dynamic", "unknown precision"),
+    ],
+)
+def test_precisions(layer: str, precision: str, computes_in: str) -> None:
+    """Bytes mean int8 in products; what moves or counts has none; constants are no layers."""
+    (found,) = ran_layers([node("Const", "f32"), node(layer, precision)])
+    assert (found.operator, found.precision, found.covers) == (layer, computes_in, ("a", "b"))
 
 
 def test_a_real_engine(tmp_path_factory: pytest.TempPathFactory) -> None:
