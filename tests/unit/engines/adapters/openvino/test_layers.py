@@ -62,7 +62,7 @@ def node(layer: str, precision: str, names: str = "a,b") -> SimpleNamespace:
     facts = {"layerType": layer, "runtimePrecision": precision, "originalLayersNames": names}
     return SimpleNamespace(
         get_rt_info=lambda: {name: Fact(value) for name, value in facts.items()},
-        get_friendly_name=lambda: layer.lower(),
+        get_friendly_name=layer.lower,
     )
 
 
