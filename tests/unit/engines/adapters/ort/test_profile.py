@@ -80,7 +80,7 @@ def event(name: str, duration_us: int, index: int = 0, cat: str = "Node") -> dic
 
 
 def test_events() -> None:
-    """Only work of nodes counts; nodes in a loop are added per call, and names may be alike."""
+    """Warm-up is left out; nodes in a loop are added per call, and names may be alike."""
     one = [
         event("model_run", 900, cat="Session"),
         event("a_kernel_time", 10),
@@ -90,12 +90,13 @@ def test_events() -> None:
         event("loop_kernel_time", 2, 2),
         event("a_kernel_time", 7, 3),
     ]
-    found = layer_times(one * 3, warmup=1, calls=2).layers
+    calls = [{**each, "dur": factor * each["dur"]} for factor in (100, 1, 2) for each in one]
+    found = layer_times(calls, warmup=1, calls=2).layers
     assert [(each.name, each.durations_ns) for each in found] == [
-        ("a", (10_000, 10_000)),
-        ("node 1", (20_000, 20_000)),
-        ("loop", (3_000, 3_000)),
-        ("a", (7_000, 7_000)),
+        ("a", (10_000, 20_000)),
+        ("node 1", (20_000, 40_000)),
+        ("loop", (3_000, 6_000)),
+        ("a", (7_000, 14_000)),
     ]
 
 
