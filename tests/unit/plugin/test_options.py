@@ -70,6 +70,8 @@ def test_names_of_ini_twins():
         "--infer-thorough": "infer_thorough",
         "--infer-localize": "infer_localize",
         "--infer-int8-loss": "infer_int8_loss",
+        "--infer-profile": "infer_profile",
+        "--infer-artifacts": "infer_artifacts",
         "--infer-unquantized": "infer_unquantized",
         "--infer-fuzz-examples": "infer_fuzz_examples",
         "--infer-fuzz-replay": "infer_fuzz_replay",
