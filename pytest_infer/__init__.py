@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from pytest_infer.judges.metrics import metric
     from pytest_infer.judges.tasks.registry import task
     from pytest_infer.judges.tolerance import Tolerance
+    from pytest_infer.models.evaluation import Evaluation
     from pytest_infer.models.model_from import model_from
     from pytest_infer.models.registry import model
     from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
     from pytest_infer.models.yolo import Yolo
     from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.accuracy import Accuracy
     from pytest_infer.session.against import Against
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Accuracy",
     "Against",
     "Answers",
     "Array",
@@ -89,6 +92,7 @@ __all__ = [
     "Engine",
     "EngineOption",
     "EngineUnderTest",
+    "Evaluation",
     "Evidence",
     "ExportError",
     "Fuzz",
@@ -150,11 +154,13 @@ _HOMES = {
     "judges.metrics": "metric",
     "judges.tasks.registry": "task",
     "judges.tolerance": "Tolerance",
+    "models.evaluation": "Evaluation",
     "models.model_from": "model_from",
     "models.registry": "model",
     "models.spec": "Dim ModelSpec Profile TensorSpec",
     "models.yolo": "Yolo",
     "plugin.enforce": "Enforce",
+    "session.accuracy": "Accuracy",
     "session.against": "Against",
     "session.answers": "Answers",
     "session.baseline_judge": "BaselineJudge",

@@ -10,7 +10,7 @@ from pytest_infer.errors import explanation
 from pytest_infer.stored_gate import Gate
 
 Status: TypeAlias = Literal["pass", "fail", "inconclusive", "new", "known"]
-Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline", "against"]
+Judge: TypeAlias = Literal["parity", "truth", "latency", "baseline", "against", "accuracy"]
 
 
 @dataclass(frozen=True)

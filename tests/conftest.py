@@ -27,7 +27,7 @@ infer_engine = eager,ort,torchscript
 """
 
 SUITES = Path(__file__).parents[1] / "suites"
-OWN = {SUITES / f"test_{name}.py" for name in ("metamorphic", "shapes", "against")}
+OWN = {SUITES / f"test_{name}.py" for name in ("metamorphic", "shapes", "against", "accuracy")}
 """Slow suites, which tests of their names run on their own."""
 
 TOY = """

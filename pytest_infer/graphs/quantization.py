@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.errors import ExportError
+from pytest_infer.models.evaluation import calibration_rows
 from pytest_infer.models.feeds import DRAWN_ROWS, make_feeds
 from pytest_infer.models.photographs import photographs
 from pytest_infer.plain_text import shown
@@ -37,10 +38,12 @@ REMOVED = ("Relu", "Clip")
 
 
 def calibration_feeds(model: Model, images: str) -> Arrays:
-    """Return the named inputs on which ``model`` is calibrated, one row per photograph.
+    """Return the named inputs on which ``model`` is calibrated: its own, or a row per photograph.
 
     Of a model without rows they are the inputs of as many calls, stacked.
     """
+    if model.calibration is not None:
+        return calibration_rows(model)
     folder = Path(images) if images else None
     rows = len(photographs(folder)) if model.preprocess else DRAWN_ROWS
     if model.spec.takes_rows:

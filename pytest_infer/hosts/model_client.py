@@ -8,7 +8,7 @@ from pytest_infer.errors import ExportError, ModelError
 from pytest_infer.graphs.facts import GraphFacts
 from pytest_infer.graphs.graph_nodes import GraphNode
 from pytest_infer.graphs.layer import Layer
-from pytest_infer.hosts.results import ProbeResult
+from pytest_infer.hosts.results import EvaluationResult, ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models.draft import Reading
 from pytest_infer.models.thumbnail import Thumbnail
@@ -262,6 +262,39 @@ class ModelClient:
             file=file,
             kept=list(kept),
             is_symmetric=is_symmetric,
+        )
+        return found
+
+    def evaluation(
+        self, *, model: str, images: str, is_calibrated: bool, doing: str
+    ) -> EvaluationResult:
+        """Return what a model's evaluation set is, and which rows of it are calibrated on, too."""
+        found = self._host().call(
+            "model.evaluation",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            images=images,
+            is_calibrated=is_calibrated,
+        )
+        return as_type(found, EvaluationResult)
+
+    def evaluation_feeds(self, *, model: str, start: int, batch: int, doing: str) -> Arrays:
+        """Return ``batch`` rows of a model's evaluation set from ``start`` on, in a cycle."""
+        feeds: Arrays = self._host().call(
+            "model.evaluation_feeds",
+            error=ModelError,
+            doing=doing,
+            model=model,
+            start=start,
+            batch=batch,
+        )
+        return feeds
+
+    def right(self, *, model: str, outputs: Arrays, start: int, doing: str) -> Array:
+        """Return which of the answers to rows of the evaluation set are right."""
+        found: Array = self._host().call(
+            "model.right", error=ModelError, doing=doing, model=model, outputs=outputs, start=start
         )
         return found
 

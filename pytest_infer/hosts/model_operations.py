@@ -19,11 +19,12 @@ from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.onnx_copies import write_copy
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
 from pytest_infer.hosts import probe
-from pytest_infer.hosts.results import ProbeResult
+from pytest_infer.hosts.results import EvaluationResult, ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
 from pytest_infer.models.draft import reading_of
 from pytest_infer.models.draft_spec import spec_of
+from pytest_infer.models.evaluation import HeldOut, evaluation_of, held_out, row_digests
 from pytest_infer.models.feeds import make_feeds, row_names
 from pytest_infer.models.own_code import own_code
 from pytest_infer.models.reached_code import reached_code
@@ -56,6 +57,10 @@ EXPORTERS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxruntime-gpu")
 
 class ModelOperations:
     """Each public method is one operation; its arguments are builtin types and arrays."""
+
+    def __init__(self) -> None:
+        self._held_out: dict[str, HeldOut] = {}
+        """By model: to read them may take long."""
 
     def identity(self, model: str) -> dict[str, Any]:
         """Return what decides what a model computes, but its weights: its spec and its code.
@@ -218,6 +223,37 @@ class ModelOperations:
             rowed=_rowed(found.spec),
             is_symmetric=is_symmetric,
         )
+
+    def evaluation(self, model: str, images: str, *, is_calibrated: bool) -> EvaluationResult:
+        """Return what a model's evaluation set is, and which rows of it are calibrated on, too.
+
+        Photographs are calibrated on if ``is_calibrated``; a calibration set of the model's own
+        is kept apart even where nothing is.
+        """
+        found, rows = models.find(model), self._rows(model)
+        used: set[str] = set()
+        if found.calibration or is_calibrated:
+            used = {*row_digests(calibration_feeds(found, images), found.spec)}
+        digests = row_digests(rows.inputs, found.spec)
+        return EvaluationResult(
+            rows=len(rows.labels),
+            guess=rows.guess,
+            original=evaluation_of(found).original,
+            calibrated=[row for row, digest in enumerate(digests) if digest in used],
+        )
+
+    def evaluation_feeds(self, model: str, start: int, batch: int) -> Arrays:
+        """Return ``batch`` rows of a model's evaluation set from ``start`` on, in a cycle."""
+        return self._rows(model).feeds(start, batch)
+
+    def right(self, model: str, outputs: Arrays, start: int) -> Array:
+        """Return which of the answers to rows of the evaluation set are right."""
+        return self._rows(model).right(outputs, start)
+
+    def _rows(self, model: str) -> HeldOut:
+        if model not in self._held_out:
+            self._held_out[model] = held_out(models.find(model))
+        return self._held_out[model]
 
     def postprocess(self, model: str, outputs: Arrays) -> list[Arrays]:
         """Return what the model's own postprocessing makes of its outputs, per row."""

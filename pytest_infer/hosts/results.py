@@ -55,6 +55,19 @@ class BlockResult:
 
 
 @dataclass(frozen=True)
+class EvaluationResult:
+    """What a model's evaluation set is, without its rows."""
+
+    rows: int
+    guess: float
+    """The share of rows of the most frequent class; 0 without classes."""
+    original: str
+    """The model whose eager mode in fp32 counts; empty: the model's own."""
+    calibrated: Sequence[int] = ()
+    """The numbers of the rows that are in the calibration set, too."""
+
+
+@dataclass(frozen=True)
 class ProbeResult:
     """What a module answers, unless its weights have another structure by now."""
 

@@ -12,7 +12,10 @@ from pytest_infer.arrays import Arrays
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
 
-FUNCTIONS = ("preprocess", "postprocess", "labels", "seed", "draw", "files")
+FUNCTIONS = (
+    *("preprocess", "postprocess", "labels", "seed", "draw", "files"),
+    *("calibration", "evaluation"),
+)
 """What a draft may have beside the function that creates its module."""
 
 
@@ -33,6 +36,9 @@ class Wishes:
     postprocess: Callable[..., Any] | None = None
     labels: Callable[[], Sequence[str]] | None = None
     seed: Callable[..., None] | None = None
+    calibration: Callable[[], Any] | None = None
+    evaluation: Any = None
+    """A function, or an `Evaluation`."""
 
 
 class HasParts(Protocol):
@@ -68,6 +74,16 @@ class HasParts(Protocol):
         """Return what names the files that decide what the module computes, besides code."""
         ...
 
+    @property
+    def calibration(self) -> Callable[[], Any] | None:
+        """Return what gives the rows to calibrate on."""
+        ...
+
+    @property
+    def evaluation(self) -> Any:
+        """Return what gives held-out rows and their labels."""
+        ...
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -79,6 +95,8 @@ class Parts:
     seed: Callable[..., None] | None = None
     draw: Callable[[ModelSpec, int], Arrays] | None = None
     files: Callable[[], Sequence[Path]] | None = None
+    calibration: Callable[[], Any] | None = None
+    evaluation: Any = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,8 @@ class Asked:
             seed=wishes.seed or own.seed,
             draw=own.draw,
             files=own.files,
+            calibration=wishes.calibration or own.calibration,
+            evaluation=wishes.evaluation or own.evaluation,
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from pytest_infer.models.evaluation import Evaluation
     from pytest_infer.models.source_kind import SourceKind
     from pytest_infer.models.spec import Dim, Profile, TensorSpec
 
@@ -41,6 +42,8 @@ def model_from(
     postprocess: Callable[..., Any] | None = None,
     labels: Callable[[], Sequence[str]] | None = None,
     seed: Callable[..., None] | None = None,
+    calibration: Callable[[], Any] | None = None,
+    evaluation: Callable[[], tuple[Any, Any]] | Evaluation | None = None,
 ) -> None:
     """Register the model that ``source`` names, as ``--infer-model`` does.
 
@@ -53,7 +56,7 @@ def model_from(
     caller = Path(stack()[1].filename).resolve()
     wishes = Wishes(
         *(task, inputs, outputs, example, dynamic or {}, dims, profile),
-        *(preprocess, postprocess, labels, seed),
+        *(preprocess, postprocess, labels, seed, calibration, evaluation),
     )
     kind = _kind_of(source)
     text = kind.absolute(source, caller.parent)

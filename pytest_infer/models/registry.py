@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from pytest_infer.models.evaluation import Evaluation
     from pytest_infer.models.source import Source
     from pytest_infer.models.spec import Dim
 
@@ -77,6 +78,10 @@ class Model:
     makes sense."""
     files: Callable[[], Sequence[Path]] | None = None
     """Return what decides its answer by content, and no code imports: a file of weights, say."""
+    calibration: Callable[[], Any] | None = None
+    """Return the rows on which int8 is calibrated: an array, or a dict by name."""
+    evaluation: Any = None
+    """Held-out rows and their labels: a function, or an `Evaluation`."""
 
     @property
     def source(self) -> Source:
@@ -97,6 +102,8 @@ def model(
     postprocess: Callable[[Arrays], list[Arrays]] | None = None,
     labels: Callable[[], Sequence[str]] | None = None,
     seed: Callable[[nn.Module, Arrays], None] | None = None,
+    calibration: Callable[[], Any] | None = None,
+    evaluation: Callable[[], tuple[Any, Any]] | Evaluation | None = None,
     parameters: int = 0,
     is_listed: bool = True,
 ) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
@@ -111,6 +118,10 @@ def model(
     checks that are made once per engine choose a small model. A model that is not listed is no part
     of the matrix, and no option or mark can name it.
 
+    ``calibration`` returns the inputs on which int8 is calibrated, instead of photographs;
+    ``evaluation`` returns held-out inputs and their labels, by which accuracy is judged. Inputs are
+    a dict of arrays by name, or the array of a single one.
+
     Without ``outputs`` they are read off what the module returns, and so are the inputs off an
     ``example``: tensors as forward takes them (one, a tuple, or a dict by name), or a function that
     returns them. ``dynamic`` names the axes of the example that may have other sizes, as
@@ -119,7 +130,7 @@ def model(
     """
     wishes = Wishes(
         *(task, inputs, outputs, example, dynamic or {}, dims, profile),
-        *(preprocess, postprocess, labels, seed),
+        *(preprocess, postprocess, labels, seed, calibration, evaluation),
     )
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
@@ -139,7 +150,13 @@ def model(
         )
         check_declaration(spec)
         check_meaning(spec, has_postprocess=postprocess is not None)
-        _add(Model(spec, create, preprocess, postprocess, labels, seed, is_listed))
+        _add(
+            Model(
+                *(spec, create, preprocess, postprocess, labels, seed, is_listed),
+                calibration=calibration,
+                evaluation=evaluation,
+            )
+        )
         return create
 
     return register

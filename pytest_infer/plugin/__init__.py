@@ -38,6 +38,7 @@ MARKS = (
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): limits",
     "resource_budget(engine_bytes, peak_host_bytes, device_bytes, build_s, load_s, growth): limits",
     "fuzz: a shape-fuzzing test (it uses the fuzz fixture); deselected unless -m mentions fuzz",
+    "accuracy(max_drop, at_least): how many right answers to held-out rows may be lost",
     "tolerance(mae, max_abs, relative_l2, cosine, ...): allow these errors, not the derived ones",
 )
 
@@ -144,12 +145,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError("\n".join(str(error) for error in state.errors))
     if not state.is_used:
         return
-    from pytest_infer.plugin.collection import is_unasked, is_uncompared, is_without_case
+    from pytest_infer.plugin.collection import (
+        is_unasked,
+        is_uncompared,
+        is_unevaluated,
+        is_without_case,
+    )
 
     empty = [item for item in items if is_without_case(item)]
     uncompared = [item for item in empty if is_uncompared(item, state)]
+    unevaluated = [item for item in empty if is_unevaluated(item, state)]
     state.coverage.uncompared = len(uncompared)
-    state.coverage.without_case = tuple(item.nodeid for item in empty if item not in uncompared)
+    state.coverage.unevaluated = len(unevaluated)
+    state.coverage.without_case = tuple(
+        item.nodeid for item in empty if item not in (*uncompared, *unevaluated)
+    )
     unasked = [item for item in items if item not in empty and is_unasked(item)]
     state.coverage.unasked = len(unasked)
     if left := empty + unasked:

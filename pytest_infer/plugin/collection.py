@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.border import border
 from pytest_infer.errors import InferError, NoCaseError, OptionError
+from pytest_infer.models import registry as models
 from pytest_infer.plugin.marks import mark_of, narrowing_of
 from pytest_infer.plugin.state import FIXTURE
 from pytest_infer.session.wanted_models import Broken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import pytest
 
     from pytest_infer.case import Case
@@ -29,6 +32,9 @@ SEARCHES = "infer_fuzz"
 
 COMPARES = "infer_against"
 """The fixture of tests that compare environments."""
+
+EVALUATES = "infer_accuracy"
+"""The fixture of tests that need a model with an evaluation set."""
 
 
 Parameter: TypeAlias = "Case | Broken | InferError | None"
@@ -53,12 +59,17 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
             if not state.session.config.against:
                 return [None]
             cases = tuple(case for case in cases if case.engine in state.session.config.against)
+        broken: Sequence[Broken] = matrix.broken
+        asked = len(matrix.cases)
+        if EVALUATES in getattr(definition, "fixturenames", ()):
+            cases = evaluated(cases)
+            asked, broken = len(cases), ()  # whether a broken model has a set is not known
         wanted = [case for case in cases if narrowing.wants(case)]
-        broken = [each for each in matrix.broken if narrowing.wants_model(each.model)]
+        broken = [each for each in broken if narrowing.wants_model(each.model)]
     except InferError as error:
         state.errors.append(error)
         return [None]
-    state.coverage.narrowed += len(matrix.cases) - len(wanted)
+    state.coverage.narrowed += asked - len(wanted)
     if not state.session.config.thorough:
         chosen = narrowing.chosen(wanted)
         state.coverage.once += len(wanted) - len(chosen)
@@ -106,6 +117,17 @@ def is_uncompared(item: pytest.Item, state: State) -> bool:
     return is_ours and is_without_case(item) and not state.session.config.against
 
 
+def evaluated(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """Return the cases of models that have an evaluation set."""
+    return tuple(case for case in cases if models.find(case.model).evaluation is not None)
+
+
+def is_unevaluated(item: pytest.Item, state: State) -> bool:
+    """Return whether a test judges accuracy, and no model of the run has an evaluation set."""
+    is_ours = EVALUATES in getattr(item, "fixturenames", ())
+    return is_ours and is_without_case(item) and not evaluated(state.session.matrix.cases)
+
+
 def is_unasked(item: pytest.Item) -> bool:
     """Return whether this is a shape-fuzzing test, and ``-m`` does not mention fuzz.
 
@@ -117,10 +139,12 @@ def is_unasked(item: pytest.Item) -> bool:
 
 def _narrowing(definition: pytest.Item) -> Narrowing:
     """Return what a test wants, once every mark of it has been read."""
+    from pytest_infer.judges.accuracy import accuracy_from_keywords
     from pytest_infer.judges.budget import budget_from_keywords
     from pytest_infer.judges.growth import resource_budget_from_keywords
     from pytest_infer.judges.tolerance import tolerance_from_keywords
 
+    mark_of(definition, "accuracy", accuracy_from_keywords)
     mark_of(definition, "latency_budget", budget_from_keywords)
     mark_of(definition, "resource_budget", resource_budget_from_keywords)
     tolerance = mark_of(definition, "tolerance", tolerance_from_keywords)

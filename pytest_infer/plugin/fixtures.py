@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_infer.fuzzing.fuzz import Fuzz
     from pytest_infer.fuzzing.oracles import Oracles
     from pytest_infer.plugin.enforce import Enforce
+    from pytest_infer.session.accuracy import Accuracy
     from pytest_infer.session.against import Against
     from pytest_infer.session.answers import Answers
     from pytest_infer.session.baseline_judge import BaselineJudge
@@ -243,6 +244,21 @@ def infer_timed(
 
     tolerance = mark_of(request.node, "tolerance", tolerance_from_keywords)
     return TimedCalls(infer_case, infer_reference, tolerance)
+
+
+@aliased()
+def infer_accuracy(
+    request: pytest.FixtureRequest, infer_case: Case, infer: InferSession
+) -> Accuracy:
+    """The judge of answers to held-out rows, beside eager's in fp32: ``accuracy(engine)``.
+
+    A test that uses it runs only for models that have an evaluation set.
+    """
+    from pytest_infer.judges.accuracy import accuracy_from_keywords
+    from pytest_infer.plugin.marks import mark_of
+    from pytest_infer.session.accuracy import Accuracy
+
+    return Accuracy(infer_case, infer, mark_of(request.node, "accuracy", accuracy_from_keywords))
 
 
 @aliased()

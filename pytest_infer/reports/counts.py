@@ -28,6 +28,8 @@ class Coverage:
     """Shape-fuzzing checks, which only ``-m fuzz`` runs."""
     uncompared: int = 0
     """Tests that compare environments, which only ``--infer-against`` runs."""
+    unevaluated: int = 0
+    """Tests of accuracy, for which no model of the run has an evaluation set."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
     unread: tuple[str, ...] = ()
@@ -45,7 +47,13 @@ class Coverage:
     @property
     def checks(self) -> int:
         """Return how many checks were met, whatever became of them."""
-        return self.expected + self.unasked + self.uncompared + len(self.without_case)
+        return (
+            self.expected
+            + self.unasked
+            + self.uncompared
+            + self.unevaluated
+            + len(self.without_case)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the counts as JSON-able values."""
@@ -58,6 +66,7 @@ class Coverage:
         self.once = max(self.once, counts["once"])
         self.unasked = max(self.unasked, counts["unasked"])
         self.uncompared = max(self.uncompared, counts["uncompared"])
+        self.unevaluated = max(self.unevaluated, counts["unevaluated"])
         self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
         self.unread = self.unread or tuple(counts["unread"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_infer.plain_text import plain_text
-from pytest_infer.reports import against, layer_losses, sweep
+from pytest_infer.reports import accuracy, against, layer_losses, sweep
 from pytest_infer.reports.message import parts_of
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -47,6 +47,7 @@ def markdown_text(result: Result) -> str:
     """Return how the run ended, what failed and why, the tables and the counts."""
     records = result.records
     sweeps = [cells for each in sweep.sweeps_from_records(records) for cells in each.cells()]
+    judged = accuracy.accuracy_cells(records)
     losses = [cells for section in layer_losses.loss_cells(records) for cells in section]
     compared, resources = against.against_cells(records), resource_rows(records)
     counts = [f"- {escaped(line)}" for line in coverage_lines(result.coverage, records)]
@@ -57,6 +58,7 @@ def markdown_text(result: Result) -> str:
         table(sweep.HEADINGS, sweeps) if sweeps else [],
         table(*compared) if compared else [],
         table(layer_losses.HEADINGS, losses) if losses else [],
+        table(*judged) if judged else [],
         table(RESOURCE_HEADINGS, resources) if resources else [],
         counts,
     ]

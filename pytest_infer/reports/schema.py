@@ -88,6 +88,8 @@ class CoverageFields(msgspec.Struct):
     """Models that could not be read; since 2026-11-30."""
     uncompared: int = 0
     """Comparisons of environments that were not asked for; since 2026-11-30."""
+    unevaluated: int = 0
+    """Tests of accuracy without a model that has an evaluation set; since 2026-11-30."""
 
 
 class PointFields(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.reports import against, layer_losses, profile, sweep
+from pytest_infer.reports import accuracy, against, layer_losses, profile, sweep
 from pytest_infer.reports.columns import DISPENSABLE
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
@@ -45,6 +45,7 @@ def tables_of(
         *case_tables(records, width),
         *filter(None, [sweep_table(records)]),
         *against_tables(records, width),
+        *accuracy_tables(records, width),
         *filter(None, [loss_table(records)]),
         *(resource_tables(records, width) if is_verbose else ()),
     ]
@@ -139,6 +140,12 @@ def against_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
     return _drawn(narrow(*cells, width, against.DISPENSABLE)) if cells else []
 
 
+def accuracy_tables(records: Sequence[Record], width: int = WIDE) -> list[Table]:
+    """Return the tables of answers to held-out rows; none if none were judged."""
+    cells = accuracy.accuracy_cells(records)
+    return _drawn(narrow(*cells, width, accuracy.DISPENSABLE)) if cells else []
+
+
 def loss_table(records: Sequence[Record]) -> Table | None:
     """Return the table of the layers that lose most in int8; None if that was not measured."""
     sections = layer_losses.loss_cells(records)
@@ -181,6 +188,8 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(_unasked(coverage.unasked))
     if coverage.uncompared:
         lines.append(_uncompared(coverage.uncompared))
+    if coverage.unevaluated:
+        lines.append(_unevaluated(coverage.unevaluated))
     lines += against.changed_lines(records)
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
@@ -211,6 +220,11 @@ def _uncompared(number: int) -> str:
         f"{tests} not selected; run {'them' if number > 1 else 'it'} with "
         "--infer-against=ENGINE=SPEC"
     )
+
+
+def _unevaluated(number: int) -> str:
+    tests = f"{number} test{'s' * (number > 1)} of accuracy"
+    return f"{tests} not selected; no model of this run has an evaluation set (evaluation=)"
 
 
 def _functions(nodeids: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pytest_infer.session.built_engines import BuiltEngines
 from pytest_infer.session.case_graphs import CaseGraphs
 from pytest_infer.session.eager import Eager
 from pytest_infer.session.identities import Identities
+from pytest_infer.session.kept import Kept
 from pytest_infer.session.models import Models
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Artefacts:
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self.client = ModelClient(hosts.models)
+        self.kept = Kept()
+        """What judges keep for other cases of the run."""
         self.identities = Identities(hosts)
         self.models = Models(config, self.client)
         self.graphs = CaseGraphs(config, cache, hosts, self.client)

@@ -53,6 +53,11 @@ class CaseGraphs:
         """Return what graph the engine of ``case`` wants."""
         return self._kept.once(("wanted", case), lambda: self._wanted(case, build_request(case)))
 
+    def is_calibrated(self, case: Case) -> bool:
+        """Return whether the graph of ``case`` is quantized here, not by whoever made the file."""
+        onnx = models.find(case.model).spec.onnx
+        return self.request(case).precision == "int8" and not (onnx and onnx.precision)
+
     def exact(self, case: Case) -> Graph:
         """Return the fp32 graph from which the int8 graph of ``case`` is made."""
         wanted = self.request(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from pytest_infer.session.module_graphs import with_range
 from pytest_infer.session.opened_eager import OpenedEager
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -72,6 +73,15 @@ class Eager:
             return read_arrays(self._kept.once(("reference", *key), folder))
 
         return read() if start else self._kept.once(("outputs", *key), read)
+
+    @contextmanager
+    def exact(self, case: Case, model: str) -> Iterator[Callable[[Arrays], Arrays]]:
+        """Give a function that runs ``model`` in fp32, unpruned, where ``case`` has eager mode."""
+        rival = self.rival(replace(case, model=model), "fp32")
+        graph = self._graphs.module(model, is_pruned=False)
+        built = BuiltEngine(EAGER, graph, build_request(rival), folder="")
+        with self._opened.kept():
+            yield lambda feeds: self._opened.outputs(built, feeds, f"run {model} in fp32")
 
     def series(self) -> AbstractContextManager[None]:
         """Let eager mode stay open while the references of several batches are made."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.session.kept import Kept
 
 if TYPE_CHECKING:
-    from pytest_infer.arrays import Arrays
+    from pytest_infer.arrays import Array, Arrays
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.model_client import ModelClient
+    from pytest_infer.hosts.results import EvaluationResult
 
 
 class Models:
@@ -42,6 +43,30 @@ class Models:
             lambda: self._client.row_names(
                 model=model, images=self._images, doing=f"list {model}'s photographs"
             ),
+        )
+
+    def evaluation(self, model: str, *, is_calibrated: bool) -> EvaluationResult:
+        """Return what a model's evaluation set is, and which rows are calibrated on, too."""
+        return self._kept.once(
+            ("evaluation", model, is_calibrated),
+            lambda: self._client.evaluation(
+                model=model,
+                images=self._images,
+                is_calibrated=is_calibrated,
+                doing=f"read {model}'s evaluation set",
+            ),
+        )
+
+    def evaluation_feeds(self, model: str, start: int, batch: int) -> Arrays:
+        """Return ``batch`` rows of a model's evaluation set from ``start`` on, in a cycle."""
+        return self._client.evaluation_feeds(
+            model=model, start=start, batch=batch, doing=f"read {model}'s evaluation set"
+        )
+
+    def right(self, model: str, outputs: Arrays, start: int) -> Array:
+        """Return which of the answers to rows of a model's evaluation set are right."""
+        return self._client.right(
+            model=model, outputs=outputs, start=start, doing=f"grade {model}'s answers"
         )
 
     def thumbnail(self, model: str, number: int) -> dict[str, Any]:
