@@ -13,11 +13,12 @@ from pytest_infer.models.spec import BATCH
 from pytest_infer.session.wanted_models import Wanted, read_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_infer.arrays import Array, Arrays
     from pytest_infer.case import Case
     from pytest_infer.hosts.results import EvaluationResult
+    from pytest_infer.models.spec import ModelSpec
     from pytest_infer.session.engine import EngineUnderTest
     from pytest_infer.session.session import InferSession
     from pytest_infer.verdict import Verdict
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 EAGER_ROWS = 32
 """So many rows eager mode gets at a time, if it takes them: what is right does not depend on it."""
+
+READ_ROWS = 64
+"""So many rows are read and graded at a time: a call of a host takes longer than a small net's."""
 
 MOST_NAMED = 5
 
@@ -94,9 +98,25 @@ class Accuracy:
             return self._right(ask, rows, most)
 
     def _right(self, infer: Infer, rows: int, batch: int) -> Array:
+        """Return which rows are right; the last batch is filled up with the first rows."""
         asked, name = self._infer.artefacts.models, self._case.model
+        spec = models.find(name).spec
+        size = batch * max(1, READ_ROWS // batch)
         parts = []
-        for start in range(0, rows, batch):
-            outputs = infer(asked.evaluation_feeds(name, start, batch))
-            parts.append(asked.right(name, outputs, start))
+        for start in range(0, rows, size):
+            feeds = asked.evaluation_feeds(name, start, size)
+            calls = range(0, min(size, rows - start), batch)
+            answers = [infer(_part(feeds, spec, first, batch)) for first in calls]
+            parts.append(asked.right(name, _joined(answers), start))
         return np.concatenate(parts)
+
+
+def _part(feeds: Arrays, spec: ModelSpec, first: int, batch: int) -> Arrays:
+    return {
+        name: values[first : first + batch] if spec.inputs[name].has_rows else values
+        for name, values in feeds.items()
+    }
+
+
+def _joined(answers: Sequence[Arrays]) -> Arrays:
+    return {name: np.concatenate([each[name] for each in answers]) for name in answers[0]}

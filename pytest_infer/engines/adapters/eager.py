@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.fake_quantization import fake_quantize
 from pytest_infer.engines.missing import missing_torch
 from pytest_infer.engines.onnx_runner import OnnxRunner
+from pytest_infer.engines.setting import EngineOption
 from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing, Runner
-    from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph
 
 
@@ -36,7 +36,11 @@ class Eager:
     name = "eager"
     libraries = ("torch",)
     builds_files = False
-    options: Mapping[str, EngineOption] = {}
+    options: Mapping[str, EngineOption] = {
+        "sparse": EngineOption(
+            default=False, help="prune weights to 2:4, as trt.sparse does, to see what that costs"
+        )
+    }
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp64", "fp32", "bf16", "fp16"),
         "cuda": ("fp64", "fp32", "tf32", "bf16", "fp16"),
@@ -53,9 +57,8 @@ class Eager:
         return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return a module: eager mode is the model's code."""
-        del request
-        return GraphRequest("module")
+        """Return a module, pruned if that is asked for: eager mode is the model's code."""
+        return GraphRequest("module", is_pruned=bool(request.options.get("sparse", False)))
 
     def build(self, graph: Graph, request: BuildRequest, folder: Path) -> Mapping[str, Any]:
         """Write nothing: eager mode runs the model's code with the weights of its graph."""

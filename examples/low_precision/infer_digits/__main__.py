@@ -1,0 +1,17 @@
+"""Train both networks: ``python -m infer_digits FOLDER`` writes their files there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from infer_digits.quantized import quantized, write_onnx
+from infer_digits.training import trained
+
+folder = Path(sys.argv[1])
+folder.mkdir(parents=True, exist_ok=True)
+module = trained()
+torch.save(module.state_dict(), folder / "digits.pt")
+write_onnx(quantized(module), folder / "digits_qat.onnx")
