@@ -33,6 +33,8 @@ class GraphRequest:
     """int8: 7 where the CPU's sums of two products of 8 bits overflow."""
     unquantized: tuple[str, ...] = ()
     """int8: the names of the nodes that stay in fp32."""
+    has_calibration: bool = False
+    """int8: the rows to calibrate on lie beside the fp32 graph, for an engine that finds scales."""
     is_pruned: bool = False
     """Two of every four weights along the inputs of convolutions and matrices are zero."""
 

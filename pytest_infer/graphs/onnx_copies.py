@@ -45,7 +45,13 @@ def request_of_file(wanted: GraphRequest, spec: ModelSpec) -> GraphRequest:
             mend="prune the model before it is exported; leave the engine's setting sparse out",
         )
     precision = spec.onnx.precision or wanted.precision
-    return replace(wanted, opset=spec.onnx.opset, precision=precision)
+    is_fp32 = spec.onnx.precision is None  # one with Q and DQ nodes has its scales
+    return replace(
+        wanted,
+        opset=spec.onnx.opset,
+        precision=precision,
+        has_calibration=wanted.has_calibration and is_fp32,
+    )
 
 
 def is_file_itself(request: GraphRequest, spec: ModelSpec) -> bool:

@@ -127,6 +127,7 @@ class ModelClient:
         request: GraphRequest,
         shapes: dict[str, tuple[int, ...]],
         folder: str,
+        images: str = "",
         doing: str,
     ) -> None:
         """Export a module with its weights to the ONNX file that ``request`` describes."""
@@ -138,6 +139,7 @@ class ModelClient:
             request=request,
             shapes=shapes,
             folder=folder,
+            images=images,
         )
 
     def graph_facts(self, *, graph: Graph, doing: str) -> GraphFacts:

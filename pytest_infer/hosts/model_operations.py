@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from pytest_infer.arrays import digest_of_arrays
+from pytest_infer.arrays import digest_of_arrays, write_arrays
 from pytest_infer.devices import fingerprint
 from pytest_infer.errors import ModelError
 from pytest_infer.graphs import layers, quantization_loss
@@ -149,10 +149,18 @@ class ModelOperations:
         return fingerprint.runtime_fingerprint(EXPORTERS) | {"code": code.as_key()}
 
     def export(
-        self, graph: dict[str, Any], request: dict[str, Any], shapes: dict[str, Any], folder: str
+        self,
+        graph: dict[str, Any],
+        request: dict[str, Any],
+        shapes: dict[str, Any],
+        folder: str,
+        images: str = "",
     ) -> None:
         """Export a module with its weights, or copy a file, to what ``request`` describes."""
         module, wanted = as_type(graph, Graph), as_type(request, GraphRequest)
+        if wanted.has_calibration:
+            found = models.find(module.spec.name)
+            write_arrays(Path(folder), calibration_feeds(found, images))
         path = Path(folder, GRAPH_FILE)
         if module.spec.onnx is not None:
             write_copy(Path(module.file), path, wanted, module.spec, shapes)

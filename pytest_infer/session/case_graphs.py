@@ -55,8 +55,9 @@ class CaseGraphs:
 
     def is_calibrated(self, case: Case) -> bool:
         """Return whether the graph of ``case`` is quantized here, not by whoever made the file."""
-        onnx = models.find(case.model).spec.onnx
-        return self.request(case).precision == "int8" and not (onnx and onnx.precision)
+        wanted, onnx = self.request(case), models.find(case.model).spec.onnx
+        is_int8 = wanted.precision == "int8" or wanted.has_calibration
+        return is_int8 and not (onnx and onnx.precision)
 
     def exact(self, case: Case) -> Graph:
         """Return the fp32 graph from which the int8 graph of ``case`` is made."""
@@ -104,6 +105,13 @@ class CaseGraphs:
         )
         wanted = request_of_file(wanted, models.find(case.model).spec)
         nodes = self._unquantized.get(case.model, ())
+        if nodes and wanted.has_calibration:
+            raise OptionError(
+                f"cannot leave {shown(nodes[0])} of {case.model} in fp32",
+                why=f"{case.engine}'s own library chooses what is quantized, not the graph",
+                mend=f"leave out --infer-unquantized={case.model}=…, or the engine's setting that "
+                "lets it find the scales",
+            )
         if wanted.precision != "int8" or not nodes:
             return wanted
         onnx = models.find(case.model).spec.onnx

@@ -35,30 +35,43 @@ class Graphs:
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the ONNX file that ``request`` describes; ``shapes`` count if it is static."""
-        if is_file_itself(request, module.spec):
+        if is_file_itself(request, module.spec) and not request.has_calibration:
             return replace(module, request=request)
         if request.precision == "int8" and not (module.spec.onnx and module.spec.onnx.precision):
             return self._quantized(module, request, shapes)
         sizes = dict(shapes) if request.is_static else {}
+        doing = f"export {module.spec.name} to ONNX"
+        images = str(self._config.images or "")
+        more: dict[str, Any] = {"shapes": sizes}
+        if request.has_calibration:
+            more["calibration"] = self._client.calibration_digest(
+                model=module.spec.name, images=images, doing=doing
+            )
 
         def make(folder: Path) -> dict[str, Any]:
             self._client.export(
                 graph=module,
                 request=request,
                 shapes=sizes,
+                images=images,
                 folder=str(folder),
-                doing=f"export {module.spec.name} to ONNX",
+                doing=doing,
             )
             return asdict(request)
 
-        return self._file(module, request, {"shapes": sizes}, make)
+        return self._file(module, request, more, make)
 
     def exact(
         self, module: Graph, request: GraphRequest, shapes: Mapping[str, tuple[int, ...]]
     ) -> Graph:
         """Return the fp32 graph from which the int8 one of ``request`` is made."""
         plain = replace(
-            request, precision="fp32", is_symmetric=False, weight_bits=8, unquantized=()
+            request,
+            precision="fp32",
+            is_symmetric=False,
+            weight_bits=8,
+            unquantized=(),
+            has_calibration=False,
         )
         return self.exported(module, plain, shapes)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infer_digits.digits import calibration, evaluation
+
 from pytest_infer import Evaluation, TensorSpec, model, model_from
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ BUILT = Path(__file__).parents[1] / "build"
 def digits() -> nn.Module:
     """Return the trained network."""
     import torch
-
     from infer_digits.network import network
 
     found = network()

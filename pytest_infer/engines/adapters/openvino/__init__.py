@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_infer.devices.cpu_products import weight_bits
+from pytest_infer.engines.adapters.openvino import nncf
 from pytest_infer.engines.adapters.openvino.layers import layer_times, ran_layers
 from pytest_infer.engines.adapters.openvino.nodes import node_precisions
 from pytest_infer.engines.feed_check import check_feed
@@ -47,7 +48,7 @@ class OpenVino:
     """Runs a graph that OpenVINO has read, given the case's shapes, and saved as its own files."""
 
     name = "openvino"
-    libraries = ("openvino",)
+    libraries = ("openvino", "nncf")
     builds_files = True
     unknown_domains = ("ai.onnx.ml",)
     options: Mapping[str, EngineOption] = {
@@ -59,6 +60,7 @@ class OpenVino:
             most=MOST_THREADS,
             because=MORE_THREADS,
         ),
+        nncf.NAME: nncf.OPTION,
         "dynamic_batch": EngineOption(
             False, "keep the model's dynamic dimensions instead of the case's shapes"
         ),
@@ -93,7 +95,12 @@ class OpenVino:
         return {**options, "dynamic_batch": True}
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
-        """Return an ONNX file with the model's dynamic dimensions; for int8 a quantized one."""
+        """Return an ONNX file with the model's dynamic dimensions.
+
+        For int8 it is a quantized one, or has the rows beside it that NNCF calibrates on.
+        """
+        if nncf.has_nncf(request):
+            return GraphRequest("onnx", has_calibration=True)
         if request.precision == "int8":
             return GraphRequest("onnx", precision="int8", weight_bits=weight_bits())
         return GraphRequest("onnx")
@@ -107,11 +114,15 @@ class OpenVino:
             import openvino
 
             model = openvino.Core().read_model(graph.file)
+            ports = _ports(model.inputs, graph.spec.inputs, graph.spec.outputs)
             if not request.options["dynamic_batch"]:
-                ports = _ports(model.inputs, graph.spec.inputs, graph.spec.outputs)
                 model.reshape({ports[name]: list(shape) for name, shape in request.shapes.items()})
+            if nncf.has_nncf(request) and graph.request.has_calibration:
+                model = nncf.quantized(model, graph, request, ports)
             # compress_to_fp16 defaults to true, which rounds the weights of every precision.
             openvino.save_model(model, folder / FILE, compress_to_fp16=False)
+        except BuildError:
+            raise
         except Exception as error:
             raise BuildError(
                 f"cannot build {graph.spec.name} for openvino in {request.precision}",

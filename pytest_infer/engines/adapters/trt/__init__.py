@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.device import Device
+from pytest_infer.engines.adapters.trt import calibrator
 from pytest_infer.engines.adapters.trt.runner import TensorRtRunner
 from pytest_infer.engines.adapters.trt.timing_cache import (
     MEND,
@@ -74,6 +75,7 @@ OPTIONS = {
         "baselines and in the cache, fresh times every kernel again",
         choices=("baseline", FRESH),
     ),
+    calibrator.NAME: calibrator.OPTION,
     OPTION: CUDA_GRAPH,
     "dynamic_batch": EngineOption(
         default=False, help="build for every size in the model's bounds instead of the case's alone"
@@ -135,15 +137,18 @@ class TensorRt:
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return an ONNX file at an opset that the installed TensorRT reads right.
 
-        It has Q/DQ nodes for int8, and the types of the precision where they cannot be flags.
+        It has Q/DQ nodes for int8 unless TensorRT calibrates, and the types of the precision where
+        they cannot be flags.
         """
+        calibrates = calibrator.has_calibrator(request)
         version = installed_version()
         newest = newest_opset(version) if version else None
         return GraphRequest(
             "onnx",
-            precision=graph_precision(request.precision, version),
+            precision="fp32" if calibrates else graph_precision(request.precision, version),
             opset=int(request.options["unsafe_opset"]) or newest or OPSET,
-            is_symmetric=request.precision == "int8",
+            is_symmetric=request.precision == "int8" and not calibrates,
+            has_calibration=calibrates,
             is_pruned=bool(request.options["sparse"]),
         )
 
@@ -156,6 +161,7 @@ class TensorRt:
 
             torch.cuda.set_device(Device.named(request.device).index)
             _refuse_opset(graph, request, tensorrt.__version__)
+            calibrator.require_calibrator(graph, request)
             load_plugins()
             builder = tensorrt.Builder(logger())
             config = builder.create_builder_config()
@@ -168,7 +174,10 @@ class TensorRt:
             network = given(builder.create_network(network_flags()), "create_network")
             parser = tensorrt.OnnxParser(network, logger())  # owns the weights during the build
             _parse(parser, graph, what)
-            _add_profile(builder, config, network, graph.spec, request)
+            profile = _add_profile(builder, config, network, graph.spec, request)
+            scales = ""
+            if calibrator.has_calibrator(request) and graph.request.has_calibration:
+                scales = calibrator.use_calibrator(config, profile, graph, request, folder.parent)
             plan = given(
                 builder.build_serialized_network(network, config), "build_serialized_network"
             )
@@ -183,6 +192,7 @@ class TensorRt:
                 "graph_types": graph.request.precision,
                 "flags": flags,
                 "started_with_timings": has_timings,
+                "calibration_cache": scales,
             }
 
     def timings_file(self, folder: Path, device: str) -> Path:
@@ -272,8 +282,10 @@ def _parse(parser: Any, graph: Graph, what: str) -> None:
 
 def _add_profile(
     builder: Any, config: Any, network: Any, spec: ModelSpec, request: BuildRequest
-) -> None:
+) -> Any:
     """Fix the graph's dynamic dimensions, or give them the bounds that the model's spec has.
+
+    Return the profile.
 
     A profile with a range costs a fifth of the speed.
     """
@@ -284,6 +296,7 @@ def _add_profile(
         low, high = _range(spec, name, shape) if request.options["dynamic_batch"] else (shape,) * 2
         profile.set_shape(name, low, shape, high)
     config.add_optimization_profile(profile)
+    return profile
 
 
 def _range(

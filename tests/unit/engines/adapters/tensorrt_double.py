@@ -74,6 +74,10 @@ def tensorrt(version: str, behaviour: Behaviour) -> ModuleType:
     for name in ("Builder", "OnnxParser", "Runtime", "ILogger", "IProfiler"):
         kind = type(name, (_KINDS[name],), {"trt": module, "behaviour": behaviour})
         setattr(module, name, kind)
+    for name in CALIBRATORS:
+        if name in api:
+            own = {"trt": module, "behaviour": behaviour, "recorded": name}
+            setattr(module, name, type(name, (Calibrator,), own))
     for name, overloads in api["functions"].items():
         setattr(module, name, Recorded._checked(name, _FUNCTIONS[name](behaviour), overloads))
     if "ERROR" in api["ILogger"]:
@@ -140,6 +144,21 @@ class Profiler(Logger):
 
     def __init__(self) -> None:
         pass
+
+
+class Calibrator(Recorded):
+    """Is subclassed by the adapter; the version calls it, by the names that it has."""
+
+    def __getattribute__(self, name: str) -> Any:
+        return object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def ask(self, name: str, *args: Any) -> Any:
+        """Call what the adapter has overridden, as the recorded API has it."""
+        overloads = API[self.trt.__version__][self.recorded][name]
+        return Recorded._checked(name, getattr(self, name), overloads)(*args)
 
 
 class Tensor(Recorded):
@@ -235,6 +254,14 @@ class Config(Recorded):
         self._profiles: list[Profile] = []
         self._cache: TimingCache | None = None
 
+    @property
+    def int8_calibrator(self) -> Any:
+        return self._calibrator
+
+    @int8_calibrator.setter
+    def int8_calibrator(self, calibrator: Calibrator) -> None:
+        self._calibrator = calibrator
+
     def set_flag(self, flag: Any) -> None:
         self._flags.add(flag)
 
@@ -255,6 +282,10 @@ class Config(Recorded):
             return False  # as 8.6.0 says to a second one, seen on an H200
         self._cache = cache
         return not ignore_mismatch and not self.behaviour.refuses_timings
+
+    def set_calibration_profile(self, profile: Profile) -> bool:
+        self._calibration_profile = profile
+        return True
 
     def get_timing_cache(self) -> TimingCache | None:
         return self._cache
@@ -286,6 +317,9 @@ class Builder(Recorded):
         self.behaviour.seen.update(flags=flags, network_flags=network._flags, config=config)
         config._cache._timings.add(len(flags))
         types = network._graph["types"]
+        calibrator = getattr(config, "_calibrator", None)
+        if calibrator is not None and "INT8" in flags:
+            self.behaviour.seen["calibrated"] = self._calibrate(calibrator, config)
         plan = {
             "shapes": config._profiles[0]._shapes,
             "outputs": network._graph["outputs"],
@@ -295,6 +329,19 @@ class Builder(Recorded):
             "is_sparse": "SPARSE_WEIGHTS" in flags,
         }
         return json.dumps(plan).encode() if self.behaviour.builds else None
+
+    def _calibrate(self, calibrator: Calibrator, config: Config) -> list[Any]:
+        """Return the inputs that the calibrator gives, unless its cache has the scales."""
+        if calibrator.ask("read_calibration_cache") is not None:
+            return []
+        shapes = config._calibration_profile._shapes
+        found = []
+        while pointers := calibrator.ask("get_batch", list(shapes)):
+            for pointer, (_, shape, _) in zip(pointers, shapes.values(), strict=True):
+                memory = (ctypes.c_byte * (4 * math.prod(shape))).from_address(pointer)
+                found.append(np.frombuffer(memory, np.float32).reshape(shape).copy())
+        calibrator.ask("write_calibration_cache", b"scales")
+        return found
 
     def _types(self, flags: list[str], types: str) -> list[str]:
         """Return the types of two layers with weights and one without."""
@@ -473,6 +520,7 @@ class Runtime(Recorded):
 
 _STORAGE = {"FLOAT": np.float32, "HALF": np.float16, "BF16": np.uint16}
 _FUNCTIONS = {"init_libnvinfer_plugins": lambda behaviour: lambda *_: behaviour.plugins}
+CALIBRATORS = ("IInt8EntropyCalibrator2", "IInt8MinMaxCalibrator")
 _KINDS = {
     "Builder": Builder,
     "OnnxParser": Parser,

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from pytest_infer.arrays import write_arrays
 from pytest_infer.engines.adapters import trt
 from pytest_infer.engines.adapters.trt import versions as tensorrt_api
+from pytest_infer.engines.adapters.trt.calibrator import has_calibrator
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
 from pytest_infer.engines.adapters.trt.profile import ran_layers
 from pytest_infer.engines.kept_timings import join_timings
@@ -71,7 +73,10 @@ class Bench:
         shapes = {name: tensor.shape for name, tensor in SPEC.outputs.items()}
         inputs = {"image": ["batch", 3]}
         file.write_text(json.dumps({"inputs": inputs, "outputs": shapes, "types": types}))
-        graph = Graph(SPEC, str(file), "digest", GraphRequest("onnx", types, opset=opset))
+        calibrates = has_calibrator(request)
+        types = "fp32" if calibrates else types
+        wanted = GraphRequest("onnx", types, opset=opset, has_calibration=calibrates)
+        graph = Graph(SPEC, str(file), "digest", wanted)
         folder = Path(mkdtemp(dir=self.folder))
         self.facts = trt.ENGINE.build(graph, request, folder)
         return BuiltEngine("trt", graph, request, str(folder))
@@ -348,6 +353,61 @@ def test_bf16_is_refused_by_8(bench: Bench) -> None:
     """TensorRT 8.6 builds nothing instead of bf16."""
     with pytest.raises(BuildError, match=r"TensorRT 8\.6\.0 cannot be allowed BF16"):
         bench.build("bf16")
+
+
+ROWS = {"image": np.arange(18, dtype=np.float32).reshape(6, 3)}
+
+
+@pytest.mark.parametrize("algorithm", ["entropy", "minmax"])
+@only(V8, V10)
+def test_calibrator_is_fed_every_row_once(bench: Bench, algorithm: str) -> None:
+    """It gets the rows beside the graph at the case's batch, cyclically, and keeps the scales."""
+    write_arrays(bench.folder, ROWS)
+    bench.build("int8", calibrator=algorithm)
+    first, second = bench.behaviour.seen["calibrated"]
+    np.testing.assert_array_equal(first, ROWS["image"][:4])
+    np.testing.assert_array_equal(second, ROWS["image"][[4, 5, 0, 1]])
+    assert bench.behaviour.seen["flags"] == ["INT8"]
+    name = f"calibration-{algorithm}-{bench.version}-toy-digest.bin"
+    assert bench.facts["calibration_cache"] == name
+    assert (bench.folder / name).read_bytes() == b"scales"
+    made = bench.behaviour.seen["config"].int8_calibrator
+    assert (repr(made), made.get_batch_size()) == (f"Calibrator({name.removesuffix('.bin')})", 4)
+
+
+@only(V8, V10)
+def test_calibrator_reads_its_cache(bench: Bench) -> None:
+    """A second build of the same graph is fed nothing; the other algorithm has its own scales."""
+    write_arrays(bench.folder, ROWS)
+    bench.build("int8", calibrator="entropy")
+    bench.build("int8", calibrator="entropy", optimization_level="1")
+    assert bench.behaviour.seen["calibrated"] == []
+    bench.build("int8", calibrator="minmax")
+    assert len(bench.behaviour.seen["calibrated"]) == 2
+
+
+@only(V11)
+def test_11_has_no_calibrators(bench: Bench) -> None:
+    """Nothing is built instead, and the message says what has scales there."""
+    with pytest.raises(BuildError) as caught:
+        bench.build("int8", calibrator="entropy")
+    assert str(caught.value) == (
+        "cannot build toy for trt with calibrator=entropy\n"
+        "  why:  TensorRT 11.4.0 has no IInt8EntropyCalibrator2: networks are strongly typed, and "
+        "only Q/DQ nodes have scales\n"
+        "  mend: leave out --infer-option=trt.calibrator=entropy, or use TensorRT 8.6 or 10"
+    )
+    assert not bench.behaviour.seen
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_graph_of_a_calibrator(monkeypatch: pytest.MonkeyPatch, precision: str) -> None:
+    """In int8 it is the fp32 graph with rows beside it; elsewhere the setting means nothing."""
+    monkeypatch.setattr(trt, "installed_version", lambda: V10)
+    wanted = trt.ENGINE.graph_request(_request(precision, calibrator="entropy"))
+    is_int8 = precision == "int8"
+    assert (wanted.precision, wanted.is_symmetric) == ("fp32", False)
+    assert wanted.has_calibration is is_int8
 
 
 @pytest.mark.parametrize(
