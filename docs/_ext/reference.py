@@ -135,6 +135,7 @@ def _other_help(flag: str) -> str:
 
 def marks() -> Iterator[str]:
     """Write a table of the keywords of each mark."""
+    from pytest_infer.judges.accuracy import AccuracyBounds
     from pytest_infer.judges.budget import Budget
     from pytest_infer.judges.growth import ResourceBudget
     from pytest_infer.judges.tolerance import Tolerance
@@ -146,6 +147,7 @@ def marks() -> Iterator[str]:
         "tolerance": Tolerance,
         "latency_budget": Budget,
         "resource_budget": ResourceBudget,
+        "accuracy": AccuracyBounds,
         "fuzz": None,
     }
     shown = {mark.partition("(")[0]: (mark, told) for mark, told in registered.items()}

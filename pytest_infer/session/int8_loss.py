@@ -65,7 +65,8 @@ class QuantizationLoss:
     def _of(self, case: Case) -> dict[str, Any]:
         wanted = self._artefacts.graphs.request(case)
         spec = models.find(case.model).spec
-        if wanted.format != "onnx" or (spec.onnx and spec.onnx.precision):
+        is_given = wanted.format == "onnx" and wanted.precision == "int8"
+        if not is_given or (spec.onnx and spec.onnx.precision):
             return {"note": f"{case.engine} is given no graph that was quantized here"}
         loss = self._kept.once((case.model, wanted), lambda: self._measured(case))
         found: dict[str, Any] = {"model": case.model, **asdict(loss)}

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DOORS = {"pytest_infer", "pytest_infer.testing", "pytest_infer.fuzzing.strategies"}
 PUBLIC = [
+    "Accuracy",
     "Against",
     "Answers",
     "Array",
@@ -33,6 +34,7 @@ PUBLIC = [
     "Engine",
     "EngineOption",
     "EngineUnderTest",
+    "Evaluation",
     "Evidence",
     "ExportError",
     "Fuzz",

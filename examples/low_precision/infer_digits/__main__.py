@@ -1,4 +1,4 @@
-"""Train both networks: ``python -m infer_digits FOLDER`` writes their files there."""
+"""Train the networks: ``python -m infer_digits FOLDER`` writes their files there."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 import torch
 
 from infer_digits.quantized import quantized, write_onnx
+from infer_digits.sparse import sparse
 from infer_digits.training import trained
 
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 module = trained()
 torch.save(module.state_dict(), folder / "digits.pt")
+torch.save(sparse(module).state_dict(), folder / "digits_sparse.pt")
 write_onnx(quantized(module), folder / "digits_qat.onnx")

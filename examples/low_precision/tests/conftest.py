@@ -1,4 +1,4 @@
-"""The network in fp32, and its quantization-aware copy, with what they are judged by."""
+"""The network in fp32, its sparse and its quantized copy, with what they are judged by."""
 
 from __future__ import annotations
 
@@ -16,27 +16,44 @@ BUILT = Path(__file__).parents[1] / "build"
 """What ``python -m infer_digits build`` has written."""
 
 
+INPUTS = {"image": TensorSpec(("batch", 1, 8, 8), low=0, high=1)}
+OUTPUTS = {"scores": TensorSpec(("batch", 10))}
+COPY = Evaluation(evaluation, original="digits")
+
+
 @model(
     task="classification",
-    inputs={"image": TensorSpec(("batch", 1, 8, 8), low=0, high=1)},
-    outputs={"scores": TensorSpec(("batch", 10))},
+    inputs=INPUTS,
+    outputs=OUTPUTS,
     calibration=calibration,
     evaluation=evaluation,
 )
 def digits() -> nn.Module:
     """Return the trained network."""
-    import torch
-    from infer_digits.network import network
+    return _with_weights("digits.pt")
 
-    found = network()
-    found.load_state_dict(torch.load(BUILT / "digits.pt"))
-    return found.eval()
+
+@model(
+    task="classification", inputs=INPUTS, outputs=OUTPUTS, calibration=calibration, evaluation=COPY
+)
+def digits_sparse() -> nn.Module:
+    """Return the network that was pruned to 2:4 and trained on."""
+    return _with_weights("digits_sparse.pt")
 
 
 model_from(
     str(BUILT / "digits_qat.onnx"),
     task="classification",
-    inputs={"image": TensorSpec(("batch", 1, 8, 8), low=0, high=1)},
+    inputs=INPUTS,
     calibration=calibration,
-    evaluation=Evaluation(evaluation, original="digits"),
+    evaluation=COPY,
 )
+
+
+def _with_weights(name: str) -> nn.Module:
+    import torch
+    from infer_digits.network import network
+
+    found = network()
+    found.load_state_dict(torch.load(BUILT / name))
+    return found.eval()
