@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 
-from infer_digits.quantized import quantized, write_onnx
+from infer_digits.onnx_file import write_onnx
+from infer_digits.quantized import quantized
 from infer_digits.sparse import sparse
 from infer_digits.training import trained
 
+torch.use_deterministic_algorithms(True)
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 module = trained()

@@ -1,4 +1,4 @@
-"""Quantization-aware training: the trained network with int8's roundings in it, as an ONNX file."""
+"""Quantization-aware training: the trained network with int8's roundings in it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from torchao.quantization.pt2e.quantizer.x86_inductor_quantizer import (
     get_default_x86_inductor_quantization_config,
 )
 
+from infer_digits.onnx_file import DYNAMIC, EXAMPLE
 from infer_digits.training import train
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
-
-EXAMPLE = (torch.zeros(2, 1, 8, 8),)
-DYNAMIC = ({0: torch.export.Dim("batch", min=1, max=1024)},)
 
 
 def quantized(module: nn.Module, epochs: int = 4) -> nn.Module:
@@ -37,17 +33,3 @@ def quantized(module: nn.Module, epochs: int = 4) -> nn.Module:
     train(prepared, epochs, rate=2e-4)
     move_exported_model_to_eval(prepared)
     return convert_pt2e(prepared)
-
-
-def write_onnx(module: nn.Module, path: Path) -> None:
-    """Write a quantized network as an ONNX file with Q and DQ nodes."""
-    torch.onnx.export(
-        module,
-        EXAMPLE,
-        path,
-        dynamo=True,
-        external_data=False,
-        input_names=["image"],
-        output_names=["scores"],
-        dynamic_shapes=DYNAMIC,
-    )

@@ -30,21 +30,23 @@ MODULE = Graph(
 class Host:
     """Writes files of these names, whatever is asked for."""
 
-    def __init__(self, *names):
+    def __init__(self, *names, digest=""):
         self.names = names
+        self.digest = digest
 
     def call(self, operation, /, *, error, doing, folder="", **_arguments):
-        """Answer nothing."""
+        """Answer nothing, but the digest of the calibration rows."""
         assert error
         assert doing
         for name in self.names if folder else ():
-            (Path(folder) / name).write_text(operation)
+            (Path(folder) / name).write_text(operation + self.digest)
+        return self.digest if operation == "model.calibration_digest" else None
 
 
-def exported(cache, host):
+def exported(cache, host, **wanted):
     """Return the graph of the toy."""
     graphs = Graphs(InferConfig(), cache, ModelClient(lambda: host))
-    return graphs.exported(MODULE, GraphRequest("onnx"), {})
+    return graphs.exported(MODULE, GraphRequest("onnx", **wanted), {})
 
 
 @pytest.fixture
@@ -78,3 +80,15 @@ def test_an_entry_without_a_graph(cache, monkeypatch):
         exported(cache, Host("other.txt"))
     with pytest.raises(CacheError, match="there is other"):
         exported(cache, Host("graph.onnx"))
+
+
+def test_rows_to_calibrate_on_lie_beside_it(cache):
+    """Other rows make another graph, for an engine that finds scales, and for no other."""
+    names = ("graph.onnx", "arrays.npz")
+    one, other = (
+        exported(cache, Host(*names, digest=digest), has_calibration=True) for digest in "ab"
+    )
+    assert [Path(each).name for each in one.beside] == ["arrays.npz"]
+    assert one.digest != other.digest
+    plain = [exported(cache, Host("graph.onnx", digest=digest)) for digest in "ab"]
+    assert plain[0] == plain[1]

@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from pytest_infer.arrays import write_arrays
 from pytest_infer.engines.adapters import openvino as adapter
+from pytest_infer.engines.adapters.openvino import nncf as quantizer
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, LimitsPrecisions, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.export import export_onnx
@@ -328,3 +330,41 @@ def test_bf16_needs_a_flag_of_the_cpu(monkeypatch, tmp_path, flag):
     assert adapter.ENGINE.lack("int8", "cpu") is None
     info.write_text(f"flags\t\t: fpu {flag} avx512f\n")
     assert adapter.ENGINE.lack("bf16", "cpu") is None
+
+
+def test_graph_of_nncf():
+    """In int8 it is the exported graph with rows beside it; elsewhere the setting means nothing."""
+    for precision in ("fp32", "int8"):
+        options = DEFAULTS | {"quantizer": "nncf"}
+        request = BuildRequest(precision, "cpu", MODEL.spec.input_shapes(8), options)
+        is_int8 = precision == "int8"
+        assert adapter.ENGINE.graph_request(request) == GraphRequest(
+            "onnx", has_calibration=is_int8
+        )
+
+
+def test_nncf_is_missing(build, monkeypatch):
+    """Nothing is built instead, in fp32 least of all."""
+    monkeypatch.setattr(quantizer, "find_spec", lambda _: None)
+    with pytest.raises(BuildError) as caught:
+        build("int8", quantizer="nncf")
+    assert str(caught.value) == (
+        "cannot quantize contract_cnn for openvino by NNCF\n"
+        "  why:  nncf is not installed where openvino is\n"
+        "  mend: pip install nncf, or leave out --infer-option=openvino.quantizer=nncf"
+    )
+
+
+def test_nncf(graphs, build):
+    """Its graph computes its products in int8, and the model's outputs within 15 %."""
+    pytest.importorskip("nncf")
+    write_arrays(graphs, FEEDS)
+    built = build("int8", quantizer="nncf")
+    found = evidence(built)
+    assert (found.precision, found.precision_share) == ("int8", 1)
+    with adapter.ENGINE.open(built) as runner:
+        outputs = runner.infer(FEEDS)
+    with torch.no_grad():
+        exact, _ = MODEL.create()(torch.from_numpy(FEEDS["image"]))
+    error = np.linalg.norm(outputs["scores"] - exact.numpy()) / np.linalg.norm(exact.numpy())
+    assert 0 < error < 0.15
