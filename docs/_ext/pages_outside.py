@@ -18,6 +18,7 @@ PAGES = {
     "project/changelog": "CHANGELOG.md",
     "project/security": "SECURITY.md",
     "guides/mobile_engines": "examples/mobile_engines/README.md",
+    "guides/low_precision": "examples/low_precision/README.md",
 }
 """Pages whose text is a file outside of ``docs``; their own files are one line for a forge."""
 
