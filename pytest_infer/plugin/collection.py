@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_infer.border import border
 from pytest_infer.errors import InferError, NoCaseError, OptionError
-from pytest_infer.plugin.marks import mark_of, narrowing_of
+from pytest_infer.plugin.marks import experiment_of, mark_of, narrowing_of
 from pytest_infer.plugin.state import FIXTURE
 from pytest_infer.session.wanted_models import Broken
 
@@ -40,7 +40,9 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
     """Return what a test function is parametrized by; what is wrong with its marks is kept."""
     try:
         with border("find the cases to test"):
-            matrix = state.session.matrix
+            experiment = experiment_of(definition)
+            session = state.session
+            matrix = session.experiment(experiment) if experiment else session.matrix
     except NoCaseError as error:
         return [error]
     except InferError as error:

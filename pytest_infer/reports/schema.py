@@ -88,6 +88,10 @@ class CoverageFields(msgspec.Struct):
     """Models that could not be read; since 2026-11-30."""
     uncompared: int = 0
     """Comparisons of environments that were not asked for; since 2026-11-30."""
+    experiments: int = 0
+    """Files with experiments of articles that this run left out; since 2026-11-30."""
+    experiments_command: str = ""
+    """What runs them; since 2026-11-30."""
 
 
 class PointFields(msgspec.Struct):

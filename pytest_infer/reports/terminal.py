@@ -181,6 +181,9 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(_unasked(coverage.unasked))
     if coverage.uncompared:
         lines.append(_uncompared(coverage.uncompared))
+    if coverage.experiments:
+        command = coverage.experiments_command
+        lines.append(f"{coverage.experiments} experiments of the articles left to: {command}")
     lines += against.changed_lines(records)
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"
