@@ -43,6 +43,7 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
             experiment = experiment_of(definition)
             session = state.session
             matrix = session.experiment(experiment) if experiment else session.matrix
+            session.is_matrix_tested |= experiment is None
     except NoCaseError as error:
         return [error]
     except InferError as error:

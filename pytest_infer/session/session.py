@@ -59,6 +59,8 @@ class InferSession:
         self._wanted = register_wanted(config.models, config.inputs)  # before a host is started
         self.experiments: dict[Experiment, Matrix] = {}
         """The cases of tests that declare their own."""
+        self.is_matrix_tested = False
+        """Some test has its cases from the matrix; without any, what it lacks is not reported."""
 
     def _is_made(self, part: str) -> bool:
         """Return whether a part has been needed."""
@@ -82,7 +84,7 @@ class InferSession:
     @property
     def cases(self) -> tuple[Case, ...]:
         """Return every case of this run's tests, once they are collected."""
-        own = self.matrix.cases if self._is_made("matrix") or not self.experiments else ()
+        own = self.matrix.cases if self.is_matrix_tested or not self.experiments else ()
         others = (case for each in self.experiments.values() for case in each.cases)
         return tuple(dict.fromkeys([*own, *others]))
 
@@ -240,7 +242,8 @@ class InferSession:
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and add how many engines were built to what workers did."""
-        if self._is_made("matrix"):  # else it could not be made, which was reported
+        is_tested = self.is_matrix_tested or not self.experiments
+        if self._is_made("matrix") and is_tested:  # else it could not be made: that was reported
             coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
             coverage.unread = tuple(each.model for each in self.matrix.broken)
         for each in self.experiments.values():

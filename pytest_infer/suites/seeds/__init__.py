@@ -2,5 +2,5 @@
 
 In a clone, ``pytest suites/seeds`` is the same folder. Each file has an article's protocol, and the
 same engines as this package measures them. Their figures are in the JSON report, from which
-``python tools/seeds_page`` writes the page of results.
+``python tools/seeds_page.py`` writes the page of results.
 """
