@@ -102,7 +102,8 @@ def _arm(text: str) -> _Arm:
         )
     pairs = [each.partition("=") for each in found["settings"].split("+")[1:]]
     texts = {name: value or "true" for name, _, value in pairs}
-    return _Arm(found["engine"], found["precision"], texts)
+    precision = next(each for each in PRECISIONS if each == found["precision"])
+    return _Arm(found["engine"], precision, texts)
 
 
 def _is_wanted(arm: _Arm, config: InferConfig) -> bool:

@@ -90,9 +90,7 @@ class GpuTimer:
         outputs into pinned memory, and is read by the host's clock; a CPU has nothing to copy.
         """
         counts = CallCounts(warmup, calls)
-        return self.interleaved(
-            [engine], feeds, cold_l2=cold_l2, copies=copies, counts=counts
-        )[0]
+        return self.interleaved([engine], feeds, cold_l2=cold_l2, copies=copies, counts=counts)[0]
 
     @overload
     def interleaved(

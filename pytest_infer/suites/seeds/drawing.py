@@ -54,8 +54,9 @@ def _operation(node: fx.Node, modules: dict[str, nn.Module]) -> dict[str, Any]:
     kind = type(found).__name__
     told = ""
     if kind == "Conv2d":
-        told = f"{found.in_channels}-{found.out_channels} {found.kernel_size[0]}x{found.kernel_size[1]}"
-        told += f" /{found.stride[0]}" if found.stride[0] > 1 else ""
+        high, wide = found.kernel_size
+        stride = f" /{found.stride[0]}" if found.stride[0] > 1 else ""
+        told = f"{found.in_channels}-{found.out_channels} {high}x{wide}{stride}"
     if kind == "Linear":
         told = f"{found.in_features}-{found.out_features}"
     return {"kind": kind, "told": told}
