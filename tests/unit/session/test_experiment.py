@@ -83,7 +83,9 @@ def test_precision_that_a_device_has_not():
 def test_the_same_case_once():
     """Two arms that a CPU cannot tell apart are one case."""
     twice = Experiment(("resnet50",), ("eager-fp32", "eager-fp32+cuda_graph"))
-    assert ids(experiment_matrix(twice, InferConfig(), Machine("cpu"))) == ["resnet50-eager-fp32-b1"]
+    assert ids(experiment_matrix(twice, InferConfig(), Machine("cpu"))) == [
+        "resnet50-eager-fp32-b1"
+    ]
 
 
 @pytest.mark.parametrize(

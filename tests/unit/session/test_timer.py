@@ -324,9 +324,7 @@ def test_resources_are_asked_after_timing(measure):
 def test_a_protocol():
     """A test's own numbers of calls are taken, in the place of what the speed would decide."""
     world = World(a=MS)
-    samples = GpuTimer(world, CallCounts(), world.exclusive)(
-        engine("a"), FEEDS, warmup=3, calls=10
-    )
+    samples = GpuTimer(world, CallCounts(), world.exclusive)(engine("a"), FEEDS, warmup=3, calls=10)
     assert (samples.warmup_calls, len(samples.durations_ns)) == (3, 10)
 
 
