@@ -41,11 +41,10 @@ def published_table(root: Path, device: str, model: str) -> str:
         )
         for each in entries
     ]
-    told = [
-        f"As stored in {link(entries[0].file)}, from the {entries[0].provenance['source']}:",
-        "",
-    ]
-    return [*told, *table(("engine", "batch", "published", "how, and what is not stated"), rows)]
+    told = f"As stored in {link(entries[0].file)}, from the {entries[0].provenance['source']}:"
+    shown = table(("engine", "batch", "published", "how, and what is not stated"), rows)
+    return f"{told}\n\n{shown}"
+
 
 
 def measured_table(runs: list[Run], model: str) -> str:

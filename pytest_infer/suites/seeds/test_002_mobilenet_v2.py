@@ -37,7 +37,7 @@ ours = pytest.mark.experiment(
         "compile-fp32",
         "ort-fp32",
         "ort-fp32+optimization_level=none",
-        "ort-fp32+inter_op_threads=1+intra_op_threads=2+optimization_level=extended",
+        "ort-fp32+inter_op_threads=1+intra_op_threads=1+optimization_level=extended",
         "trt-fp32",
         "trt-tf32",
     ),
