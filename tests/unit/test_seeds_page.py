@@ -126,13 +126,18 @@ def test_factors() -> None:
 
 
 def test_bars() -> None:
-    """Their widths are as their values, and each has its name and value."""
-    chart = charts.bars("rates", [("one", 2.0), ("<two>", 1.0)], "/s")
-    ground, first, second = elements(chart, "rect")
+    """In a group widths are as values, each with its name; the next group has another scale."""
+    groups = {"a GPU": [("one", 2.0), ("<two>", 1.0)], "a CPU": [("three", 0.01)]}
+    chart = charts.bars("rates", groups, "/s")
+    ground, first, second, other = elements(chart, "rect")
+    assert other.get("width") == first.get("width")
     assert ground.get("width") == "100%"
     assert float(first.get("width")) == pytest.approx(2 * float(second.get("width")), abs=0.2)
     texts = [each.text for each in elements(chart, "text")]
-    assert texts == ["rates", "one", "2 /s", "<two>", "1 /s"]
+    assert texts == [
+        *("rates", "a GPU", "one", "2 /s", "<two>", "1 /s"),
+        *("a CPU", "three", "0.01 /s"),
+    ]
 
 
 def test_lines() -> None:

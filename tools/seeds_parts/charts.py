@@ -16,7 +16,7 @@ WIDTH = 760
 COLORS = ("#0b6e5d", "#c2571a", "#3b5ba9", "#8a3b8f", "#7a6a00", "#444444")
 INK, GRID, GROUND = "#333333", "#d8d8d8", "#ffffff"
 
-BAR, GAP, LABELS = 22, 8, 300
+BAR, GAP, LABELS = 22, 8, 320
 """Pixels: a bar's height, the space below it, and where bars begin."""
 
 KINDS = {
@@ -30,20 +30,22 @@ KINDS = {
 """Fill and word of each kind of operation; others are white, with their own name."""
 
 
-def bars(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
-    """Return horizontal bars from 0, each with its name and value."""
-    most = max(value for _, value in values)
-    room = WIDTH - LABELS - 90
+def bars(title: str, groups: Mapping[str, Sequence[tuple[str, float]]], unit: str) -> str:
+    """Return horizontal bars from 0 with their names and values, under the names of their groups.
+
+    Each group has a scale of its own: a group is a device, and devices are not compared.
+    """
     parts = []
-    for number, (name, value) in enumerate(values):
-        y = 44 + number * (BAR + GAP)
-        wide = room * value / most
-        parts += [
-            _text(LABELS - 8, y + 15, name, anchor="end"),
-            f'<rect x="{LABELS}" y="{y}" width="{wide:.1f}" height="{BAR}" fill="{COLORS[0]}"/>',
-            _text(LABELS + wide + 6, y + 15, f"{value:.4g} {unit}"),
-        ]
-    return _svg(title, 54 + len(values) * (BAR + GAP), parts)
+    y = 44
+    for group, values in groups.items():
+        parts.append(_text(10, y + 15, group, size=13))
+        y += BAR
+        most = max(value for _, value in values)
+        for name, value in values:
+            parts += _bar(y, name, value, most, unit)
+            y += BAR + GAP
+        y += GAP
+    return _svg(title, y + GAP, parts)
 
 
 def lines(title: str, series: Mapping[str, Sequence[float]], unit: str) -> str:
@@ -100,6 +102,15 @@ def graph(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
             ]
     most = max(len(row["operations"]) for row in rows)
     return _svg(title, 50 + len(rows) * (high + 10), parts, left + most * (wide + 8) + 10)
+
+
+def _bar(y: float, name: str, value: float, most: float, unit: str) -> list[str]:
+    wide = (WIDTH - LABELS - 110) * value / most
+    return [
+        _text(LABELS - 8, y + 15, name, anchor="end"),
+        f'<rect x="{LABELS}" y="{y}" width="{wide:.1f}" height="{BAR}" fill="{COLORS[0]}"/>',
+        _text(LABELS + wide + 6, y + 15, f"{value:.4g} {unit}"),
+    ]
 
 
 def _ticks(least: float, most: float) -> list[float]:

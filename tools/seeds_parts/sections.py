@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from seeds_parts.data import Run
+    from seeds_parts.data import Row, Run, Stored
 
     Values = Mapping[str, str]
 
@@ -38,13 +38,19 @@ def charts_of(root: Path, runs: list[Run]) -> dict[str, str]:
     """Return every chart by the name of its file."""
     calls = {each.engine: calls_ms(each) for each in rows_of(runs, MOBILENET, ARTICLE)}
     (drawn,) = rows_of(runs, MOBILENET, "test_graph", "truth")
-    efficientnet = [*_rates(root, runs, EFFICIENTNET)]
+    efficientnet = _rates(root, runs, EFFICIENTNET)
     return {
-        "seeds-000.svg": charts.bars("DETR-ResNet50, images/s", _detr_rates(root, runs), "/s"),
+        "seeds-000.svg": charts.bars(
+            "DETR-ResNet50, images/s; each device has its own scale", _detr_rates(root, runs), "/s"
+        ),
         "seeds-002.svg": charts.lines("MobileNetV2 (2 classes) on the CPU", calls, "ms"),
         "seeds-002-graph.svg": charts.graph("MobileNetV2(n_class=2)", drawn.details["drawing"]),
-        "seeds-003.svg": charts.bars("EfficientNet-B0, images/s, 1 image", efficientnet, "/s"),
-        "seeds-004.svg": charts.bars("ResNet-50, ms, 1 image", _latencies(root, runs), "ms"),
+        "seeds-003.svg": charts.bars(
+            "EfficientNet-B0, images/s, batch 1; each device has its own scale", efficientnet, "/s"
+        ),
+        "seeds-004.svg": charts.bars(
+            "ResNet-50, ms, batch 1; each device has its own scale", _latencies(root, runs), "ms"
+        ),
     }
 
 
@@ -105,42 +111,42 @@ def _classes(found: list[list[Any]]) -> str:
     return ", ".join(f"{index} ({name}) {share:.2f} %" for index, name, share in found) or "none"
 
 
-def _detr_rates(root: Path, runs: list[Run]) -> list[tuple[str, float]]:
+def _rates(root: Path, runs: list[Run], model: str) -> dict[str, list[tuple[str, float]]]:
+    """Return images/s of the H200 and of what was measured here."""
+    rate, name = "throughput_per_s", AS_STORED.get(model, model)
+    return {
+        "H200, stored": [_named(each, rate) for each in read_stored(root, H200, name)],
+        _device(runs): [_named(each, "mean_rate_per_s") for each in rows_of(runs, model, ARTICLE)],
+    }
+
+
+def _detr_rates(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]]:
     published = read_stored(root, "gtx1070", DETR)
-    return [
-        *(
-            (f"GTX 1070, {each.engine}, batch {each.batch}", each.figures["throughput_per_s"])
-            for each in published
-        ),
-        *_rates(root, runs, DETR),
-    ]
+    return {
+        "GeForce GTX 1070, published": [_named(each, "throughput_per_s") for each in published],
+        **_rates(root, runs, DETR),
+    }
 
 
-def _rates(root: Path, runs: list[Run], model: str) -> list[tuple[str, float]]:
-    stored = read_stored(root, H200, AS_STORED.get(model, model))
-    return [
-        *(
-            (f"H200, {each.engine}, batch {each.batch}", each.figures["throughput_per_s"])
-            for each in stored
-        ),
-        *(
-            (f"CPU, {each.engine}, batch {each.batch}", each.figures["mean_rate_per_s"])
-            for each in rows_of(runs, model, ARTICLE)
-        ),
-    ]
-
-
-def _latencies(root: Path, runs: list[Run]) -> list[tuple[str, float]]:
+def _latencies(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]]:
     published = {each.engine: each.figures for each in read_stored(root, "unstated-gpu", RESNET)}
-    return [
-        ("published, PyTorch, enqueued", published["eager-fp32"]["enqueue_mean_ms"]),
-        ("published, TensorRT, with copies", published["trt-fp16"]["round_trip_mean_ms"]),
-        *(
-            (f"H200, {each.engine}, p50", each.figures["p50_ms"])
-            for each in read_stored(root, H200, RESNET)
-        ),
-        *(
-            (f"CPU, {each.engine}, mean", each.figures["round_trip_mean_ms"])
-            for each in rows_of(runs, RESNET, ARTICLE)
-        ),
-    ]
+    rows = rows_of(runs, RESNET, ARTICLE)
+    return {
+        "a GPU that is not stated, published": [
+            ("PyTorch, until the call returned", published["eager-fp32"]["enqueue_mean_ms"]),
+            ("TensorRT, with copies", published["trt-fp16"]["round_trip_mean_ms"]),
+        ],
+        "H200, stored, without copies": [
+            _named(each, "p50_ms") for each in read_stored(root, H200, RESNET)
+        ],
+        _device(runs): [_named(each, "round_trip_mean_ms") for each in rows],
+    }
+
+
+def _device(runs: list[Run]) -> str:
+    return f"{runs[0].device}, measured here"
+
+
+def _named(each: Row | Stored, figure: str) -> tuple[str, float]:
+    batch = f", batch {each.batch}" if each.batch > 1 else ""
+    return f"{each.engine}{batch}", each.figures[figure]

@@ -46,7 +46,6 @@ def published_table(root: Path, device: str, model: str) -> str:
     return f"{told}\n\n{shown}"
 
 
-
 def measured_table(runs: list[Run], model: str) -> str:
     """Return what the runs measured by an article's protocol, and in turns with eager."""
     article = rows_of(runs, model, ARTICLE)
