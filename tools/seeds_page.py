@@ -1,6 +1,6 @@
 """Write docs/results/seeds.md and its charts from the figures that are kept in this repository.
 
-python tools/seeds_page.py [--check]
+python tools/seeds_page.py [--check] [--keep REPORT.json ...]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seeds_parts.data import DATA, read_runs
+from seeds_parts.data import DATA, keep, read_runs
 from seeds_parts.markdown import link, points, table
 from seeds_parts.sections import charts_of, values_of
 
@@ -27,7 +27,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the files, or with ``--check`` name those that are out of date; return 1 for any."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="REPORT",
+        help="JSON reports to keep for the page, without this machine's name and folders",
+    )
     options = parser.parse_args(arguments)
+    for path in options.keep:
+        keep(path, ROOT)
     files = made_files(ROOT)
     if options.check:
         stale = stale_files(ROOT / FOLDER, files)

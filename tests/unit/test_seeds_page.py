@@ -99,6 +99,26 @@ def test_a_report_without_records(root: Path) -> None:
         seeds_page.made_files(root)
 
 
+def test_kept_reports_name_no_machine(root: Path, tmp_path: Path) -> None:
+    """A report is kept with its figures; the machine's name and its folders are not."""
+    report = json.loads((root / data.DATA / "seeds-004-cpu.json").read_text())
+    report["run"] |= {"machine": "mine", "options": {"baselines": "/home/me/b", "calls": 5}}
+    (tmp_path / "seeds-004-other.json").write_text(json.dumps(report))
+    data.keep(tmp_path / "seeds-004-other.json", root)
+    kept = json.loads((root / data.DATA / "seeds-004-other.json").read_text())
+    assert kept["records"] == report["records"]
+    assert kept["run"]["machine"] == ""
+    assert kept["run"]["options"] == {"baselines": "b", "calls": 5}
+
+
+def test_no_kept_report_names_a_machine() -> None:
+    """Those of this repository went through that."""
+    for path in (ROOT / data.DATA).glob("*.json"):
+        run = json.loads(path.read_text())["run"]
+        assert run["machine"] == ""
+        assert not [each for each in run["options"].values() if str(each).startswith("/")]
+
+
 def test_rows_of_two_runs() -> None:
     """Rows are found by model, test and judge, of every run."""
     record = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ def read_runs(root: Path) -> list[Run]:
     return [_run(path, root) for path in sorted((root / DATA).glob("seeds-*.json"))]
 
 
+def keep(report: Path, root: Path) -> None:
+    """Store a report for the page; the machine's name and the folders of options are left out."""
+    content = json.loads(report.read_text())
+    options = {name: _public(value) for name, value in content["run"]["options"].items()}
+    content["run"] |= {"machine": "", "options": options}
+    (root / DATA / report.name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
 def rows_of(runs: list[Run], model: str, test: str, judge: str = "latency") -> list[Row]:
     """Return what a test of a model recorded, in the order of the runs and their tests."""
     return [
@@ -106,6 +115,10 @@ def _run(path: Path, root: Path) -> Run:
         records=tuple(records),
         lacks=tuple(_lacks(report["coverage"]["exclusions"])),
     )
+
+
+def _public(value: Any) -> Any:
+    return PurePosixPath(value).name if isinstance(value, str) and value[:1] == "/" else value
 
 
 def _versions(records: list[dict[str, Any]]) -> dict[str, str]:
