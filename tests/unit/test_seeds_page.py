@@ -64,7 +64,7 @@ def test_a_measurement_changes_the_page(root: Path) -> None:
 
     def slower(report: dict) -> None:
         for record in report["records"]:
-            if "round_trip_mean_ms" in record["figures"]:
+            if {"round_trip_mean_ms", "mean_ms"} <= record["figures"].keys():
                 record["figures"]["round_trip_mean_ms"] *= 2
                 record["figures"]["mean_ms"] *= 2
 
