@@ -119,6 +119,16 @@ def test_no_kept_report_names_a_machine() -> None:
         assert not [each for each in run["options"].values() if str(each).startswith("/")]
 
 
+def test_an_experiment_that_was_not_measured(root: Path) -> None:
+    """Its section says so, and keeps the article's figures."""
+    for path in (root / data.DATA).glob("seeds-000-*.json"):
+        path.unlink()
+    made = seeds_page.made_files(root)
+    assert tables.NOT_MEASURED in made[seeds_page.PAGE]
+    assert "11.22 images/s" in made[seeds_page.PAGE]
+    assert "12.08 /s" in made["seeds-000.svg"]
+
+
 def test_rows_of_two_runs() -> None:
     """Rows are found by model, test and judge, of every run."""
     record = {

@@ -33,11 +33,14 @@ KINDS = {
 def bars(title: str, groups: Mapping[str, Sequence[tuple[str, float]]], unit: str) -> str:
     """Return horizontal bars from 0 with their names and values, under the names of their groups.
 
-    Each group has a scale of its own: a group is a device, and devices are not compared.
+    Each group has a scale of its own: a group is a device, and devices are not compared. One
+    without values is left out.
     """
     parts = []
     y = 44
     for group, values in groups.items():
+        if not values:
+            continue
         parts.append(_text(10, y + 15, group, size=13))
         y += BAR
         most = max(value for _, value in values)

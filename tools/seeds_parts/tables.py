@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 EAGER = "eager-fp32"
 ARTICLE, IN_TURNS = "test_article", "test_in_turns"
 
+NOT_MEASURED = "It was not measured on this machine yet."
+
 PUBLISHED = {
     "throughput_per_s": "{:g} images/s",
     "enqueue_mean_ms": "{:g} ms until the call returned",
@@ -49,6 +51,8 @@ def published_table(root: Path, device: str, model: str) -> str:
 def measured_table(runs: list[Run], model: str) -> str:
     """Return what the runs measured by an article's protocol, and in turns with eager."""
     article = rows_of(runs, model, ARTICLE)
+    if not article:
+        return NOT_MEASURED
     turns = {(each.engine, each.batch): each for each in rows_of(runs, model, IN_TURNS)}
     errors = {
         (each.engine, each.batch): each.figures.get("worst_ratio")
