@@ -72,7 +72,7 @@ def _detr(root: Path, runs: list[Run]) -> Values:
     inputs = {each.batch: figure(each.figures["inputs_mib"]) for each in rows}
     return {
         **_common(root, runs, DETR, "gtx1070"),
-        "model_mib": figure(rows[0].figures["model_mib"], "{:.2f}") if rows else "not measured:",
+        "model_mib": figure(rows[0].figures["model_mib"], "{:.2f}") if rows else "",
         "inputs": table(("batch", "MiB"), [(str(batch), mib) for batch, mib in inputs.items()]),
         "factors": table(("H200", "factor"), factors),
     }
