@@ -80,7 +80,7 @@ def _runs(runs: list[Run]) -> str:
     rows = [
         (
             link(each.file),
-            f"{each.device}, {each.cores} cores",
+            f"{each.device}, {each.cores} core{'s' * (each.cores > 1)}",
             ", ".join(f"{name} {version}" for name, version in each.versions.items()),
             f"{each.started[:16].replace('T', ' ')} UTC",
             f"`{each.command}`",
