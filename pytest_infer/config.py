@@ -63,6 +63,12 @@ class InferConfig:
     fuzz_replay: str = ""
     worker: int | None = None
     """The number of this xdist worker; None without xdist."""
+    given: tuple[str, ...] = ()
+    """The fields above that the user has set, sorted."""
+
+    def allows(self, name: str, value: object) -> bool:
+        """Return whether the user has left the field ``name`` open, or has ``value`` in it."""
+        return name not in self.given or value in getattr(self, name)
 
     @property
     def has_photographs(self) -> bool:

@@ -140,10 +140,12 @@ def marks() -> Iterator[str]:
     from pytest_infer.judges.growth import ResourceBudget
     from pytest_infer.judges.tolerance import Tolerance
     from pytest_infer.plugin.marks import Narrowing
+    from pytest_infer.session.experiment import Experiment
 
     registered = dict(mark.split(": ", 1) for mark in _registered())
     kinds: Mapping[str, Any] = {
         "infer": Narrowing,
+        "experiment": Experiment,
         "tolerance": Tolerance,
         "latency_budget": Budget,
         "resource_budget": ResourceBudget,

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ROUND_TRIP = "round_trip_mean_ms"
+"""The mean of calls with the copies to the device and back, as some articles measure."""
+
+COMPARED = ("throughput_per_s", "p50_ms", ROUND_TRIP)
+"""The figures that can be a floor; the first that an entry has is."""
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """One figure now and in the baseline."""
@@ -68,8 +75,10 @@ def judge_floor(
     is_floor = baselines.is_published or not same_device
     if found is not None and not is_floor:
         return _without_measurements(case, baselines, is_named=is_named)
-    names = ("throughput_per_s", "p50_ms")
-    stored = [name for name in names if found and name in found.entry.figures]
+    stored = [name for name in COMPARED if found and name in found.entry.figures]
+    is_lacking = not stored or (stored == [ROUND_TRIP] and ROUND_TRIP not in figures)
+    if found is not None and baselines.is_published and is_lacking:
+        return _without_comparable(case, found, baselines)
     if found is None or not stored:
         return _without_entry(case, baselines, same_device=same_device, is_named=is_named)
     name = stored[0]
@@ -136,6 +145,18 @@ def _without_entry(
         why=f"stored are: {_listed(baselines)}",
         mend=f"measure and store it{where}: {storing_command(case, baselines)}",
     )
+
+
+def _without_comparable(case: Case, found: Found, baselines: Baselines) -> Verdict:
+    """Say that a publication has no time, or one of other calls than were timed."""
+    told = ", ".join(f"{name} {value:g}" for name, value in sorted(found.entry.figures.items()))
+    origin = found.entry.provenance
+    note = f"; {origin.note}" if isinstance(origin, Published) and origin.note else ""
+    message = (
+        f"{case.id} is not compared with {baselines.name}: {found.key} there has {told}, which "
+        f"this test has not timed{note}"
+    )
+    return Verdict("baseline", "new", "not-published", message)
 
 
 def _absent(case: Case, baselines: Baselines) -> str:

@@ -10,6 +10,7 @@ from pytest_infer.baselines.versions import changed_versions
 from pytest_infer.case import settings_text
 from pytest_infer.case_id import id_parts
 from pytest_infer.engines import registry as engines
+from pytest_infer.models import registry as models
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -77,7 +78,10 @@ def unused(
     ran = {(each.engine, settings_text(dict(each.options))) for each in cases}
     known = engines.registered()
     found = []
+    unlisted = models.registered().keys() - models.listed().keys()  # experiments have these
     for model, entries in stored.items():
+        if model in unlisted:
+            continue
         for key in set(entries) - set(met):
             parts = id_parts(model, key)
             if parts is None:  # no key that was read is, see `checked_entry`

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.cuda_graph import OPTION, CudaGraph, tensors_of
 from pytest_infer.engines.feed_check import check_feed
 from pytest_infer.engines.protocol import Evidence
+from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.node_precisions import NO_FRACTIONS
 from pytest_infer.graphs.torch_dtypes import DTYPES, input_dtype, torch_dtype
@@ -16,6 +17,7 @@ from pytest_infer.models.own_code import own_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from torch import Tensor
 
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
     from pytest_infer.graphs.graph import Graph
+
+BENCHMARK = "cudnn_benchmark"
+CUDNN_BENCHMARK = EngineOption(
+    default=False,
+    help="cuDNN times its convolutions at the first call, and takes the fastest",
+    affects_build=False,
+    gpu_only=True,
+)
+"""The setting of engines whose convolutions are cuDNN's: ``torch.backends.cudnn.benchmark``."""
 
 
 def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:
@@ -45,20 +56,26 @@ def refuse_failing(module: Callable[..., Any], graph: Graph, request: BuildReque
 
 
 @contextmanager
-def arithmetic(precision: Precision) -> Iterator[None]:
-    """Allow TF32 in matrix products and convolutions for ``tf32`` and for nothing else."""
+def arithmetic(precision: Precision, *, benchmark: bool = False) -> Iterator[None]:
+    """Allow TF32 in matrix products and convolutions for ``tf32`` and for nothing else.
+
+    With ``benchmark`` cuDNN chooses its convolutions by timing them; else as it is set already.
+    """
     import torch
 
     flags = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [flag.allow_tf32 for flag in flags]
+    before_benchmark = torch.backends.cudnn.benchmark
     for flag in flags:
         flag.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.benchmark = benchmark or before_benchmark
     try:
         with torch.inference_mode():
             yield
     finally:
         for flag, value in zip(flags, before, strict=True):
             flag.allow_tf32 = value
+        torch.backends.cudnn.benchmark = before_benchmark
 
 
 class TorchRunner:
@@ -78,7 +95,7 @@ class TorchRunner:
 
     def infer(self, feeds: Arrays) -> dict[str, Array]:
         """Return the named outputs as host arrays; bfloat16 as float32, which holds it exactly."""
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             return _arrays(self._run(self._inputs(feeds)))
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
@@ -86,7 +103,7 @@ class TorchRunner:
 
         A CUDA graph has one set of buffers: a later `infer` or `bind` replaces the feeds.
         """
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             inputs = self._inputs(feeds)
             if self._graph is None:
                 return partial(self._call, inputs)
@@ -95,7 +112,7 @@ class TorchRunner:
 
     def bound_outputs(self, call: Callable[[], object]) -> dict[str, Array]:
         """Return what ``call`` returns, or a CUDA graph leaves in its buffers."""
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             returned = self._graph.written_by(call) if self._graph else call()
             return _arrays({} if returned is None else self._outputs(returned))
 
@@ -104,10 +121,12 @@ class TorchRunner:
         import torch
 
         proven: dict[str, OptionValue] = {}
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             inputs = examples(self._built.graph, self._built.request)
             outputs = self._run(inputs)
             allows_tf32 = torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
+            if BENCHMARK in self._built.request.options:
+                proven[BENCHMARK] = self._is_benchmarked and torch.backends.cudnn.benchmark
             if OPTION in self._built.request.options:
                 proven[OPTION] = self._graph is not None and self._graph.is_rewriting()
         weight_dtypes = _names(set(self._weight_dtypes))
@@ -126,15 +145,22 @@ class TorchRunner:
             },
         )
 
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return arithmetic(self._built.request.precision, benchmark=self._is_benchmarked)
+
+    @property
+    def _is_benchmarked(self) -> bool:
+        return bool(self._built.request.options.get(BENCHMARK))
+
     def _captured(self) -> CudaGraph:
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             return CudaGraph(self._module, examples(self._built.graph, self._built.request))
 
     def _run(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         return self._outputs((self._graph or self._module)(*inputs))
 
     def _call(self, inputs: list[Tensor]) -> object:
-        with arithmetic(self._built.request.precision):
+        with self._arithmetic():
             return self._module(*inputs)
 
     def _inputs(self, feeds: Arrays) -> list[Tensor]:

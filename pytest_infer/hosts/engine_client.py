@@ -215,7 +215,13 @@ class EngineClient:
         )
 
     def time(
-        self, *, runner: int, calls: int, cold_l2: bool = False, doing: str
+        self,
+        *,
+        runner: int,
+        calls: int,
+        cold_l2: bool = False,
+        copies: bool = False,
+        doing: str,
     ) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock."""
         durations: dict[str, list[int]] = self.host.call(
@@ -225,6 +231,7 @@ class EngineClient:
             runner=runner,
             calls=calls,
             cold_l2=cold_l2,
+            copies=copies,
         )
         return durations
 

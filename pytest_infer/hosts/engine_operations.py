@@ -53,7 +53,7 @@ from pytest_infer.timing.clock import clock_for, time_on_cpu, time_with_cpu
 from pytest_infer.timing.interleaved import measure
 from pytest_infer.timing.measurement import ENGINE
 from pytest_infer.timing.samples import WAITED
-from pytest_infer.timing.transfers import transfers
+from pytest_infer.timing.transfers import round_trip, transfers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +83,8 @@ class _Opened:
     call: Callable[[], object] | None = None
     feeds: Arrays = field(default_factory=dict)
     """Those that are bound."""
+    copied: Callable[[], object] | None = None
+    """The bound call between copies of pinned memory, once it was asked for."""
 
     @cached_property
     def watch(self) -> Watch:
@@ -243,7 +245,7 @@ class EngineOperations:
     def bind(self, runner: int, feeds: Arrays) -> None:
         """Make feeds resident on the device, for `time`."""
         opened = self._checked(runner, feeds)
-        opened.call, opened.feeds = opened.runner.bind(feeds), feeds
+        opened.call, opened.feeds, opened.copied = opened.runner.bind(feeds), feeds, None
 
     def look(self, runner: int) -> LookResult:
         """Return what a bound call puts out, None if that cannot be shown, and what `infer` does.
@@ -255,13 +257,18 @@ class EngineOperations:
         timed = shows.bound_outputs(opened.bound()) if shows else None
         return LookResult(timed, opened.runner.infer(opened.feeds))
 
-    def time(self, runner: int, calls: int, *, cold_l2: bool = False) -> dict[str, list[int]]:
+    def time(
+        self, runner: int, calls: int, *, cold_l2: bool = False, copies: bool = False
+    ) -> dict[str, list[int]]:
         """Return the durations of ``calls`` calls in ns, by clock.
 
         On a CPU ``waited`` has one number more: for how long threads of this process waited for a
-        core meanwhile, in ns.
+        core meanwhile, in ns. With ``copies`` a call on a GPU has the copies to it and back, and
+        is read by the host's clock.
         """
         opened = self._opened[runner]
+        if copies and Device.named(opened.built.request.device).is_gpu:
+            return time_on_cpu(_with_copies(opened), calls)
         clock = clock_for(opened.built.request.device, cold_l2=cold_l2)
         if Device.named(opened.built.request.device).is_gpu:
             return clock(opened.bound(), calls)
@@ -331,6 +338,17 @@ class EngineOperations:
         opened = self._opened[runner]
         check_feeds(opened.built.graph.spec, opened.built.request, feeds)
         return opened
+
+
+def _with_copies(opened: _Opened) -> Callable[[], object]:
+    """Return the bound call of a GPU between its copies, made once and called once."""
+    if opened.copied is None:
+        device = opened.built.request.device
+        outputs = opened.runner.infer(opened.feeds)
+        opened.call = opened.runner.bind(opened.feeds)  # `infer` may have moved the buffers
+        opened.copied = round_trip(opened.bound(), transfers(opened.feeds, outputs, device), device)
+        opened.copied()
+    return opened.copied
 
 
 def _times_kernels(engine: str) -> TimesKernels:

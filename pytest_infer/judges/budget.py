@@ -69,13 +69,16 @@ def judge_budget(
     budget: Budget | None = None,
     *,
     eager: Samples | None = None,
+    replay: Samples | None = None,
     stored: StoredMedian | None = None,
     subject: str = "engine",
 ) -> Verdict:
     """Judge samples by a budget; without one, only report the figures.
 
     ``eager`` are eager's samples of the same batch, by the same clock; they give the speed-up,
-    unless they were taken on another machine. ``stored`` is what ``p50_over_baseline`` is over.
+    unless they were taken on another machine. ``replay`` are those of eager replayed by a CUDA
+    graph: the speed-up over them, ``speedup_over_replay``, has none of the host's launches in it.
+    ``stored`` is what ``p50_over_baseline`` is over.
     Pass: ``measured`` (no budget), ``within-budget``; fail: ``over-budget`` (a latency is too
     long), ``too-slow`` (only a throughput or speed-up is too low), ``other-machine`` (a speed-up
     is demanded, and there is none), ``no-baseline`` (baselines that were named lack the case).
@@ -89,6 +92,11 @@ def judge_budget(
             "eager_p50_ms": eager.percentile_ms(50),
             **({"eager_launch_bound": 1} if eager.is_launch_bound else {}),
             **({"eager_waited_share": eager.waited_share} if eager.waited_ns else {}),
+        }
+    if replay and replay.machine == samples.machine:
+        figures |= {
+            "speedup_over_replay": _speedup(samples, replay, subject),
+            "eager_replay_p50_ms": replay.percentile_ms(50),
         }
     if stored and stored.p50_ms is not None:
         figures |= {"p50_over_baseline": figures["p50_ms"] / stored.p50_ms}

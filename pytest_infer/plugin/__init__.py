@@ -17,6 +17,7 @@ from pytest_infer.fuzzing.profiles import PROFILES
 from pytest_infer.plugin.aliases import PLUGIN, alias_plugin, names_needed, stand_back
 from pytest_infer.plugin.complete_run import CompleteRun
 from pytest_infer.plugin.conftests import load_conftests
+from pytest_infer.plugin.left_out import LeftOut
 from pytest_infer.plugin.options import add_options, is_asked
 from pytest_infer.plugin.progress import Progress
 from pytest_infer.plugin.reporter import Reporter
@@ -35,6 +36,7 @@ BENCHMARK_TABLE = "pytest_infer.plugin.benchmark_table"
 
 MARKS = (
     "infer(models, engines, precisions, batches, tasks, formats): run a test for these cases only",
+    "experiment(models, engines, batches): run a test for these cases, not for the run's matrix",
     "latency_budget(p50_ms, p90_ms, p99_ms, throughput_per_s, speedup, p50_over_baseline): limits",
     "resource_budget(engine_bytes, peak_host_bytes, device_bytes, build_s, load_s, growth): limits",
     "fuzz: a shape-fuzzing test (it uses the fuzz fixture); deselected unless -m mentions fuzz",
@@ -75,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Reporter(config, state), "pytest_infer.plugin.reporter")
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.plugin.complete_run")
     config.pluginmanager.register(Progress(config), "pytest_infer.plugin.progress")
+    config.pluginmanager.register(LeftOut(config, state), "pytest_infer.plugin.left_out")
     if config.getoption("infer_durations"):
         from pytest_infer.plugin.durations import TimeSpent
 

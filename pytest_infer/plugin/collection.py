@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pytest_infer.border import border
 from pytest_infer.errors import InferError, NoCaseError, OptionError
 from pytest_infer.models import registry as models
-from pytest_infer.plugin.marks import mark_of, narrowing_of
+from pytest_infer.plugin.marks import experiment_of, mark_of, narrowing_of
 from pytest_infer.plugin.state import FIXTURE
 from pytest_infer.session.wanted_models import Broken
 
@@ -46,7 +46,10 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
     """Return what a test function is parametrized by; what is wrong with its marks is kept."""
     try:
         with border("find the cases to test"):
-            matrix = state.session.matrix
+            experiment = experiment_of(definition)
+            session = state.session
+            matrix = session.experiment(experiment) if experiment else session.matrix
+            session.is_matrix_tested |= experiment is None
     except NoCaseError as error:
         return [error]
     except InferError as error:

@@ -77,6 +77,8 @@ class CompleteRun:
         """Say which baselines are unused or stale."""
         if self._is_partial or not self._state.records or self._names_a_part():
             return
+        if self._state.session.experiments:  # their cases are no matrix
+            return
         from pytest_infer.baselines.review import review_lines
         from pytest_infer.plain_text import encodable, plain_text
 

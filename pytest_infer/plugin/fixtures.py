@@ -133,6 +133,24 @@ def infer_eager(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTe
 
 
 @aliased("session")
+def infer_eager_replay(infer_case: Case, infer: InferSession) -> Iterator[EngineUnderTest | None]:
+    """Eager mode in fp32 as a replayed CUDA graph, whose time is the GPU's and not the host's.
+
+    It is None on a CPU, which replays nothing, and for a model that is an ONNX file.
+    """
+    from pytest_infer.models.registry import find
+    from pytest_infer.session.engine import under_test
+
+    is_file = find(infer_case.model).spec.onnx is not None
+    rival = None if is_file else infer.artefacts.eager.replay(infer_case)
+    if rival is None:
+        yield None
+        return
+    with under_test(rival, infer.artefacts.engines.of(rival), infer.hosts) as built:
+        yield built
+
+
+@aliased("session")
 def infer_gpu_timer(infer: InferSession) -> GpuTimer:
     """A timer of engines, each in a fresh process; calling it gives `Samples`."""
     return infer.timer

@@ -13,6 +13,7 @@ from pytest_infer.errors import OptionError, unknown
 from pytest_infer.graphs.graph import GRAPH_FORMATS
 from pytest_infer.models import registry as models
 from pytest_infer.models import tasks
+from pytest_infer.session.experiment import Experiment, check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -89,6 +90,11 @@ def narrowing_of(node: Any) -> Narrowing:
     return mark_of(node, "infer", _narrowing) or Narrowing()
 
 
+def experiment_of(node: Any) -> Experiment | None:
+    """Return the cases that a test declares by its ``experiment`` marks; None without any."""
+    return mark_of(node, "experiment", _experiment)
+
+
 def mark_of(node: Any, name: str, make: Callable[[Mapping[str, Any]], T]) -> T | None:
     """Return what ``make`` makes of the keywords of the marks ``name``, the nearest winning.
 
@@ -131,14 +137,39 @@ def _narrowing(keywords: Mapping[str, Any]) -> Narrowing:
                     why="it is neither True nor False",
                     mend=f"write {name}=True for models {wanted}",
                 )
-    for batch in narrowing.batches:
+    _check_batches(narrowing.batches)
+    return narrowing
+
+
+def _experiment(keywords: Mapping[str, Any]) -> Experiment:
+    valid = [field.name for field in fields(Experiment)]
+    for keyword in keywords:
+        if keyword not in valid:
+            raise unknown("keyword", keyword, valid)
+    if lacking := [name for name in ("models", "engines") if not keywords.get(name)]:
+        raise OptionError(
+            f"it has no {' and no '.join(lacking)}",
+            why="an experiment declares its cases: models, engines in a precision, batches",
+            mend="write @pytest.mark.experiment(models='resnet50', engines=('ort-fp32',))",
+        )
+    experiment = Experiment(**{name: _tuple(name, value) for name, value in keywords.items()})
+    _check("model", experiment.models, [*models.registered(), *models.known_names()])
+    _check_batches(experiment.batches)
+    for text in experiment.engines:
+        if not isinstance(text, str):
+            raise unknown("engine", told(text), engines.registered())
+    check_settings(experiment)
+    return experiment
+
+
+def _check_batches(batches: Iterable[object]) -> None:
+    for batch in batches:
         if type(batch) is not int or not BATCH.least <= batch <= BATCH.most:
             raise OptionError(
                 f"cannot use batch {told(batch)}",
                 why=f"a batch is a whole number {BATCH}",
                 mend="write batches=8, or batches=(1, 8)",
             )
-    return narrowing
 
 
 def _check(kind: str, names: Iterable[object], choices: Collection[str]) -> None:

@@ -37,11 +37,12 @@ def read_config(config: pytest.Config) -> InferConfig:
 
     given = {option.field: _value(option, config) for option in OPTIONS}
     values = {name: value for name, value in given.items() if value is not None}
+    named = tuple(sorted(values))
     for name in ("images", "cache", "baselines", "artifacts"):
         if isinstance(values.get(name), Path):
             values[name] = config.rootpath / values[name]
     values.setdefault("baselines", config.rootpath / InferConfig.baselines)
-    return InferConfig(**values, worker=_worker(config))
+    return InferConfig(**values, worker=_worker(config), given=named)
 
 
 def is_asked(config: pytest.Config) -> bool:

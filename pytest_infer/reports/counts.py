@@ -30,6 +30,10 @@ class Coverage:
     """Tests that compare environments, which only ``--infer-against`` runs."""
     unevaluated: int = 0
     """Tests of accuracy, for which no model of the run has an evaluation set."""
+    experiments: int = 0
+    """Files with experiments of articles, which only a run that names their folder runs."""
+    experiments_command: str = ""
+    """What runs them."""
     exclusions: tuple[dict[str, Any], ...] = ()
     """What could not run here: ``what``, ``cases`` and the ``lack`` (``why``, ``mend``)."""
     unread: tuple[str, ...] = ()
@@ -67,6 +71,8 @@ class Coverage:
         self.unasked = max(self.unasked, counts["unasked"])
         self.uncompared = max(self.uncompared, counts["uncompared"])
         self.unevaluated = max(self.unevaluated, counts["unevaluated"])
+        self.experiments = max(self.experiments, counts["experiments"])
+        self.experiments_command = self.experiments_command or counts["experiments_command"]
         self.without_case = self.without_case or tuple(counts["without_case"])
         self.exclusions = self.exclusions or tuple(counts["exclusions"])
         self.unread = self.unread or tuple(counts["unread"])

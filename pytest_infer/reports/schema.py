@@ -90,6 +90,10 @@ class CoverageFields(msgspec.Struct):
     """Comparisons of environments that were not asked for; since 2026-11-30."""
     unevaluated: int = 0
     """Tests of accuracy without a model that has an evaluation set; since 2026-11-30."""
+    experiments: int = 0
+    """Files with experiments of articles that this run left out; since 2026-11-30."""
+    experiments_command: str = ""
+    """What runs them; since 2026-11-30."""
 
 
 class PointFields(msgspec.Struct):

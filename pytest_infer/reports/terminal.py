@@ -190,6 +190,9 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(_uncompared(coverage.uncompared))
     if coverage.unevaluated:
         lines.append(_unevaluated(coverage.unevaluated))
+    if coverage.experiments:
+        command = coverage.experiments_command
+        lines.append(f"{coverage.experiments} experiments of the articles left to: {command}")
     lines += against.changed_lines(records)
     lines += [
         f"files: {size_bytes / BYTES_PER_MB:.1f} MB sent to {machine}"

@@ -21,7 +21,7 @@ from pytest_infer.session.storing import Storing
 from pytest_infer.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.baselines.chosen import ChosenBaselines
@@ -65,13 +65,20 @@ class BaselineJudge:
         self._keep_timings = keep_timings
         self._is_tuned = isinstance(engines.find(case.engine), TimesKernels)
 
-    def __call__(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
+    def __call__(
+        self,
+        engine: EngineUnderTest,
+        feeds: Arrays,
+        samples: Samples,
+        figures: Mapping[str, float] | None = None,
+    ) -> Verdict:
         """Judge by the latency gate where measurements are stored, else ``samples`` by a floor.
 
-        With ``--update-baselines`` measure what will be stored instead.
+        With ``--update-baselines`` measure what will be stored instead. ``figures`` are others
+        than those of ``samples`` that a floor may have, such as ``round_trip_mean_ms``.
         """
         try:
-            verdict = self._verdict(engine, feeds, samples)
+            verdict = self._verdict(engine, feeds, {**samples.figures(), **(figures or {})})
         except WrongCallsError as wrong:
             verdict = replace(wrong.verdict, judge="baseline")
         return replace(verdict, artefact=Path(engine.built.folder).name)
@@ -83,12 +90,14 @@ class BaselineJudge:
             raise WrongCallsError(wrong)
         return measured
 
-    def _verdict(self, engine: EngineUnderTest, feeds: Arrays, samples: Samples) -> Verdict:
+    def _verdict(
+        self, engine: EngineUnderTest, feeds: Arrays, figures: Mapping[str, float]
+    ) -> Verdict:
         if self._baselines.is_stored_anew(self._case):
             return self._measured_to_store(engine, feeds)
         entry = self._baselines.gated(self._case)
         if entry is None or entry.gate is None:
-            return self._baselines.judge_floor(self._case, samples.figures())
+            return self._baselines.judge_floor(self._case, figures)
         verdict = self._gated(engine, feeds, entry, entry.gate)
         if verdict.code == "improved" and self._baselines.renews_improved:
             return self._renewed(engine, feeds, entry.gate, verdict)

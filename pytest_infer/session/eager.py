@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
+from pytest_infer.devices.device import Device
+from pytest_infer.engines.cuda_graph import OPTION
 from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.engines.requests import build_request
 from pytest_infer.errors import RunError
@@ -56,6 +58,11 @@ class Eager:
         return replace(
             case, engine=EAGER, precision=precision, device=self._device(case), options=()
         )
+
+    def replay(self, case: Case) -> Case | None:
+        """Return eager mode's case beside ``case`` as a CUDA graph; None where it runs on a CPU."""
+        rival = self.rival(case, "fp32")
+        return replace(rival, options=((OPTION, True),)) if _is_gpu(rival) else None
 
     def reference(self, case: Case, precision: Precision, start: int = 0) -> Arrays:
         """Return eager mode's outputs for the photographs from ``start`` on, at ``precision``.
@@ -154,3 +161,7 @@ class Eager:
             return {}
 
         return self._cache.entry("references", key, make).folder
+
+
+def _is_gpu(case: Case) -> bool:
+    return Device.named(case.device).is_gpu

@@ -81,9 +81,12 @@ class Latency:
         self._growth = growth
         self._profiled = profiled
 
-    def __call__(self, samples: Samples, eager: Samples | None = None) -> Verdict:
+    def __call__(
+        self, samples: Samples, eager: Samples | None = None, replay: Samples | None = None
+    ) -> Verdict:
         """Judge percentiles and throughput, and the speed-up over ``eager`` if it is given.
 
+        ``replay`` are the samples of `eager_replay`, for the speed-up without eager's launches.
         Calls that did not compute what the engine is asked for fail, however fast they are.
         Baselines are read only for a budget that is over them.
         """
@@ -92,7 +95,12 @@ class Latency:
         is_over_baseline = self._budget and self._budget.p50_over_baseline is not None
         stored = self._stored() if self._stored and is_over_baseline else None
         verdict = judge_budget(
-            samples, self._budget, eager=eager, stored=stored, subject=self._case.id
+            samples,
+            self._budget,
+            eager=eager,
+            replay=replay,
+            stored=stored,
+            subject=self._case.id,
         )
         verdict = self._growth(verdict)
         verdict = replace(verdict, details={**verdict.details, SAMPLES: samples.series()})

@@ -43,6 +43,8 @@ class Matrix:
     exclusions: tuple[Exclusion, ...]
     broken: tuple[Broken, ...] = ()
     """Models that cannot be read: each test that wants one fails."""
+    notices: tuple[str, ...] = ()
+    """What runs otherwise than it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def make_matrix(
     why an engine's own version or hardware cannot do one of its precisions. ``wanted`` are the
     models, all of them known; None: those that ``config`` names.
     """
-    settings = _settings(config)
+    settings = settings_of(config)
     chosen = wanted or known_models(Wanted(config.models), Origin())
     names = chosen.names
     _demand(_named(config), missing)
@@ -106,18 +108,16 @@ def make_matrix(
         ]
         lack = (
             missing(engine)
-            or _lacking_precision(engine, precision, device)
+            or lacking_precision(engine, precision, device)
             or lacking(engine, precision)
         )
         if lack is None:
             cases += asked
         else:
             exclusions.append(Exclusion(f"{engine} in {precision}", len(asked), lack))
-    exclusions += _of_files(cases)
-    cases = [case for case in cases if _lack_of_file(case) is None]
-    exclusions += _without_batch(cases)
+    cases, others = runnable(cases)
+    exclusions += others
     exclusions += [_unread(each, config) for each in chosen.broken]
-    cases = [case for case in cases if _has_meaning(case)]
     if not cases and not chosen.broken:
         raise _nothing_left(exclusions)
     order = {name: number for number, name in enumerate(names)}
@@ -126,6 +126,13 @@ def make_matrix(
         tuple(exclusions),
         chosen.broken,
     )
+
+
+def runnable(asked: Sequence[Case]) -> tuple[list[Case], list[Exclusion]]:
+    """Return the cases that their models' files and batches allow, and the others."""
+    cases = [case for case in asked if _lack_of_file(case) is None]
+    others = [*_of_files(asked), *_without_batch(cases)]
+    return [case for case in cases if _has_meaning(case)], others
 
 
 def known_models(wanted: Wanted, origin: Origin) -> Wanted:
@@ -243,7 +250,8 @@ def _named(config: InferConfig) -> tuple[str, ...]:
     return tuple(name for name in config.engines if name != AUTO)
 
 
-def _lacking_precision(engine: str, precision: str, device: str) -> Missing | None:
+def lacking_precision(engine: str, precision: str, device: str) -> Missing | None:
+    """Return why an engine knows no such precision on ``device``; None if it does."""
     kind = Device.named(device).kind
     able = engines.find(engine).precisions.get(kind, ())
     if precision in able:
@@ -254,7 +262,7 @@ def _lacking_precision(engine: str, precision: str, device: str) -> Missing | No
     )
 
 
-def _settings(config: InferConfig) -> dict[str, tuple[tuple[str, OptionValue], ...]]:
+def settings_of(config: InferConfig) -> dict[str, tuple[tuple[str, OptionValue], ...]]:
     """Return what each engine's settings are changed to."""
     texts: dict[str, dict[str, str]] = {}
     for name, text in config.engine_options.items():

@@ -19,6 +19,7 @@ from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.session.availability import Availability
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
+from pytest_infer.session.experiment import experiment_matrix
 from pytest_infer.session.gate_timer import GateTimer
 from pytest_infer.session.matrix import Origin, known_models, make_matrix
 from pytest_infer.session.pair_timer import PairTimer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.session.drawings import Drawings
+    from pytest_infer.session.experiment import Experiment
     from pytest_infer.session.explainer import Explainer
     from pytest_infer.session.int8_loss import QuantizationLoss
     from pytest_infer.session.kept_artifacts import KeptArtifacts
@@ -55,6 +57,10 @@ class InferSession:
         self._locks = DeviceLocks(config)
         self._scratch: TemporaryDirectory[str] | None = None
         self._wanted = register_wanted(config.models, config.inputs)  # before a host is started
+        self.experiments: dict[Experiment, Matrix] = {}
+        """The cases of tests that declare their own."""
+        self.is_matrix_tested = False
+        """Some test has its cases from the matrix; without any, what it lacks is not reported."""
 
     def _is_made(self, part: str) -> bool:
         """Return whether a part has been needed."""
@@ -67,6 +73,20 @@ class InferSession:
         wanted = known_models(self._wanted, self._origin or Origin())
         wanted = read_specs(wanted, self.artefacts.client, self.cache)
         return make_matrix(self.config, asked.device_of, asked.missing, asked.lack, wanted=wanted)
+
+    def experiment(self, wanted: Experiment) -> Matrix:
+        """Return the cases of an experiment that can run here, and why others cannot."""
+        if wanted not in self.experiments:
+            found = experiment_matrix(wanted, self.config, self.availability)
+            self.experiments[wanted] = found
+        return self.experiments[wanted]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Return every case of this run's tests, once they are collected."""
+        own = self.matrix.cases if self.is_matrix_tested or not self.experiments else ()
+        others = (case for each in self.experiments.values() for case in each.cases)
+        return tuple(dict.fromkeys([*own, *others]))
 
     @cached_property
     def availability(self) -> Availability:
@@ -192,12 +212,12 @@ class InferSession:
     @cached_property
     def compared_cases(self) -> int:
         """Return how many cases of this run are compared with another environment, at least 1."""
-        return max(1, sum(case.engine in self.config.against for case in self.matrix.cases))
+        return max(1, sum(case.engine in self.config.against for case in self.cases))
 
     @cached_property
     def gated_cases(self) -> int:
         """Return how many cases of this run the gate may fail, at least 1."""
-        return self.baselines.count_gated(self.matrix.cases)
+        return self.baselines.count_gated(self.cases)
 
     def take_samples(self) -> list[tuple[Case, Samples]]:
         """Return what was timed since the last time that this was asked."""
@@ -222,9 +242,13 @@ class InferSession:
 
     def count(self, coverage: Coverage) -> None:
         """Note what could not run, and add how many engines were built to what workers did."""
-        if self._is_made("matrix"):  # else it could not be made, which was reported
+        is_tested = self.is_matrix_tested or not self.experiments
+        if self._is_made("matrix") and is_tested:  # else it could not be made: that was reported
             coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
             coverage.unread = tuple(each.model for each in self.matrix.broken)
+        for each in self.experiments.values():
+            coverage.exclusions += tuple(asdict(lack) for lack in each.exclusions)
+            coverage.notices += each.notices
         if self._is_made("artefacts"):
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules
             coverage.built += tally.made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, overload
@@ -39,6 +39,24 @@ class CallCounts:
     warmup: int | None = None
     calls: int | None = None
 
+    def or_else(self, other: CallCounts) -> CallCounts:
+        """Return these counts, and those of ``other`` where these leave one open."""
+        return CallCounts(
+            other.warmup if self.warmup is None else self.warmup,
+            other.calls if self.calls is None else self.calls,
+        )
+
+
+@dataclass(frozen=True)
+class Way:
+    """How engines are timed."""
+
+    counts: CallCounts = field(default_factory=CallCounts)
+    cold_l2: bool = False
+    """A GPU's L2 cache is overwritten before each call."""
+    copies: bool = False
+    """The copies to a GPU and back, of pinned memory, belong to a call."""
+
 
 class GpuTimer:
     """Times built engines: by CUDA events on a GPU, by the monotonic clock on a CPU."""
@@ -55,22 +73,55 @@ class GpuTimer:
         self.taken: list[tuple[Case, Samples]] = []
         """Everything that was measured, in order, for whoever shows it."""
 
-    def __call__(self, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False) -> Samples:
-        """Return the durations of calls on feeds that are resident on the device."""
-        return self.interleaved([engine], feeds, cold_l2=cold_l2)[0]
+    def __call__(
+        self,
+        engine: EngineUnderTest,
+        feeds: Arrays,
+        *,
+        cold_l2: bool = False,
+        copies: bool = False,
+        warmup: int | None = None,
+        calls: int | None = None,
+    ) -> Samples:
+        """Return the durations of calls on feeds that are resident on the device.
+
+        ``warmup`` and ``calls`` are a protocol's, which ``--infer-warmup`` and ``--infer-calls``
+        overrule. With ``copies`` a call on a GPU copies its inputs from pinned memory and its
+        outputs into pinned memory, and is read by the host's clock; a CPU has nothing to copy.
+        """
+        counts = CallCounts(warmup, calls)
+        return self.interleaved([engine], feeds, cold_l2=cold_l2, copies=copies, counts=counts)[0]
 
     @overload
     def interleaved(
-        self, engines: Sequence[EngineUnderTest], feeds: Arrays, *, cold_l2: bool = False
+        self,
+        engines: Sequence[EngineUnderTest],
+        feeds: Arrays,
+        *,
+        cold_l2: bool = False,
+        copies: bool = False,
+        counts: CallCounts | None = None,
     ) -> list[Samples]: ...
 
     @overload
     def interleaved(
-        self, engines: Sequence[EngineUnderTest | None], feeds: Arrays, *, cold_l2: bool = False
+        self,
+        engines: Sequence[EngineUnderTest | None],
+        feeds: Arrays,
+        *,
+        cold_l2: bool = False,
+        copies: bool = False,
+        counts: CallCounts | None = None,
     ) -> list[Any]: ...
 
     def interleaved(
-        self, engines: Sequence[EngineUnderTest | None], feeds: Arrays, *, cold_l2: bool = False
+        self,
+        engines: Sequence[EngineUnderTest | None],
+        feeds: Arrays,
+        *,
+        cold_l2: bool = False,
+        copies: bool = False,
+        counts: CallCounts | None = None,
     ) -> list[Any]:
         """Return the samples of several engines, timed in turns within the same seconds.
 
@@ -83,6 +134,7 @@ class GpuTimer:
         timed = [engine for engine in engines if engine is not None]
         if cold_l2:
             _check_l2(timed)
+        way = Way(self._counts.or_else(counts or CallCounts()), cold_l2, copies)
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
             engines_of = {engine.case: engine for engine in timed}
@@ -91,11 +143,11 @@ class GpuTimer:
             }
 
             def arm_of(case: Case) -> _Arm:
-                return _Arm(hosts[case], engines_of[case], feeds, cold_l2=cold_l2)
+                return _Arm(hosts[case], engines_of[case], feeds, way)
 
             arms = self._opened(arm_of, list(engines_of))
             for arm in arms.values():
-                arm.warm_up(self._counts)
+                arm.warm_up()
             order = Random(0)  # noqa: S311 - an order, not a secret
             for number in range(ROUNDS):
                 for arm in order.sample(list(arms.values()), len(arms)):
@@ -128,21 +180,19 @@ class GpuTimer:
         """
         name = engine.case.engine
         with self._exclusive([name]), self._hosts.fresh(name) as host:
-            arm = _Arm(host, engine, feeds)
-            arm.warm_up(self._counts)
+            arm = _Arm(host, engine, feeds, Way(self._counts))
+            arm.warm_up()
             return arm.split(feeds)
 
 
 class _Arm:
     """One engine in its host, during one measurement."""
 
-    def __init__(
-        self, host: Host, engine: EngineUnderTest, feeds: Arrays, *, cold_l2: bool = False
-    ) -> None:
+    def __init__(self, host: Host, engine: EngineUnderTest, feeds: Arrays, way: Way) -> None:
         self._client = EngineClient(host)
         self._doing = f"time {engine.case.id}"
         self._batch = engine.case.batch
-        self._cold_l2 = cold_l2
+        self._way = way
         self._runner = self._client.open(built=engine.built, doing=self._doing)
         self._first = self._client.infer(
             runner=self._runner, feeds=feeds, doing=self._doing, error=TimingError
@@ -153,14 +203,14 @@ class _Arm:
         self._calls: list[int] = []
         """How many calls each round has."""
 
-    def warm_up(self, counts: CallCounts) -> None:
+    def warm_up(self) -> None:
         """Call until warm, and settle how many calls a round has."""
         began = monotonic()
         last_ns = 0
-        while not self._is_warm(counts, monotonic() - began):
+        while not self._is_warm(monotonic() - began):
             last_ns = self._time(1)[-1]
             self._warmup_calls += 1
-        wanted = counts.calls or _calls_for(last_ns or self._time(1)[-1])
+        wanted = self._way.counts.calls or _calls_for(last_ns or self._time(1)[-1])
         self._calls = [wanted // ROUNDS + (number < wanted % ROUNDS) for number in range(ROUNDS)]
 
     def round(self, number: int) -> None:
@@ -190,7 +240,7 @@ class _Arm:
             wall_ns=tuple(self._durations["monotonic"]),
             machine=self._client.host.place.machine,
             enqueue_ns=tuple(self._durations.get("enqueue", ())),
-            is_l2_cold=self._cold_l2,
+            is_l2_cold=self._way.cold_l2,
             waited_ns=sum(waited),
             resources=resources,
             look=look_from_outputs(self._first, seen.timed, seen.after),
@@ -203,14 +253,18 @@ class _Arm:
         )
         return split_from_durations(durations)
 
-    def _is_warm(self, counts: CallCounts, elapsed_s: float) -> bool:
-        if counts.warmup is not None:
-            return self._warmup_calls >= counts.warmup
+    def _is_warm(self, elapsed_s: float) -> bool:
+        if self._way.counts.warmup is not None:
+            return self._warmup_calls >= self._way.counts.warmup
         return self._warmup_calls >= WARMUP_CALLS and elapsed_s >= WARMUP_S
 
     def _times(self, calls: int) -> dict[str, list[int]]:
         return self._client.time(
-            runner=self._runner, calls=calls, cold_l2=self._cold_l2, doing=self._doing
+            runner=self._runner,
+            calls=calls,
+            cold_l2=self._way.cold_l2,
+            copies=self._way.copies,
+            doing=self._doing,
         )
 
     def _time(self, calls: int) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_infer.devices.stream import stream_on
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -31,6 +33,29 @@ def transfers(feeds: Arrays, outputs: Arrays, device: str) -> Mapping[str, Calla
         "d2h_pinned": partial(_download, d2h_pinned, is_pinned=True),
         "d2h_pageable": partial(_download, d2h_pageable, is_pinned=False),
     }
+
+
+def round_trip(
+    call: Callable[[], object], copies: Mapping[str, Callable[[], object]], device: str
+) -> Callable[[], None]:
+    """Return ``call`` between the copies of pinned memory, which ends when the outputs are here.
+
+    All three are enqueued on one stream, as deployments do: inputs, computation, outputs. The
+    copies move as many bytes as the call takes and gives, from and to memory beside its own.
+    """
+    import torch
+
+    with torch.cuda.device(device):
+        stream = stream_on(torch.cuda.current_device())
+
+    def trip() -> None:
+        with torch.cuda.device(device), torch.cuda.stream(stream):
+            copies["h2d_pinned"]()
+            call()
+            copies["d2h_pinned"]()
+            stream.synchronize()
+
+    return trip
 
 
 def _upload(pairs: Pairs, *, is_pinned: bool) -> None:

@@ -42,3 +42,9 @@ class TestTorchScript(CudaGraphContract):
     """A traced module keeps the contract as a CUDA graph."""
 
     engine_name = "torchscript"
+
+
+class TestEager(CudaGraphContract):
+    """A module as it is keeps the contract as a CUDA graph."""
+
+    engine_name = "eager"

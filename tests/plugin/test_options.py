@@ -153,7 +153,7 @@ def test_unknown_baseline(bare_run: Run, pytester: pytest.Pytester) -> None:
     )
     assert _error(bare_run("--gpu-baseline=mime")) == (
         "ERROR: unknown baseline 'mime'\n"
-        "  why:  valid choices: gtx1070, h200, mine\n"
+        "  why:  valid choices: a100, gtx1070, h200, mine, unstated-gpu\n"
         "  mend: did you mean 'mine'?"
     )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engines.fake_quantization import fake_quantize
 from pytest_infer.engines.missing import missing_torch
 from pytest_infer.engines.onnx_runner import OnnxRunner
+from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
-from pytest_infer.engines.torch_runner import TorchRunner
+from pytest_infer.engines.torch_runner import BENCHMARK, CUDNN_BENCHMARK, TorchRunner
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pytest_infer.case import OptionValue, Precision
-    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Missing, Runner
+    from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, Runner
     from pytest_infer.graphs.graph import Graph
 
 
@@ -39,7 +41,9 @@ class Eager:
     options: Mapping[str, EngineOption] = {
         "sparse": EngineOption(
             default=False, help="prune weights to 2:4, as trt.sparse does, to see what that costs"
-        )
+        ),
+        OPTION: CUDA_GRAPH,
+        BENCHMARK: CUDNN_BENCHMARK,
     }
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp64", "fp32", "bf16", "fp16"),
@@ -54,6 +58,8 @@ class Eager:
         self, options: Mapping[str, OptionValue]
     ) -> Mapping[str, OptionValue] | Missing:
         """Return the settings as they are: a module takes what its code does."""
+        if options[OPTION]:
+            return Missing("a CUDA graph has one shape", f"leave {self.name}.{OPTION} out")
         return options
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:

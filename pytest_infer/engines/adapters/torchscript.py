@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engines.missing import missing_torch
 from pytest_infer.engines.protocol import Missing
-from pytest_infer.engines.torch_runner import TorchRunner, arithmetic, examples, refuse_failing
+from pytest_infer.engines.torch_runner import (
+    BENCHMARK,
+    CUDNN_BENCHMARK,
+    TorchRunner,
+    arithmetic,
+    examples,
+    refuse_failing,
+)
 from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -32,7 +39,7 @@ class TorchScript:
     name = "torchscript"
     libraries = ("torch",)
     builds_files = True
-    options: Mapping[str, EngineOption] = {OPTION: CUDA_GRAPH}
+    options: Mapping[str, EngineOption] = {OPTION: CUDA_GRAPH, BENCHMARK: CUDNN_BENCHMARK}
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp32", "bf16", "fp16"),
         "cuda": ("fp32", "tf32", "bf16", "fp16"),

@@ -137,3 +137,41 @@ def test_a_figure_that_was_not_measured_is_an_error(stored):
         "  why:  throughput_per_s was not measured; there are: mae\n"
         "  mend: pass what Samples.figures returns"
     )
+
+
+UNSTATED = resolve("unstated-gpu", [SHIPPED])
+A100 = resolve("a100", [SHIPPED])
+TENSORRT = Case("resnet50", "trt", "fp16", 1, "cuda")
+
+
+@pytest.mark.parametrize(("mean_ms", "code"), [(1.48, "above-floor"), (1.49, "below-floor")])
+def test_copies_are_compared_with_copies(mean_ms, code):
+    """The article's 1.48 ms are a floor for a mean with copies, and not for a median without."""
+    figures = {"p50_ms": 0.3, "throughput_per_s": 3333.0, "round_trip_mean_ms": mean_ms}
+    verdict = judge_floor(TENSORRT, figures, UNSTATED, same_device=False)
+    assert (verdict.code, verdict.figures["baseline_round_trip_mean_ms"]) == (code, 1.48)
+
+
+@pytest.mark.parametrize(
+    ("baselines", "case", "told"),
+    [
+        (UNSTATED, TENSORRT, "mae 0.00590712, round_trip_mean_ms 1.48, speedup 3.71"),
+        (UNSTATED, CASE, "resnet50-eager-fp32-b1 there has enqueue_mean_ms 5.5"),
+        (A100, Case("efficientnet_b0_timm", "torch-trt", "fp16", 1, "cuda"), "speedup 6"),
+    ],
+)
+def test_another_kind_of_figure_is_compared_with_nothing(baselines, case, told):
+    """It is neither kept nor missed, and the message has what the article says of it."""
+    figures = {"p50_ms": 0.3, "throughput_per_s": 3333.0}
+    verdict = judge_floor(case, figures, baselines, same_device=False)
+    assert (verdict.status, verdict.code) == ("new", "not-published")
+    assert verdict.message.startswith(f"{case.id} is not compared with {baselines.name}: ")
+    assert f"{told}, which this test has not timed; " in verdict.message
+
+
+def test_no_device_is_called_as_an_article_calls_it():
+    """NVML's names of A100s are longer, and a device that is not stated is none."""
+    for found in (A100, UNSTATED):
+        for name in ("NVIDIA A100-SXM4-80GB", "NVIDIA A100 80GB PCIe", "NVIDIA H200"):
+            assert found.fingerprint != {"kind": "cuda", "name": name}
+            assert found.is_published

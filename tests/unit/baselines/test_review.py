@@ -130,3 +130,9 @@ def test_other_devices(review, tmp_path):
     assert review(stored, [record(case())], baseline="gtx1070") == []
     assert len(review(stored, [record(case()), there])) == 1
     assert Baselines(tmp_path / "mine").models() == ("gone",)
+
+
+def test_models_of_experiments(review):
+    """A model that is no part of the matrix has no case in a run of the suite."""
+    stored = [case(), case(model="mobilenet_v2_scratch")]
+    assert review(dict.fromkeys(stored, entry()), [record(case())]) == []

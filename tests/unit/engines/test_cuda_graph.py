@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from pytest_infer.engines.adapters.eager import ENGINE as EAGER
+from pytest_infer.engines.adapters.eager import EagerRunner
 from pytest_infer.engines.cuda_graph import CudaGraph
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.engines.torch_runner import TorchRunner
@@ -262,3 +264,29 @@ def test_bound_outputs_without_a_graph(gpu):
     outputs = runner.bound_outputs(call)
     assert outputs["scores"].tolist() == (_feeds(7.0)["image"] * 2).tolist()
     assert runner.bound_outputs(lambda: None) == {}
+
+
+def test_eager_replays(gpu):
+    """Eager mode takes the setting too: a module is captured, and the bound call is its replay."""
+    runner = EagerRunner(Doubling(), _built(cuda_graph=True))
+    assert gpu.asked.count("capture") == 1
+    call = runner.bind(_feeds(7.0))
+    assert call == runner._graph.replay
+    assert EAGER.options["cuda_graph"].gpu_only
+
+
+def test_eager_for_every_shape(gpu):
+    """A graph has one shape: there is no eager mode of it for a profile."""
+    del gpu
+    lack = EAGER.profile_options({"cuda_graph": True, "cudnn_benchmark": False})
+    assert (lack.why, lack.mend) == ("a CUDA graph has one shape", "leave eager.cuda_graph out")
+    options = {"cuda_graph": False, "cudnn_benchmark": True}
+    assert EAGER.profile_options(options) is options
+
+
+class Doubling(torch.nn.Module):
+    """The network of the device, as a module."""
+
+    def forward(self, image):
+        """Return the doubled image and its sums."""
+        return image * 2, image.sum(1)

@@ -173,3 +173,31 @@ def test_frozen_types():
     with pytest.raises(RunError) as caught:
         runner.infer({"x": np.ones((2, 8), np.float32)})
     assert caught.value.mend.startswith("save it without torch.jit.freeze")
+
+
+class Flag(torch.nn.Module):
+    """Tells whether cuDNN times its convolutions while it is called."""
+
+    def forward(self, x):
+        """Return ones if it does, and zeros if not."""
+        return torch.full_like(x, float(torch.backends.cudnn.benchmark))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("before", [True, False])
+def test_cudnn_benchmark(monkeypatch, asked, before):
+    """It is on in calls of an engine that asks for it, and stays as it was everywhere else."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", before)
+    spec = ModelSpec(
+        *("toy", "tensor"),
+        inputs={"x": TensorSpec((1, 8))},
+        outputs={"y": TensorSpec((1, 8))},
+        source=Source(module="toy"),
+    )
+    request = BuildRequest("fp32", "cpu", spec.input_shapes(1), {"cudnn_benchmark": asked})
+    graph = Graph(spec, "", "digest", GraphRequest("module"))
+    runner = EagerRunner(Flag(), BuiltEngine("eager", graph, request, ""))
+    (outputs,) = runner.infer({"x": np.zeros((1, 8), np.float32)}).values()
+    assert outputs.all() == (asked or before)
+    assert runner.evidence().proven["cudnn_benchmark"] is asked
+    assert torch.backends.cudnn.benchmark is before

@@ -134,3 +134,26 @@ def test_block(opened):
         "cpu": 3,
     }
     assert runner.asked == ["call"] * 3
+
+
+def test_calls_with_copies(opened, monkeypatch):
+    """On a GPU a call lies between the copies, by the host's clock; buffers are made once."""
+    monkeypatch.setattr(
+        engine_operations,
+        "round_trip",
+        lambda call, copies, device: lambda: (sorted(copies), device, call()),
+    )
+    operations, runner = opened("cuda:0")
+    assert set(operations.time(1, 2, copies=True)) == {"monotonic"}
+    operations.time(1, 3, copies=True)
+    assert runner.asked == ["infer"] + ["call"] * (1 + 2 + 3)
+    operations.bind(1, FEEDS)
+    operations.time(1, 1, copies=True)
+    assert runner.asked[-3:] == ["infer", "call", "call"]
+
+
+def test_copies_on_a_cpu(opened):
+    """There is nothing to copy: it is the same call."""
+    operations, runner = opened("cpu")
+    assert operations.time(1, 2, copies=True)["monotonic"] == [9, 9]
+    assert runner.asked == ["call", "call"]

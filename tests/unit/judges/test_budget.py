@@ -239,3 +239,19 @@ def test_what_was_missed_goes_before_what_is_new():
     """A limit that is missed fails, whether or not there is a baseline for another one."""
     budget = Budget(p50_ms=1, p50_over_baseline=1.1)
     assert judge_budget(STEADY, budget, stored=StoredMedian()).code == "over-budget"
+
+
+def test_the_replay_gives_a_speedup_without_launches():
+    """Over eager's replay the factor is another one, and both are told; elsewhere there is none."""
+    figures = judge_budget(STEADY, eager=EAGER, replay=samples(3, 3, 3)).figures
+    assert (figures["speedup"], figures["speedup_over_replay"]) == (3, 1.5)
+    assert figures["eager_replay_p50_ms"] == 3
+    elsewhere = replace(samples(3, 3, 3), machine="another")
+    assert "speedup_over_replay" not in judge_budget(STEADY, replay=elsewhere).figures
+    assert "speedup_over_replay" not in judge_budget(STEADY, eager=EAGER).figures
+
+
+def test_a_replay_by_another_clock():
+    """It is refused, as eager's samples are."""
+    with pytest.raises(TimingError, match="cannot compare with eager's samples"):
+        judge_budget(STEADY, replay=samples(3, 3, clock="cuda-event"))

@@ -67,3 +67,22 @@ def test_a_module_that_keeps_nothing(repeats, monkeypatch):
     """Three times the same."""
     monkeypatch.setattr(Opened, "make", lambda *_: lambda asked: asked)
     assert judge_repeats(repeats(), subject="toy") is None
+
+
+class Places:
+    """Every engine is on one machine."""
+
+    def place(self, engine):
+        """Return the machine."""
+        del engine
+        return SimpleNamespace(machine="here")
+
+
+@pytest.mark.parametrize(("device", "is_there"), [("cuda:1", True), ("cpu", False)])
+def test_replay(device, is_there):
+    """On a GPU it is eager in fp32 as a CUDA graph, whatever the case has; a CPU has none."""
+    eager = Eager(None, Places(), inputs=None, graphs=None, identities=None)
+    case = Case("toy", "trt", "fp16", 4, device, (("sparse", True),))
+    expected = Case("toy", "eager", "fp32", 4, device, (("cuda_graph", True),))
+    assert eager.replay(case) == (expected if is_there else None)
+    assert eager.rival(case, "fp32").options == ()

@@ -31,6 +31,7 @@ class FakeHost:
         self.world.cold_l2.append(arguments.get("cold_l2"))
         if self.world.opening and operation == "engine.open":
             self.world.opening(self.engine)
+        self.world.copies.append(arguments.get("copies"))
         fixed = {
             "engine.open": 1,
             "engine.infer": {"y": np.zeros(3)},
@@ -59,7 +60,7 @@ class World:
     def __init__(self, has_events=False, **durations_ns):
         self.durations_ns, self.has_events = durations_ns, has_events
         self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
-        self.held, self.cold_l2 = [], []
+        self.held, self.cold_l2, self.copies = [], [], []
         self.timed_outputs = {"y": np.zeros(3)}
         self.opening = None
 
@@ -318,3 +319,30 @@ def test_resources_are_asked_after_timing(measure):
     (samples,) = measure(world, "a", calls=5)
     assert samples.figures()["load_s"] == 0.5
     assert world.calls[-2:] == [("a", "engine.resources", None), ("a", "engine.look", None)]
+
+
+def test_a_protocol():
+    """A test's own numbers of calls are taken, in the place of what the speed would decide."""
+    world = World(a=MS)
+    samples = GpuTimer(world, CallCounts(), world.exclusive)(engine("a"), FEEDS, warmup=3, calls=10)
+    assert (samples.warmup_calls, len(samples.durations_ns)) == (3, 10)
+
+
+def test_the_user_overrules_a_protocol():
+    """What the user asks for on the command line wins; what they leave open is the test's."""
+    world = World(a=MS)
+    samples = GpuTimer(world, CallCounts(calls=5), world.exclusive)(
+        engine("a"), FEEDS, warmup=3, calls=1000
+    )
+    assert (samples.warmup_calls, len(samples.durations_ns)) == (3, 5)
+
+
+def test_with_copies():
+    """Every call of the measurement has copies, the warm-up's too; the next one has none."""
+    world = World(a=MS)
+    gpu_timer = GpuTimer(world, CallCounts(1, 5), world.exclusive)
+    gpu_timer(engine("a"), FEEDS, copies=True)
+    assert set(world.copies) == {None, True}
+    del world.copies[:]
+    gpu_timer(engine("a"), FEEDS)
+    assert set(world.copies) == {None, False}

@@ -114,3 +114,9 @@ def test_waiting_for_a_core():
     busy = replace(quiet, waited_ns=5 * MS)
     assert busy.figures()["waited_share"] == 0.5
     assert replace(busy, wall_ns=(10 * MS, 10 * MS)).waited_share == 0.25
+
+
+def test_mean():
+    """The mean is the sum over the number, which one slow call moves and the median ignores."""
+    samples = Samples((1_000_000, 1_000_000, 4_000_000), "monotonic", 1, 0)
+    assert (samples.mean_ms, samples.percentile_ms(50)) == (2.0, 1.0)

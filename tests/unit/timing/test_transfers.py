@@ -1,10 +1,14 @@
 """Copies between host and device, on a device that is the CPU."""
 
+from contextlib import contextmanager
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
-from pytest_infer.timing.transfers import transfers
+from pytest_infer.timing import transfers as module
+from pytest_infer.timing.transfers import round_trip, transfers
 
 FEEDS = {"image": np.ones((2, 3), np.float32), "mask": np.zeros(4, np.int64)}
 OUTPUTS = {"scores": np.full(5, 7, np.float16)}
@@ -53,3 +57,28 @@ def test_copies(copies, name, expected):
     copies.clear()
     calls[name]()
     assert copies == expected
+
+
+def test_round_trip(monkeypatch):
+    """Inputs, computation and outputs are enqueued on the clock's stream, which is waited for."""
+    done = []
+
+    class Stream:
+        def synchronize(self):
+            done.append("end")
+
+    @contextmanager
+    def within(what):
+        done.append(what)
+        yield
+
+    stream = Stream()
+    monkeypatch.setattr(torch.cuda, "device", within)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "stream", within)
+    monkeypatch.setattr(module, "stream_on", lambda device: stream if device == 1 else None)
+    copies = {name: partial(done.append, name) for name in ("h2d_pinned", "d2h_pinned", "other")}
+    trip = round_trip(lambda: done.append("call"), copies, "cuda:1")
+    del done[:]
+    trip()
+    assert done == ["cuda:1", stream, "h2d_pinned", "call", "d2h_pinned", "end"]

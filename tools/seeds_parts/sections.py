@@ -1,0 +1,152 @@
+"""What the page's template shows of each article, and the charts beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seeds_parts import charts
+from seeds_parts.data import calls_ms, read_stored, rows_of
+from seeds_parts.markdown import factor, figure, table
+from seeds_parts.tables import ARTICLE, measured_table, published_table, stored_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from seeds_parts.data import Row, Run, Stored
+
+    Values = Mapping[str, str]
+
+H200 = "h200"
+DETR, MOBILENET, EFFICIENTNET = "detr_resnet50", "mobilenet_v2_scratch", "efficientnet_b0_timm"
+RESNET = "resnet50"
+AS_STORED = {MOBILENET: "mobilenet_v2", EFFICIENTNET: "efficientnet_b0"}
+"""Torchvision's networks, of which the H200 has figures."""
+
+
+def values_of(root: Path, runs: list[Run]) -> dict[str, Values]:
+    """Return what each article's section shows."""
+    return {
+        "detr": _detr(root, runs),
+        "mobilenet": _common(root, runs, MOBILENET, ""),
+        "efficientnet": _common(root, runs, EFFICIENTNET, "a100"),
+        "resnet": _resnet(root, runs),
+    }
+
+
+def charts_of(root: Path, runs: list[Run]) -> dict[str, str]:
+    """Return every chart by the name of its file."""
+    calls = {each.engine: calls_ms(each) for each in rows_of(runs, MOBILENET, ARTICLE)}
+    (drawn,) = rows_of(runs, MOBILENET, "test_graph", "truth")
+    efficientnet = _rates(root, runs, EFFICIENTNET)
+    return {
+        "seeds-000.svg": charts.bars(
+            "DETR-ResNet50, images/s; each device has its own scale", _detr_rates(root, runs), "/s"
+        ),
+        "seeds-002.svg": charts.lines("MobileNetV2 (2 classes) on the CPU", calls, "ms"),
+        "seeds-002-graph.svg": charts.graph("MobileNetV2(n_class=2)", drawn.details["drawing"]),
+        "seeds-003.svg": charts.bars(
+            "EfficientNet-B0, images/s, batch 1; each device has its own scale", efficientnet, "/s"
+        ),
+        "seeds-004.svg": charts.bars(
+            "ResNet-50, ms, batch 1; each device has its own scale", _latencies(root, runs), "ms"
+        ),
+    }
+
+
+def _common(root: Path, runs: list[Run], model: str, device: str) -> dict[str, str]:
+    found = {
+        "measured": measured_table(runs, model),
+        "stored": stored_table(root, H200, AS_STORED.get(model, model)),
+    }
+    return found | ({"published": published_table(root, device, model)} if device else {})
+
+
+def _detr(root: Path, runs: list[Run]) -> Values:
+    published = read_stored(root, "gtx1070", DETR)[0].figures["throughput_per_s"]
+    stored = read_stored(root, H200, DETR)
+    factors = [
+        (each.engine, factor(each.figures["throughput_per_s"], published)) for each in stored
+    ]
+    rows = rows_of(runs, DETR, ARTICLE)
+    inputs = {each.batch: figure(each.figures["inputs_mib"]) for each in rows}
+    return {
+        **_common(root, runs, DETR, "gtx1070"),
+        "model_mib": figure(rows[0].figures["model_mib"], "{:.2f}") if rows else "",
+        "inputs": table(("batch", "MiB"), [(str(batch), mib) for batch, mib in inputs.items()]),
+        "factors": table(("H200", "factor"), factors),
+    }
+
+
+def _resnet(root: Path, runs: list[Run]) -> Values:
+    published = {each.engine: each for each in read_stored(root, "unstated-gpu", RESNET)}
+    maes = (
+        f"{each.engine} {each.figures['mae']:.2e}"
+        for each in read_stored(root, H200, RESNET)
+        if each.engine.startswith("trt-") and "mae" in each.figures
+    )
+    return {
+        **_common(root, runs, RESNET, "unstated-gpu"),
+        "consistency": _consistency(runs),
+        "published_mae": f"{published['trt-fp16'].figures['mae']:.2e}",
+        "stored_maes": ", ".join(maes),
+    }
+
+
+def _consistency(runs: list[Run]) -> str:
+    rows = [
+        (
+            each.engine,
+            figure(each.details["mae_over_eager_fp32"], "{:.2e}"),
+            _classes(each.details["classes"]),
+            _classes(each.details["eager_classes"]),
+        )
+        for each in rows_of(runs, RESNET, "test_consistency", "parity")
+        if "classes" in each.details
+    ]
+    return table(("engine", "MAE", "classes above 50 %", "eager's"), rows)
+
+
+def _classes(found: list[list[Any]]) -> str:
+    return ", ".join(f"{index} ({name}) {share:.2f} %" for index, name, share in found) or "none"
+
+
+def _rates(root: Path, runs: list[Run], model: str) -> dict[str, list[tuple[str, float]]]:
+    """Return images/s of the H200 and of what was measured here."""
+    rate, name = "throughput_per_s", AS_STORED.get(model, model)
+    return {
+        "H200, stored": [_named(each, rate) for each in read_stored(root, H200, name)],
+        _device(runs): [_named(each, "mean_rate_per_s") for each in rows_of(runs, model, ARTICLE)],
+    }
+
+
+def _detr_rates(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]]:
+    published = read_stored(root, "gtx1070", DETR)
+    return {
+        "GeForce GTX 1070, published": [_named(each, "throughput_per_s") for each in published],
+        **_rates(root, runs, DETR),
+    }
+
+
+def _latencies(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]]:
+    published = {each.engine: each.figures for each in read_stored(root, "unstated-gpu", RESNET)}
+    rows = rows_of(runs, RESNET, ARTICLE)
+    return {
+        "a GPU that is not stated, published": [
+            ("PyTorch, until the call returned", published["eager-fp32"]["enqueue_mean_ms"]),
+            ("TensorRT, with copies", published["trt-fp16"]["round_trip_mean_ms"]),
+        ],
+        "H200, stored, without copies": [
+            _named(each, "p50_ms") for each in read_stored(root, H200, RESNET)
+        ],
+        _device(runs): [_named(each, "round_trip_mean_ms") for each in rows],
+    }
+
+
+def _device(runs: list[Run]) -> str:
+    return f"{runs[0].device}, measured here"
+
+
+def _named(each: Row | Stored, figure: str) -> tuple[str, float]:
+    batch = f", batch {each.batch}" if each.batch > 1 else ""
+    return f"{each.engine}{batch}", each.figures[figure]

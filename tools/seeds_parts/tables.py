@@ -1,0 +1,119 @@
+"""The tables of a section: what the article says, what was measured here, what is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from seeds_parts.data import read_stored, rows_of
+from seeds_parts.markdown import factor, figure, link, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seeds_parts.data import Row, Run
+
+EAGER = "eager-fp32"
+ARTICLE, IN_TURNS = "test_article", "test_in_turns"
+
+NOT_MEASURED = "It was not measured on this machine yet."
+
+PUBLISHED = {
+    "throughput_per_s": "{:g} images/s",
+    "enqueue_mean_ms": "{:g} ms until the call returned",
+    "round_trip_mean_ms": "{:g} ms with copies",
+    "speedup": "{:g} times PyTorch",
+    "mae": "MAE {:g}",
+}
+"""How a published figure is shown."""
+
+
+def published_table(root: Path, device: str, model: str) -> str:
+    """Return what an article has published, as it is stored."""
+    entries = read_stored(root, device, model)
+    rows = [
+        (
+            each.engine,
+            str(each.batch),
+            ", ".join(
+                form.format(each.figures[name])
+                for name, form in PUBLISHED.items()
+                if name in each.figures
+            ),
+            each.provenance["note"],
+        )
+        for each in entries
+    ]
+    told = f"As stored in {link(entries[0].file)}, from the {entries[0].provenance['source']}:"
+    shown = table(("engine", "batch", "published", "how, and what is not stated"), rows)
+    return f"{told}\n\n{shown}"
+
+
+def measured_table(runs: list[Run], model: str) -> str:
+    """Return what the runs measured by an article's protocol, and in turns with eager."""
+    article = rows_of(runs, model, ARTICLE)
+    if not article:
+        return NOT_MEASURED
+    turns = {(each.engine, each.batch): each for each in rows_of(runs, model, IN_TURNS)}
+    errors = {
+        (each.engine, each.batch): each.figures.get("worst_ratio")
+        for test in (IN_TURNS, "test_consistency")
+        for each in rows_of(runs, model, test, "parity")
+        if "worst_ratio" in each.figures
+    }
+    headings = (
+        *("engine", "batch", "calls", "mean ms", "images/s", "x eager's"),
+        *("waited", "p50 ms in turns", "over eager in turns", "error, of tolerance"),
+    )
+    rows = []
+    for each in article:
+        key = (each.engine, each.batch)
+        beside = turns[key].figures if key in turns else {}
+        rows.append(
+            (
+                each.engine,
+                str(each.batch),
+                f"{each.figures['calls']:g}",
+                figure(each.figures["mean_ms"]),
+                figure(each.figures["mean_rate_per_s"]),
+                factor(each.figures["mean_rate_per_s"], eager_rate(article, each.batch)),
+                figure(each.figures.get("waited_share"), "{:.0%}"),
+                figure(beside.get("p50_ms")),
+                figure(beside.get("speedup"), "{:.2f}x"),
+                figure(errors.get(key), "{:.0%}"),
+            )
+        )
+    return table(headings, rows)
+
+
+def eager_rate(rows: list[Row], batch: int) -> float | None:
+    """Return eager's rows per second at a batch, by the mean; None where it did not run."""
+    found = [each for each in rows if (each.engine, each.batch) == (EAGER, batch)]
+    return found[-1].figures["mean_rate_per_s"] if found else None
+
+
+def stored_table(root: Path, device: str, model: str) -> str:
+    """Return what is stored of a model on a device, with dates and versions."""
+    entries = read_stored(root, device, model)
+    headings = (
+        *("engine", "batch", "p50 ms", "p99 ms", "images/s", "over eager by launches"),
+        *("versions", "date"),
+    )
+    rows = [
+        (
+            each.engine,
+            str(each.batch),
+            figure(each.figures.get("p50_ms")),
+            figure(each.figures.get("p99_ms")),
+            figure(each.figures.get("throughput_per_s")),
+            figure(each.figures.get("speedup"), "{:.2f}x"),
+            ", ".join(f"{name} {told}" for name, told in each.provenance["versions"].items()),
+            each.provenance["date"],
+        )
+        for each in entries
+    ]
+    origin = entries[0].provenance
+    told = (
+        f"{origin['device']}, driver {origin['driver']}, as stored in {link(entries[0].file)} "
+        f"(each entry there has its command):"
+    )
+    return f"{told}\n\n{table(headings, rows)}"
