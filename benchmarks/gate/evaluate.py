@@ -6,7 +6,7 @@ Baseline and candidate come from different windows. Whole measurements are drawn
 baseline of 5 from one window, then as many looks of another as the decision asks for. A slowdown is
 a shift of the candidates' ratios, or a net with more layers. The rivals have one process each, the
 same engine called alone for about as long. Inconclusive is counted apart, and is a loss.
-``--update`` writes the table into docs/explanation/gate.md, with the plot beside it (matplotlib).
+``--update`` writes the table into docs/results/gate.md, with the plot beside it (matplotlib).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-DOCS = Path(__file__).parents[2] / "docs" / "explanation"
+DOCS = Path(__file__).parents[2] / "docs" / "results"
 TRIALS = 2000
 SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
 CURVES = {

@@ -1,7 +1,7 @@
 """The latency gate: whether an engine is slower than its stored measurements say.
 
 The unit is the measurement: one fresh process, in which the engine and a frozen reference net take
-turns. ``docs/explanation/gate.md`` has the reasons, and the error rates that were measured.
+turns. ``docs/explanation/gate.md`` has the reasons, ``docs/results/gate.md`` the error rates.
 """
 
 from __future__ import annotations
