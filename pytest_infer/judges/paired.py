@@ -4,6 +4,8 @@ Only rows that one of the two has right and the other has not say anything of a 
 (McNemar 1947). Whether the loss is at least so large is tested without an approximation: of all
 rates of such rows that fit what was seen, the one counts that speaks against the test most
 (Berger and Boos 1994).
+
+SciPy is imported where it is needed: a run reads the marks of accuracy before it has any rows.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ class Paired:
     @property
     def mcnemar(self) -> float:
         """Return the two-sided p-value that lost and won rows are equally likely (exact)."""
+        from scipy import stats
+
         changed = self.lost + self.won
         return float(stats.binomtest(self.lost, changed).pvalue) if changed else 1.0
 
@@ -88,6 +91,8 @@ def p_at_least(found: Paired, drop: float) -> float:
 
     Whatever the true rate of rows that differ is, it is at most ``p`` in a share ``p`` of samples.
     """
+    from scipy import stats
+
     changed = found.lost + found.won
     least, most = (max(rate, abs(drop)) for rate in _rates(changed, found.rows))
     if most == 0:
@@ -105,6 +110,8 @@ def p_at_least(found: Paired, drop: float) -> float:
 
 def share_bounds(right: int, rows: int, error: float = ERROR) -> tuple[float, float]:
     """Return the least and the greatest share that fit (Clopper and Pearson 1934)."""
+    from scipy import stats
+
     least = stats.beta.ppf(error, right, rows - right + 1) if right else 0.0
     most = stats.beta.ppf(1 - error, right + 1, rows - right) if right < rows else 1.0
     return float(least), float(most)

@@ -197,15 +197,15 @@ def _name_of(create: Callable[..., nn.Module]) -> str:
 
 def registered() -> dict[str, Model]:
     """Return every model known to this process, sorted by name."""
-    for name in _zoo():
-        import_module(name)
+    _load_zoo()
     return dict(sorted(_registry.items()))
 
 
 @cache
-def _zoo() -> tuple[str, ...]:
-    """Return the names of the modules of `ZOO`."""
-    return tuple(f"{ZOO}.{each.name}" for each in iter_modules(import_module(ZOO).__path__))
+def _load_zoo() -> None:
+    """Import the modules of `ZOO`, once: they register their models."""
+    for each in iter_modules(import_module(ZOO).__path__):
+        import_module(f"{ZOO}.{each.name}")
 
 
 def listed() -> dict[str, Model]:
@@ -218,9 +218,9 @@ def find(name: str) -> Model:
 
     A model whose spec nobody has settled here is read here, with its library.
     """
-    models = registered()
-    if name in models:
-        return models[name]
+    _load_zoo()
+    if name in _registry:
+        return _registry[name]
     if name in _unread:
         return settle(reading_of(_unread[name]))
     raise unknown("model", name, known_names())
