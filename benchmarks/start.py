@@ -99,6 +99,7 @@ def main() -> int:
     for each in [*known[-5:], now]:
         print(" ".join(f"{name} {value}" for name, value in each.items()))
     if options.keep:
+        HISTORY.parent.mkdir(exist_ok=True)
         HISTORY.write_text("".join(json.dumps(each) + "\n" for each in [*known, now]))
     over = [name for name, limit in LIMITS.items() if now[name] > limit]
     print(", ".join(f"{name} is over {LIMITS[name]:g}" for name in over) or "within the limits")
