@@ -6,6 +6,7 @@ that only reading them needs.
 
 from __future__ import annotations
 
+import re
 from argparse import Action
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_infer.config import InferConfig
     from pytest_infer.plugin.option_table import Option
 
+
+SEPARATOR = re.compile(r"[,\n]")
 
 ALL_MODE = "all"
 """What a flag means that may have a mode and was given none."""
@@ -69,7 +72,8 @@ def _value(option: Option, config: pytest.Config) -> Any:
         )
     if not option.is_list:
         return option.read(option.flag, texts)
-    parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    # An ini value may stand over several lines.
+    parts = [part.strip() for text in texts for part in SEPARATOR.split(text) if part.strip()]
     return option.read(option.flag, parts)
 
 

@@ -137,6 +137,15 @@ def test_read(flag, texts, value):
     assert read(flag, *texts) == value
 
 
+@pytest.mark.parametrize(
+    "text", ["ort=popen//python=/a\ntvm=popen", "\nort=popen//python=/a,\ntvm=popen\n"]
+)
+def test_ini_value_over_several_lines(text):
+    """A list in an ini file has commas, line ends or both between its items."""
+    hosts = read_config(FakeConfig(ini={"infer_host": text})).hosts
+    assert hosts == {"ort": "popen//python=/a", "tvm": "popen"}
+
+
 def test_folders(tmp_path):
     """A folder that exists is taken, for weights as for images."""
     assert read("--infer-images", str(tmp_path)) == tmp_path
