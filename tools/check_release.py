@@ -22,7 +22,7 @@ WANTED = {
 """What a wheel must have: types, the page of codes, the plugin."""
 
 ALLOWED = re.compile(
-    r"pytest_infer/.*\.(py|typed|json|md|html|css|js)|pytest_infer-[^/]+\.dist-info/.*"
+    r"pytest_infer/.*\.(py|typed|json|md|html|css|js|svg)|pytest_infer-[^/]+\.dist-info/.*"
     r"|pytest_infer/baselines/shipped/.*\.timing(\.sha256)?"
 )
 """What a wheel may have."""
