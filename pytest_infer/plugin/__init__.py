@@ -202,8 +202,8 @@ def pytest_runtest_makereport(
     if not is_case and RECORDS not in item.stash:  # a test that makes its own case has records
         return report
     from pytest_infer.plugin.attachments import attach_to_allure
-    from pytest_infer.plugin.collection import case_of, judged_case
-    from pytest_infer.plugin.outcome import settle_report, told_once
+    from pytest_infer.plugin.collection import case_of, is_unread, judged_case
+    from pytest_infer.plugin.outcome import settle_report, told, told_once
     from pytest_infer.plugin.reported import attach, records_in
 
     case = case_of(item)
@@ -211,7 +211,7 @@ def pytest_runtest_makereport(
     if judged:
         settle_report(report, item, judged, error)
     elif isinstance(error, InferError):
-        report.longrepr = told_once(error, item)
+        report.longrepr = told_once(error, item) if is_unread(item) else told(error)
     attach(report, item, judged)
     attach_to_allure(item.config, records_in(report))
     return report

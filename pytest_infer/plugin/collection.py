@@ -94,6 +94,12 @@ def case_of(item: pytest.Item) -> Case | None:
     return None if isinstance(parameter, (Broken, InferError)) else parameter
 
 
+def is_unread(item: pytest.Item) -> bool:
+    """Return whether a test stands for those of a model that cannot be read."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and isinstance(callspec.params.get(FIXTURE), Broken)
+
+
 def judged_case(item: pytest.Item, case: Case) -> Case:
     """Return ``case`` with the test's other parameters, which make it another entry."""
     return replace(case, variant=_variant(item, case))

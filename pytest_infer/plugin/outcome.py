@@ -46,9 +46,9 @@ def told(error: InferError) -> str:
 
 
 def told_once(error: InferError, item: pytest.Item) -> str:
-    """Return what is shown of an error that has no case: whole for the first test that ends in it.
+    """Return what is shown of a model that cannot be read: its error, for the first of its tests.
 
-    A model that cannot be read ends all of its tests alike.
+    The others end alike, and name the first.
     """
     text = told(error)
     first = state_of(item.config).first_told.setdefault(text, item.nodeid)

@@ -35,7 +35,7 @@ class State:
         self.errors: list[InferError] = []
         """What is wrong with marks and options, found while tests were collected."""
         self.first_told: dict[str, str] = {}
-        """The first test, by the error without a case that it ended in."""
+        """The first test of each model that cannot be read, by the error."""
         self.origin: Origin | None = None
 
     @property
