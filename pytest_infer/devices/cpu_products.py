@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-CPUINFO = Path("/proc/cpuinfo")
+from pytest_infer.devices.cpu_flags import CPUINFO, cpu_flags
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VNNI = {"avx_vnni", "avx512_vnni"}
 
 
-@cache
 def weight_bits(cpuinfo: Path = CPUINFO) -> int:
     """Return how many bits weights may have beside uint8 activations: 8, or 7 without VNNI.
 
@@ -19,8 +19,5 @@ def weight_bits(cpuinfo: Path = CPUINFO) -> int:
     of 255 x 127 are above it, two of 255 x 64 are not (onnxruntime.ai, "Quantize ONNX Models",
     ``reduce_range``). VNNI adds up in 32 bits, and so do ARM's products.
     """
-    try:
-        flags = re.search(r"^flags[ \t]*:(.*)", cpuinfo.read_text(errors="replace"), re.MULTILINE)
-    except OSError:
-        return 8
-    return 7 if flags and VNNI.isdisjoint(flags[1].split()) else 8
+    flags = cpu_flags(cpuinfo)
+    return 7 if flags and VNNI.isdisjoint(flags) else 8

@@ -64,13 +64,6 @@ class ModelClient:
         )
         return ProbeResult(**found)
 
-    def weights_digest(self, *, model: str, weights: str, doing: str) -> str:
-        """Load weights that nothing but their content identifies; return its digest."""
-        digest: str = self._host().call(
-            "model.weights_digest", error=ModelError, doing=doing, model=model, weights=weights
-        )
-        return digest
-
     def write_weights(self, *, model: str, weights: str, folder: str, doing: str) -> str:
         """Save the module with the weights of ``--infer-weights``; return their structure."""
         structure: str = self._host().call(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -116,12 +115,6 @@ class ModelOperations:
             if found == structure:
                 raise
             return ProbeResult(structure=found)
-
-    def weights_digest(self, model: str, weights: str) -> str:
-        """Load weights that nothing but their content identifies; return its digest."""
-        with TemporaryDirectory() as folder:
-            self.write_weights(model, weights, folder)
-            return digest_of_file(Path(folder, WEIGHTS_FILE))
 
     def write_weights(self, model: str, weights: str, folder: str) -> str:
         """Save the module with the weights of ``--infer-weights``; return their structure."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.errors import ModelError
 from pytest_infer.models import tasks
-from pytest_infer.models.spec import BATCH, Dim, TensorSpec
+from pytest_infer.models.spec import BATCH, WEIGHTS, Dim, TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,6 +49,26 @@ def dims_of(
     names = (size for each in inputs.values() for size in getattr(each, "shape", ()))
     found = {name: USUAL_DIMS.get(name, USUAL) for name in names if isinstance(name, str)}
     return {**found, **{k: v for k, v in (known or {}).items() if k in found}, **(dims or {})}
+
+
+def check_weights(name: str, weights: str, *, follows: bool) -> None:
+    """Raise `ModelError` for weights that a function cannot be told to give: it ``follows`` none.
+
+    ``weights`` are those that the model called ``name`` shall always have; empty: it has a choice.
+    """
+    if weights and weights not in WEIGHTS:
+        raise ModelError(
+            f"cannot use the model {name}",
+            why=f"weights={weights!r} is none of {', '.join(WEIGHTS)}",
+            mend="name one of them, or leave it out: --infer-weights decides then",
+        )
+    if weights and not follows:
+        raise ModelError(
+            f"cannot use the model {name}",
+            why=f"weights={weights!r} is for functions that take `pretrained`; one without it "
+            "brings its own weights",
+            mend=f"let it take the parameter: def {name}(pretrained)",
+        )
 
 
 def check_twins(create: Callable[..., Any], known: Iterable[Callable[..., Any]]) -> None:

@@ -171,6 +171,7 @@ class Unread:
     """What ``--infer-model`` would name it by, with absolute paths."""
     make: Callable[[], Draft]
     is_listed: bool = True
+    weights: str = ""
 
     def __str__(self) -> str:
         return self.text if self.source.text else f"{self.source} ({self.text})"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[1]
 """This package's own code, which counts by content wherever it is installed."""
 
+Import = tuple[int, str, tuple[str, ...]]
+
 _IMPORTERS = ("import_module", "__import__")
 _SUFFIXES = tuple(sorted(all_suffixes(), key=len, reverse=True))
 
@@ -64,6 +66,8 @@ class _Reach:
     roots: list[Path]
     _digests: dict[Path, str] = field(default_factory=dict)
     _distributions: dict[str, str] = field(default_factory=dict)
+    _named_before: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
+    """Absolute imports that were followed: a hundred files import the same dozen modules."""
 
     def found(self) -> ReachedCode:
         waiting = list(self.roots)
@@ -94,6 +98,9 @@ class _Reach:
 
     def _named(self, name: str, members: tuple[str, ...]) -> list[Path]:
         """Return the files of an absolute import; a distribution's are noted by its version."""
+        if (name, members) in self._named_before:
+            return []
+        self._named_before.add((name, members))
         homes = filter(None, map(home_of, members)) if name == PACKAGE.name else ()
         public = [path for home in homes for path in self._module(home, ())]
         return public + self._module(name, members)
@@ -171,25 +178,29 @@ def _distributions(name: str) -> list[Distribution]:
     return []
 
 
-def _imports(content: bytes) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Yield level, module and imported names of every import, those inside functions too.
+@lru_cache(maxsize=1024)
+def _imports(content: bytes) -> tuple[Import, ...]:
+    """Return level, module and imported names of every import, those inside functions too.
 
-    What only a type checker imports is left out. A file that is not Python imports nothing.
+    What only a type checker imports is left out. A file that is not Python imports nothing. Every
+    model of a run reaches the same files of this package.
     """
     try:
         waiting: list[ast.AST] = [ast.parse(content)]
     except (SyntaxError, ValueError):
-        return
+        return ()
+    found: dict[Import, None] = {}
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and _is_for_types(node.test):
             waiting += node.orelse
             continue
         waiting += ast.iter_child_nodes(node)
-        yield from _imported_by(node)
+        found |= dict.fromkeys(_imported_by(node))
+    return tuple(found)
 
 
-def _imported_by(node: ast.AST) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+def _imported_by(node: ast.AST) -> Iterator[Import]:
     if isinstance(node, ast.Import):
         yield from ((0, alias.name, ()) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -267,10 +278,15 @@ def _top_folder(path: Path) -> Path | None:
 
 def _is_standard(place: Path) -> bool:
     """Return whether a module is Python's own, which Python's version stands for."""
-    libraries = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")}
-    return any(each in place.parents for each in libraries) and not any(
+    return any(each in place.parents for each in _standard_libraries()) and not any(
         part in {"site-packages", "dist-packages"} for part in place.parts
     )
+
+
+@lru_cache(maxsize=1)
+def _standard_libraries() -> frozenset[Path]:
+    """Return the folders of Python's own modules."""
+    return frozenset(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 
 
 def _holds(distribution: Distribution, place: Path) -> bool:

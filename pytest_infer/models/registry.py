@@ -18,6 +18,7 @@ from pytest_infer.models.declaration import (
     check_declaration,
     check_meaning,
     check_twins,
+    check_weights,
     dims_of,
 )
 from pytest_infer.models.draft import (
@@ -82,6 +83,8 @@ class Model:
     """Return the rows on which int8 is calibrated: an array, or a dict by name."""
     evaluation: Any = None
     """Held-out rows and their labels: a function, or an `Evaluation`."""
+    weights: str = ""
+    """The only weights that it has, such as ``seeded``; empty: those of ``--infer-weights``."""
 
     @property
     def source(self) -> Source:
@@ -105,18 +108,19 @@ def model(
     calibration: Callable[[], Any] | None = None,
     evaluation: Callable[[], tuple[Any, Any]] | Evaluation | None = None,
     parameters: int = 0,
+    weights: str = "",
     is_listed: bool = True,
 ) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
     """Register the decorated function, which creates a module, as a model of its name.
 
-    A function that takes ``pretrained`` follows ``--infer-weights``; one without parameters
-    brings its weights. Inputs that all have the name of a parameter of the module's forward
-    are given by name, others in order; ``outputs`` are taken by name from a dict, a NamedTuple or a
-    dataclass, in order from a tuple. ``dims`` has the bounds of each dynamic dimension of an input;
-    a batch has those of `Dim`, unless it is named. A ``profile`` names the dimensions that are
-    dynamic where shapes are fuzzed. ``parameters``, about how many numbers its weights are, lets
-    checks that are made once per engine choose a small model. A model that is not listed is no part
-    of the matrix, and no option or mark can name it.
+    A function that takes ``pretrained`` follows ``--infer-weights``, unless ``weights`` says which
+    it always has; one without parameters brings its weights. Inputs that all have the name of a
+    parameter of the module's forward are given by name, others in order; ``outputs`` are taken by
+    name from a dict, a NamedTuple or a dataclass, in order from a tuple. ``dims`` has the bounds of
+    each dynamic dimension of an input; a batch has those of `Dim`, unless it is named. A
+    ``profile`` names the dimensions that are dynamic where shapes are fuzzed. ``parameters``, about
+    how many numbers its weights are, lets checks that are made once per engine choose a small
+    model. A model that is not listed is no part of the matrix, and no option or mark can name it.
 
     ``calibration`` returns the inputs on which int8 is calibrated, instead of photographs;
     ``evaluation`` returns held-out inputs and their labels, by which accuracy is judged. Inputs are
@@ -134,8 +138,9 @@ def model(
     )
 
     def register(create: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        check_weights(_name_of(create), weights, follows=_follows(create))
         if inputs is None or outputs is None:
-            _add_function(create, wishes, is_listed=is_listed)
+            _add_function(create, wishes, weights, is_listed=is_listed)
             return create
         spec = ModelSpec(
             name=_name_of(create),
@@ -144,7 +149,7 @@ def model(
             outputs=outputs,
             source=source_of(create),
             dims=dims_of(inputs, dims),
-            brings_weights="pretrained" not in signature(create).parameters,
+            brings_weights=not _follows(create),
             profile=profile,
             parameters=parameters,
         )
@@ -155,6 +160,7 @@ def model(
                 *(spec, create, preprocess, postprocess, labels, seed, is_listed),
                 calibration=calibration,
                 evaluation=evaluation,
+                weights=weights,
             )
         )
         return create
@@ -162,7 +168,9 @@ def model(
     return register
 
 
-def _add_function(create: Callable[..., Any], wishes: Wishes, *, is_listed: bool) -> None:
+def _add_function(
+    create: Callable[..., Any], wishes: Wishes, weights: str, *, is_listed: bool
+) -> None:
     """Register a function whose spec is read off a call of its module."""
     if wishes.inputs is None and wishes.example is None:
         raise ModelError(
@@ -176,11 +184,16 @@ def _add_function(create: Callable[..., Any], wishes: Wishes, *, is_listed: bool
     def make() -> Draft:
         return asked.draft(create, partial(spec_of_function, asked, create))
 
-    unread = Unread(asked.name, asked.source, create.__qualname__, make, is_listed)
+    unread = Unread(asked.name, asked.source, create.__qualname__, make, is_listed, weights)
     check_twins(create, _declared)
     _declared[create] = unread
     if not _is_asked(create, asked.name):
         add_unread(unread)
+
+
+def _follows(create: Callable[..., Any]) -> bool:
+    """Return whether a function can be told which weights to give its module."""
+    return "pretrained" in signature(create).parameters
 
 
 def _name_of(create: Callable[..., nn.Module]) -> str:
@@ -262,12 +275,13 @@ def settle(reading: Reading) -> Model:
     """
     spec = reading.spec
     check_meaning(spec, has_postprocess="postprocess" in reading.has)
-    drafted = {part: Drafted(_unread[spec.name], part) for part in ("create", *reading.has)}
+    asked = _unread[spec.name]
+    drafted: dict[str, Any] = {
+        part: Drafted(asked, part) for part in FUNCTIONS if part in reading.has
+    }
+    create = Drafted(asked, "create")
     _registry[spec.name] = model = Model(
-        spec,
-        drafted.pop("create"),
-        **{part: drafted[part] for part in FUNCTIONS if part in drafted},
-        is_listed=_unread[spec.name].is_listed,
+        spec, create, is_listed=asked.is_listed, weights=asked.weights, **drafted
     )
     return model
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays
@@ -10,19 +14,17 @@ from pytest_infer.devices.fingerprint import device_fingerprint
 from pytest_infer.errors import InferError, ModelError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
-from pytest_infer.storage.digest import digest_of
+from pytest_infer.storage.digest import digest_of, digest_of_file
 from pytest_infer.storage.written_files import checked, content_digest, only
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_infer.arrays import Arrays
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.model_client import ModelClient
     from pytest_infer.hosts.results import ProbeResult
     from pytest_infer.models.registry import Model
     from pytest_infer.models.spec import ModelSpec
-    from pytest_infer.storage.cache import Cache
+    from pytest_infer.storage.cache import Cache, Entry
 
 NOT_REPEATABLE = "not-repeatable"
 """What stands for the answer of a model that gives another one each time."""
@@ -141,26 +143,39 @@ class ModuleGraphs:
         return answer
 
     def _kept(self, spec: ModelSpec, identity: dict[str, Any]) -> _Kept:
-        """Return the module with its weights; only seeded ones are known without loading them."""
-        choice = "own" if spec.brings_weights else self._config.weights or spec.default_weights
-        self.weights[spec.name] = choice
-        key: dict[str, Any] = {"model": spec.name, "weights": choice, "identity": identity}
-        if choice != "seeded":
-            key["content"] = self._client.weights_digest(
-                model=spec.name, weights=choice, doing=f"load {spec.name}"
-            )
-
-        def make(folder: Path) -> dict[str, Any]:
-            structure = self._client.write_weights(
-                model=spec.name, weights=choice, folder=str(folder), doing=f"load {spec.name}"
-            )
-            return {"weights": choice, "structure": structure}
-
-        entry = self._cache.entry("weights", key, checked(make))
+        """Return the module with its weights in the cache."""
+        choice = models.find(spec.name).weights or self._config.weights or spec.default_weights
+        self.weights[spec.name] = choice = "own" if spec.brings_weights else choice
+        key = {"model": spec.name, "weights": choice, "identity": identity}
+        entry = self._seeded(key) if choice == "seeded" else self._loaded(key)
         whole = {"model": spec.name, "identity": identity, "weights": content_digest(entry.digests)}
         file = str(entry.folder / only(entry.digests, entry.folder))
         graph = Graph(spec, file, digest_of(whole), GraphRequest("module"))
         return _Kept(graph, entry.facts["structure"], entry.is_new)
+
+    def _seeded(self, key: dict[str, Any]) -> Entry:
+        """Return weights that follow from the code: they are known without making them."""
+        return self._cache.entry("weights", key, checked(partial(self._write, key)))
+
+    def _loaded(self, key: dict[str, Any]) -> Entry:
+        """Return weights that nothing but their content identifies."""
+        with TemporaryDirectory(prefix="pytest-infer-weights-") as folder:
+            facts = self._write(key, Path(folder))
+            (file,) = Path(folder).iterdir()
+
+            def keep(draft: Path) -> dict[str, Any]:
+                shutil.move(file, draft)
+                return facts
+
+            content = digest_of_file(file)
+            return self._cache.entry("weights", key | {"content": content}, checked(keep))
+
+    def _write(self, key: dict[str, Any], folder: Path) -> dict[str, Any]:
+        name, weights = key["model"], key["weights"]
+        structure = self._client.write_weights(
+            model=name, weights=weights, folder=str(folder), doing=f"load {name}"
+        )
+        return {"weights": weights, "structure": structure}
 
 
 def _fitting(model: str, found: ProbeResult) -> ProbeResult:

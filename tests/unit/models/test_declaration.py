@@ -201,3 +201,31 @@ def test_two_functions_of_one_name(keywords, tmp_path):
     path.write_text(text.rpartition("@model")[0])
     for _ in range(2):
         run_path(str(path), run_name="nets")
+
+
+@pytest.mark.parametrize(
+    ("weights", "why"),
+    [
+        ("frozen", "weights='frozen' is none of seeded, pretrained, random"),
+        ("seeded", "weights='seeded' is for functions that take `pretrained`; "),
+    ],
+)
+@pytest.mark.parametrize("known", [{"inputs": X, "outputs": Y}, {"example": lambda: np.ones(8)}])
+def test_weights_it_cannot_have(known, weights, why):
+    """A function without the parameter brings its own, whether its spec is known or read."""
+    with pytest.raises(ModelError) as error:
+
+        @model(**known, weights=weights)
+        def toy(): ...
+
+    assert error.value.why.startswith(why)
+
+
+def test_weights_it_always_has():
+    """Whatever ``--infer-weights`` says to others."""
+
+    @model(inputs=X, outputs=Y, weights="random")
+    def toy(pretrained): ...
+
+    assert models.find("toy").weights == "random"
+    assert models.find("reference_net").weights == "seeded"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_infer.devices.cpu_flags import cpu_flags
 from pytest_infer.engines.torch_runner import examples, refuse_failing
 from pytest_infer.graphs.module import module_from_graph
 from pytest_infer.graphs.torch_dtypes import torch_dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from pytest_infer.engines.protocol import BuildRequest
@@ -23,6 +25,10 @@ CPU_LAYOUT = {"relax.nn.conv2d": ["NHWC", "OHWI"]}
 
 CPU_SUMS = {"fast-math-reassoc": True, "fast-math-contract": True}
 """Let LLVM reorder sums and fuse products into them; or it vectorizes no reduction at all."""
+
+
+WIDE = ("amx", "avx", "f16c", "fma", "gfni", "vaes", "vpclmulqdq", "xop")
+"""How LLVM's names of x86's vector and matrix instructions begin."""
 
 
 def export_program(graph: Graph, request: BuildRequest, path: Path) -> str:
@@ -82,7 +88,20 @@ def _target(device: str) -> Any:
     if found.kind.name != "llvm":
         return found
     own = {name: found.attrs[name] for name in ("mtriple", "mcpu")}
-    return tvm.target.Target({"kind": "llvm", **own, **CPU_SUMS})
+    named = tvm.target.codegen.llvm_get_cpu_features(found)
+    absent = absent_features(map(str, named), cpu_flags())
+    return tvm.target.Target({"kind": "llvm", **own, "mattr": absent, **CPU_SUMS})
+
+
+def absent_features(named: Iterable[str], flags: Collection[str]) -> list[str]:
+    """Return, as LLVM turns them off, the instructions that a CPU's name promises and it lacks.
+
+    LLVM knows a CPU by its name, and a virtual machine of that name may hide AVX-512: a program
+    for the name alone dies there by SIGILL. ``named`` are LLVM's names, ``flags`` the kernel's.
+    """
+    present = {flag.replace("_", "") for flag in flags}
+    wide = [name for name in named if name.startswith(WIDE) and flags]
+    return sorted(f"-{name}" for name in wide if name.replace("-", "") not in present)
 
 
 def _arranged_for_cpu(program: Any, target: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_infer.engines.adapters import tvm as adapter
+from pytest_infer.engines.adapters.tvm.program import absent_features
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Missing
 from pytest_infer.errors import BuildError, LoadError, RunError
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -291,3 +292,18 @@ def test_a_bound_call_on_a_gpu_is_on_torchs_stream(monkeypatch: pytest.MonkeyPat
     assert events == {"inside": 1}
     runner.infer(FEEDS)
     assert events == {"inside": 1, "outside": 1}
+
+
+@pytest.mark.parametrize(
+    ("flags", "absent"),
+    [
+        # A virtual machine of the Zen 4 name without AVX-512: programs died by SIGILL.
+        (("avx", "avx2", "fma"), ["-avx512f", "-avx512vnni"]),
+        (("avx", "avx2", "fma", "avx512f", "avx512_vnni"), []),
+        ((), []),
+    ],
+)
+def test_what_the_name_promises_and_the_cpu_lacks(flags, absent):
+    """Only vector instructions are turned off, and only where the kernel tells what there is."""
+    named = ("avx", "avx2", "fma", "avx512f", "avx512vnni", "prefer-256-bit", "64bit")
+    assert absent_features(named, flags) == absent
