@@ -146,7 +146,7 @@ class Progress:
             elif parts and time() - shown_s >= PLAIN_S:
                 shown_s = time()
                 terminal.flush()
-                line = f"\n{self._told(parts)}\n"
+                line = f"\n{self._told(parts)}\n{_begun(terminal)}"
                 os.write(self._descriptor, line.encode(errors="replace"))
 
     def _activities(self) -> Iterator[tuple[str, Activity]]:
@@ -172,6 +172,12 @@ class Progress:
     def _before(self, doing: str) -> str:
         past_s = self._past.get(doing)
         return f" ({_seconds(past_s)} last time)" if past_s else ""
+
+
+def _begun(terminal: Any) -> str:
+    """Return what ``-v`` has written of its line: a test's id, which its outcome belongs behind."""
+    writer: Any = terminal._tw  # noqa: SLF001 - there is no public way to the line
+    return writer._current_line if terminal.verbosity > 0 else ""  # noqa: SLF001
 
 
 def _seconds(duration_s: float) -> str:

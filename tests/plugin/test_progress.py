@@ -27,6 +27,7 @@ from pytest_infer.plugin import progress
 
 progress.SHORT_S, progress.LIVE_S = 0.0, 0.01  # all that is done is shown, on any machine
 """
+PLAIN = EAGER + "progress.PLAIN_S = 0.0\n"
 DRAWN = re.compile(r"\n\r\x1b\[2m(.*?)\x1b\[0m\x1b\[K\x1b\[1A\x1b\[\d+G")
 
 
@@ -76,3 +77,14 @@ def test_a_terminal_has_a_live_line(run: Run, options: tuple[str, ...]) -> None:
 def test_with_s_there_is_none(run: Run) -> None:
     """What tests print would get in its way."""
     assert not DRAWN.search(run("-s"))
+
+
+def test_plain_lines_keep_a_line_whole(pytester: pytest.Pytester, toy: str, cache: Path) -> None:
+    """Without a terminal a line is printed; after it ``-v`` has id and outcome side by side."""
+    pytester.makeconftest(toy + PLAIN)
+    pytester.makepyfile(test_toy=TEST)
+    told = pytester.runpytest_subprocess(
+        *("-v", "--infer-model=toy", "--engine=eager", f"--infer-cache={cache}"), "-pno:xdist"
+    )
+    told.stdout.re_match_lines([r"0 of 1: start the host of eager, \d+ s.*"])
+    told.stdout.re_match_lines([r"test_toy\.py::test_same_answers\[\S+\] PASSED .*"])
