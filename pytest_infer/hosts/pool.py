@@ -133,6 +133,25 @@ class HostPool:
         finally:
             host.close()
 
+    @contextmanager
+    def companion(self, engine: str) -> Iterator[Host]:
+        """Lend a host that is kept for the times of ``engine`` beside those of others.
+
+        Most of a fresh one's time would go into importing. An error ends it: something may still
+        run there.
+        """
+        name = f"{engine} timed"
+        host = self._shared.get(name)
+        if host is None or not host.is_alive:
+            with activity(f"start a host of {engine}", START):
+                host = _GuardedHost(self._start(engine), self._fresh_guard)
+            self._shared[name] = host
+        try:
+            yield host
+        except BaseException:
+            host.close()
+            raise
+
     def close(self) -> None:
         """End every host."""
         while self._shared:

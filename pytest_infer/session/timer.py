@@ -1,4 +1,4 @@
-"""Measure built engines, each in a fresh host, interleaved in random order."""
+"""Measure built engines, each in a host of its own, interleaved in random order."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pytest_infer.devices.device import Device
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.engine_client import EngineClient
+from pytest_infer.hosts.pool import EAGER
 from pytest_infer.timing.look import look_from_outputs
 from pytest_infer.timing.samples import WAITED, Samples
 from pytest_infer.timing.split import Split, split_from_durations
@@ -125,9 +126,10 @@ class GpuTimer:
     ) -> list[Any]:
         """Return the samples of several engines, timed in turns within the same seconds.
 
-        Each gets a separate process, so that neither their libraries nor their thread pools
-        meet; nothing else of this package runs on the devices meanwhile. An engine that is named
-        twice is timed once; None, which ``eager`` is for an ONNX file, has None for its samples.
+        Each has a separate process, so that neither their libraries nor their thread pools meet:
+        a fresh one, or for eager beside another engine one that is kept for that. Nothing else of
+        this package runs on the devices meanwhile. An engine that is named twice is timed once;
+        None, which ``eager`` is for an ONNX file, has None for its samples.
         With ``cold_l2`` a GPU's L2 cache is overwritten before each call; raise `TimingError` for
         another device.
         """
@@ -138,8 +140,14 @@ class GpuTimer:
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
             engines_of = {engine.case: engine for engine in timed}
+            companions = {case for case in list(engines_of)[1:] if case.engine == EAGER}
             hosts = {
-                case: stack.enter_context(self._hosts.fresh(case.engine)) for case in engines_of
+                case: stack.enter_context(
+                    self._hosts.companion(EAGER)
+                    if case in companions
+                    else self._hosts.fresh(case.engine)
+                )
+                for case in engines_of
             }
 
             def arm_of(case: Case) -> _Arm:
@@ -153,6 +161,8 @@ class GpuTimer:
                 for arm in order.sample(list(arms.values()), len(arms)):
                     arm.round(number)
             samples = {case: arm.samples() for case, arm in arms.items()}
+            for case in companions:
+                arms[case].close()
         self.taken += samples.items()
         return [engine and samples[engine.case] for engine in engines]
 
@@ -245,6 +255,10 @@ class _Arm:
             resources=resources,
             look=look_from_outputs(self._first, seen.timed, seen.after),
         )
+
+    def close(self) -> None:
+        """Free what a host that is kept has opened."""
+        self._client.close(runner=self._runner, doing=self._doing)
 
     def split(self, feeds: Arrays) -> Split:
         """Return the medians of the parts of as many calls as a measurement has."""

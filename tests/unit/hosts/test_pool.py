@@ -70,3 +70,31 @@ def test_calls_of_a_measurement(monkeypatch, tmp_path):
         fresh.call("engine.time", error=None, doing="time")
         fresh.call("engine.time", error=None, doing="time")
     assert seen == ["here", "call", "here", "call"]
+
+
+def test_a_companion_is_kept_until_an_error(monkeypatch, tmp_path):
+    """What failed may still run there, so nobody else is answered by that process."""
+    started, ended = [], []
+
+    class Started:
+        def __init__(self, spec, **_):
+            self.is_alive, self.place = True, "here"
+            started.append(spec)
+
+        def close(self):
+            self.is_alive = False
+            ended.append(self)
+
+    monkeypatch.setattr(pool, "start_host", Started)
+    made = HostPool({}, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None)
+    for _ in range(2):
+        with made.companion("eager"):
+            pass
+    assert (len(started), len(ended)) == (1, 0)
+    with pytest.raises(KeyError), made.companion("eager"):
+        raise KeyError
+    with made.companion("eager"):
+        pass
+    assert (len(started), len(ended)) == (2, 1)
+    made.close()
+    assert len(ended) == 2

@@ -74,6 +74,13 @@ class World:
         finally:
             self.started.append(f"end of {engine}")
 
+    @contextmanager
+    def companion(self, engine):
+        """Lend a host that is kept, inside the lock."""
+        assert self.held[-1] == "locked"
+        self.started.append(f"kept {engine}")
+        yield FakeHost(engine, self)
+
     def is_inline(self, _engine):
         """Say so unless engines are to be opened at once."""
         return not self.opening
@@ -240,6 +247,16 @@ def test_hosts_are_fresh_and_alone(measure):
     assert world.started == ["a", "b", "end of b", "end of a"]
     assert world.held == ["locked", "free"]
     assert world.engines == ["a", "b"]
+
+
+def test_eager_beside_others_is_kept(measure):
+    """Its process serves one engine after the other; what it has opened is closed each time."""
+    world = World(a=MS, eager=2 * MS)
+    measure(world, "a", "eager", calls=5)
+    assert world.started == ["a", "kept eager", "end of a"]
+    assert [each[0] for each in world.calls if each[1] == "engine.close"] == ["eager"]
+    measure(world, "eager", "a", calls=5)
+    assert world.started[3:] == ["eager", "a", "end of a", "end of eager"]
 
 
 def test_samples_know_their_machine(measure):
