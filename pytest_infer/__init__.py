@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from pytest_infer.judges.metrics import metric
     from pytest_infer.judges.tasks.registry import task
     from pytest_infer.judges.tolerance import Tolerance
+    from pytest_infer.models.decorator import model
     from pytest_infer.models.evaluation import Evaluation
     from pytest_infer.models.model_from import model_from
-    from pytest_infer.models.registry import model
     from pytest_infer.models.spec import Dim, ModelSpec, Profile, TensorSpec
     from pytest_infer.models.yolo import Yolo
     from pytest_infer.plugin.enforce import Enforce
@@ -154,9 +154,9 @@ _HOMES = {
     "judges.metrics": "metric",
     "judges.tasks.registry": "task",
     "judges.tolerance": "Tolerance",
+    "models.decorator": "model",
     "models.evaluation": "Evaluation",
     "models.model_from": "model_from",
-    "models.registry": "model",
     "models.spec": "Dim ModelSpec Profile TensorSpec",
     "models.yolo": "Yolo",
     "plugin.enforce": "Enforce",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pytest_infer.models.registry import model
+from pytest_infer.models.decorator import model
 from pytest_infer.models.spec import TensorSpec
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.models.decorator import model
 from pytest_infer.models.families import coco
-from pytest_infer.models.registry import model
 from pytest_infer.models.seeding import BRANCH_GAIN, Fit, coarse, seed_network
 from pytest_infer.models.spec import Dim, Profile, TensorSpec
 

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_infer.errors import ModelError
+from pytest_infer.models.decorator import model
 from pytest_infer.models.families import imagenet
-from pytest_infer.models.registry import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_infer.errors import ModelError
+from pytest_infer.models.decorator import model
 from pytest_infer.models.families import imagenet
-from pytest_infer.models.registry import model
 from pytest_infer.models.spec import TensorSpec
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.models.decorator import model
 from pytest_infer.models.families import imagenet
-from pytest_infer.models.registry import model
 from pytest_infer.models.seeding import draw, one_thread
 from pytest_infer.models.spec import TensorSpec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_infer.models.decorator import model
 from pytest_infer.models.families import imagenet
-from pytest_infer.models.registry import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
