@@ -30,7 +30,7 @@ IMPORT = """
 import time
 import pytest
 before = time.process_time()
-import pytest_infer.plugin, pytest_infer.plugin.fixtures
+import pytest_infer.plugin, pytest_infer.plugin.fixtures, pytest_infer.plugin.judge_fixtures
 print(1000 * (time.process_time() - before))
 """
 

@@ -26,7 +26,7 @@ from pytest_infer.plugin.state import ATTEMPT, FIXTURE, RECORDS, STATE, State, s
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-pytest_plugins = ["pytest_infer.plugin.fixtures"]
+pytest_plugins = ["pytest_infer.plugin.fixtures", "pytest_infer.plugin.judge_fixtures"]
 
 SESSION_FIXTURE = "infer"
 """The fixture of which all others of this package are made."""
