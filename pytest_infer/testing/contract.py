@@ -12,12 +12,14 @@ from pytest_infer.config import InferConfig
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.errors import RunError
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.plugin.options import read_config
 from pytest_infer.session.engine import EngineUnderTest
 from pytest_infer.session.latency import TimedCalls
 from pytest_infer.session.parity import Parity
 from pytest_infer.session.reference import Reference
 from pytest_infer.session.session import InferSession
+from pytest_infer.timing.look import look_from_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Array
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import Engine
+    from pytest_infer.timing.look import Look
 
 MODEL = "contract_cnn"
 
@@ -52,14 +55,14 @@ class EngineContract:
     def run(
         cls, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[InferSession]:
-        """A session with a separate cache, whose hosts know the contract's model."""
+        """A session with a cache of contracts alone, whose hosts know the contract's model."""
         from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
         given = read_config(pytestconfig)
         session = InferSession(
             InferConfig(
                 device=cls.device,
-                cache=tmp_path_factory.mktemp("cache"),
+                cache=tmp_path_factory.getbasetemp() / "contract-cache",  # one export serves all
                 hosts=given.hosts,
                 timeout_s=given.timeout_s,
                 calls=5,  # what they put out is looked at, not how long they take
@@ -187,10 +190,8 @@ class EngineContract:
         """What bound calls put out is what `infer` gives, in every precision, where it is shown."""
         for precision in able:
             engine = opened(precision, 3)
-            look = run.timer(engine, run.artefacts.models.feeds(MODEL, 3)).look
-            verdict = TimedCalls(engine.case, Reference(engine.case, run.artefacts.eager), None)(
-                look
-            )
+            judge = TimedCalls(engine.case, Reference(engine.case, run.artefacts.eager), None)
+            verdict = judge(self._look(run, engine))
             assert verdict is None, verdict
 
     def test_refuses_other_inputs(
@@ -204,6 +205,19 @@ class EngineContract:
         with pytest.raises(RunError):
             engine({})
         assert self._outputs(run, engine)
+
+    @staticmethod
+    def _look(run: InferSession, engine: EngineUnderTest) -> Look:
+        """Return what bound calls put out; unlike a measurement's, the host may be a used one."""
+        client = EngineClient(run.hosts.shared(engine.case.engine))
+        feeds, doing = run.artefacts.models.feeds(MODEL, engine.case.batch), "look at timed calls"
+        runner = client.open(built=engine.built, doing=doing)
+        first = client.infer(runner=runner, feeds=feeds, doing=doing)
+        client.bind(runner=runner, feeds=feeds, doing=doing)
+        client.time(runner=runner, calls=1, cold_l2=False, copies=False, doing=doing)
+        seen = client.look(runner=runner, doing=doing)
+        client.close(runner=runner, doing=doing)
+        return look_from_outputs(first, seen.timed, seen.after)
 
     @staticmethod
     def _outputs(run: InferSession, engine: EngineUnderTest) -> dict[str, Array]:
