@@ -51,13 +51,17 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C reach what is started, though a shell has started these tests with a trailing &.
+    """Let Ctrl-C and SIGHUP reach what is started, though & or nohup started these tests.
 
-    Such a shell lets them ignore it, and so would all that they start.
+    They would be ignored here, and so by all that is started from here.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
