@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 FORM = "[MODEL.]NAME:DTYPE[SIZE,...]"
+OTHER_NAMES = {
+    "float": "float32", "double": "float64", "half": "float16", "int": "int64", "long": "int64",
+}  # fmt: skip
+"""What libraries also call dtypes."""
 _INPUT = re.compile(
     r"(?P<name>[^\[\]]+):(?P<dtype>\w+)\[(?P<shape>[\w,\s]*)\]"
     r"(:(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?"
@@ -56,7 +60,8 @@ def _input(text: str) -> tuple[str, TensorSpec]:
             "or --infer-input='ids:int64[batch,time]:0..30521'",
         )
     if found["dtype"] not in DTYPES:
-        near = get_close_matches(found["dtype"], DTYPES, n=1)
+        other = OTHER_NAMES.get(found["dtype"])
+        near = [other] if other else get_close_matches(found["dtype"], DTYPES, n=1)
         raise ModelError(
             f"cannot read the input {shown(text)!r}",
             why=f"{shown(found['dtype'])!r} is no dtype of an input; there are {', '.join(DTYPES)}",

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Literal, cast
 
 from pytest_infer import bounds
-from pytest_infer.errors import OptionError, unknown
+from pytest_infer.errors import ModelError, OptionError, unknown
 from pytest_infer.hosts.host_spec import INLINE, check_spec
 from pytest_infer.plain_text import shown
 from pytest_infer.plugin.option_paths import folder_from_text, path_from_text
@@ -32,8 +32,14 @@ def read_names(_: str, parts: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parts))
 
 
-def read_texts(_: str, parts: list[str]) -> tuple[str, ...]:
-    """Return every value as it is, commas and all."""
+def read_inputs(flag: str, parts: list[str]) -> tuple[str, ...]:
+    """Return what is said of inputs, as it is, commas and all."""
+    from pytest_infer.models.input_text import inputs_from_texts
+
+    try:
+        inputs_from_texts(part.strip() for part in parts)
+    except ModelError as error:
+        raise OptionError(f"{flag}: {error.what}", why=error.why, mend=error.mend) from None
     return tuple(parts)
 
 

@@ -100,6 +100,7 @@ def test_frozen():
     [
         ("--engine", ["ort,trt", " ort , eager"], ("ort", "trt", "eager")),
         ("--infer-model", ["a", "b"], ("a", "b")),
+        ("--infer-input", ["x:int64[batch,8]:0..9"], ("x:int64[batch,8]:0..9",)),
         ("--infer-precision", ["fp16,int8,fp16"], ("fp16", "int8")),
         ("--infer-batch", ["1,8", "8,2"], (1, 8, 2)),
         ("--infer-device", ["cpu", "cuda"], "cuda:0"),
@@ -185,6 +186,8 @@ def test_file_for_a_folder(tmp_path):
         ("--infer-against", "ort=popen,ort=popen//nice=1", "compared with one other environment"),
         ("--infer-report", "json", "why:  it takes KIND:PATH"),
         ("--infer-report", "json:", "mend: for example --infer-report=json:report.json"),
+        ("--infer-input", "image:3x16", "why:  its form is [MODEL.]NAME:DTYPE[SIZE,...]"),
+        ("--infer-input", "net.image:float[batch]", "mend: did you mean 'float32'?"),
         ("--infer-weights", "/missing", "(or one of: seeded, pretrained, random)"),
     ],
 )
