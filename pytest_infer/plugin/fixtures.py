@@ -141,7 +141,7 @@ def infer_eager_replay(infer_case: Case, infer: InferSession) -> Iterator[Engine
 
 @aliased("session")
 def infer_gpu_timer(infer: InferSession) -> GpuTimer:
-    """A timer of engines, each in a fresh process; calling it gives `Samples`."""
+    """A timer of engines, each in a process of its own; calling it gives `Samples`."""
     return infer.timer
 
 
