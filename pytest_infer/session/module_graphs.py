@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.arrays import digest_of_arrays
@@ -18,6 +15,8 @@ from pytest_infer.storage.digest import digest_of, digest_of_file
 from pytest_infer.storage.written_files import checked, content_digest, only
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_infer.arrays import Arrays
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.model_client import ModelClient
@@ -159,12 +158,12 @@ class ModuleGraphs:
 
     def _loaded(self, key: dict[str, Any]) -> Entry:
         """Return weights that nothing but their content identifies."""
-        with TemporaryDirectory(prefix="pytest-infer-weights-") as folder:
-            facts = self._write(key, Path(folder))
-            (file,) = Path(folder).iterdir()
+        with self._cache.draft("weights") as loaded:
+            facts = self._write(key, loaded)
+            file = loaded / only((path.name for path in loaded.iterdir()), loaded)
 
-            def keep(draft: Path) -> dict[str, Any]:
-                shutil.move(file, draft)
+            def keep(folder: Path) -> dict[str, Any]:
+                file.rename(folder / file.name)
                 return facts
 
             content = digest_of_file(file)

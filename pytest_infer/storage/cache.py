@@ -18,7 +18,7 @@ import msgspec
 
 from pytest_infer.plain_text import shown
 from pytest_infer.storage.digest import digest_of, digest_of_file
-from pytest_infer.storage.eviction import MANIFEST, evict, limit_bytes, lock_of
+from pytest_infer.storage.eviction import DRAFT, MANIFEST, evict, limit_bytes, lock_of
 from pytest_infer.storage.lease import hold
 from pytest_infer.storage.lock_wait import Wanted, acquire
 from pytest_infer.storage.private_folder import is_open_to_others, private_folder, unusable
@@ -97,6 +97,28 @@ class Cache:
                 return None
             self._use(folder)
         return found
+
+    @contextmanager
+    def draft(self, kind: str) -> Iterator[Path]:
+        """Give an empty folder for what only its content can name, and remove it afterwards.
+
+        It lies in the cache, where hosts see it. One whose maker was killed goes as an entry's
+        draft does.
+        """
+        folder = self.root / kind / token_hex(16)
+        draft = folder.with_name(f"{DRAFT}{folder.name}")
+        with self._locked(folder):
+            with self._told():
+                draft.mkdir(mode=0o700)
+            try:
+                yield draft
+            except Exception as error:
+                if lack := lack_of_room(error, self.root):
+                    raise lack from error
+                raise
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+                lock_of(folder).unlink(missing_ok=True)
 
     def hold(self, folder: Path) -> None:
         """Let an entry stay until this process ends."""

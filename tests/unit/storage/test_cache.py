@@ -342,6 +342,28 @@ def test_draft_of_a_maker_that_was_killed(cache):
     assert not draft.exists()
 
 
+def test_draft_of_what_has_no_name_yet(cache):
+    """It is nobody's to evict while it is in use, and leaves nothing, not even its lock."""
+    with cache.draft("weights") as draft:
+        (draft / "weights.bin").write_bytes(b"weights")
+        cache.entry("engines", KEY, make)  # which tidies
+        (draft / "weights.bin").rename(cache.root / "taken")
+    assert (cache.root / "taken").read_bytes() == b"weights"
+    assert list((cache.root / "weights").iterdir()) == []
+
+
+def test_draft_of_a_process_that_was_killed(cache):
+    """Whoever tidies next removes it."""
+    code = (
+        "import os, sys; from pathlib import Path; from pytest_infer.storage.cache import Cache; "
+        "draft = Cache(Path(sys.argv[1])).draft('weights'); draft.__enter__(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(cache.root)], check=True)  # noqa: S603 - ours
+    (draft,) = (cache.root / "weights").glob(".draft-*")
+    cache.tidy()
+    assert not draft.exists()
+
+
 def test_token(cache):
     """Who reads the token's content sees this folder; it is gone afterwards."""
     with cache.token() as (path, content):
