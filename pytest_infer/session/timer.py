@@ -127,9 +127,9 @@ class GpuTimer:
         """Return the samples of several engines, timed in turns within the same seconds.
 
         Each has a separate process, so that neither their libraries nor their thread pools meet:
-        a fresh one, or for eager beside another engine one that is kept for that. Nothing else of
-        this package runs on the devices meanwhile. An engine that is named twice is timed once;
-        None, which ``eager`` is for an ONNX file, has None for its samples.
+        a fresh one, or for eager beside another engine, on a CPU, one that is kept for that.
+        Nothing else of this package runs on the devices meanwhile. An engine that is named twice is
+        timed once; None, which ``eager`` is for an ONNX file, has None for its samples.
         With ``cold_l2`` a GPU's L2 cache is overwritten before each call; raise `TimingError` for
         another device.
         """
@@ -140,7 +140,7 @@ class GpuTimer:
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
             engines_of = {engine.case: engine for engine in timed}
-            companions = {case for case in list(engines_of)[1:] if case.engine == EAGER}
+            companions = {case for case in list(engines_of)[1:] if _may_be_kept(case)}
             hosts = {
                 case: stack.enter_context(
                     self._hosts.companion(EAGER)
@@ -283,6 +283,14 @@ class _Arm:
 
     def _time(self, calls: int) -> list[int]:
         return self._times(calls)["monotonic"]
+
+
+def _may_be_kept(case: Case) -> bool:
+    """Return whether a case is timed in a host that is kept: eager on a CPU.
+
+    On a GPU it would keep memory there that the next engine may need.
+    """
+    return case.engine == EAGER and not Device.named(case.device).is_gpu
 
 
 def _calls_for(duration_ns: int) -> int:

@@ -259,6 +259,15 @@ def test_eager_beside_others_is_kept(measure):
     assert world.started[3:] == ["eager", "a", "end of a", "end of eager"]
 
 
+def test_eager_on_a_gpu_is_not_kept():
+    """Its memory there goes with its process, before the next engine wants it."""
+    world = World(a=MS, eager=MS)
+    cases = (Case("toy", name, "fp32", 1, "cuda:0") for name in ("a", "eager"))
+    engines = [SimpleNamespace(case=case, built="built") for case in cases]
+    GpuTimer(world, CallCounts(1, 5), world.exclusive).interleaved(engines, FEEDS)
+    assert world.started == ["a", "eager", "end of eager", "end of a"]
+
+
 def test_samples_know_their_machine(measure):
     """Samples say where their engine's host runs."""
     samples = measure(World(a=MS, b=MS), "a", "b", calls=5)
