@@ -146,7 +146,8 @@ class Progress:
             elif parts and time() - shown_s >= PLAIN_S:
                 shown_s = time()
                 terminal.flush()
-                line = f"\n{self._told(parts)}\n{_begun(terminal)}"
+                begun = "" if self._folder else _begun(terminal)  # workers' lines come whole
+                line = f"\n{self._told(parts)}\n{begun}"
                 os.write(self._descriptor, line.encode(errors="replace"))
 
     def _activities(self) -> Iterator[tuple[str, Activity]]:
@@ -175,9 +176,10 @@ class Progress:
 
 
 def _begun(terminal: Any) -> str:
-    """Return what ``-v`` has written of its line: a test's id, which its outcome belongs behind."""
+    """Return the test's id that ``-v`` has written, which its outcome belongs behind, if any."""
     writer: Any = terminal._tw  # noqa: SLF001 - there is no public way to the line
-    return writer._current_line if terminal.verbosity > 0 else ""  # noqa: SLF001
+    line: str = writer._current_line  # noqa: SLF001
+    return line if terminal.verbosity > 0 and line.endswith(" ") else ""
 
 
 def _seconds(duration_s: float) -> str:
