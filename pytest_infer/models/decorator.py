@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import nn
 
+    from pytest_infer.arrays import Arrays
     from pytest_infer.models.evaluation import Evaluation
     from pytest_infer.models.spec import Dim
-
-    Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def model(
