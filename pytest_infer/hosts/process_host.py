@@ -46,15 +46,26 @@ class ProcessHost:
     place: Place
     """Where it runs; it is asked when it has started."""
 
-    def __init__(self, spec: str, timeout_s: float, aftermath: str = "") -> None:
-        """Start it; a process here runs the source ``aftermath`` last, if this one has died."""
+    def __init__(
+        self,
+        spec: str,
+        timeout_s: float,
+        *,
+        environment: Mapping[str, str] | None = None,
+        aftermath: str = "",
+    ) -> None:
+        """Start it; a process here runs the source ``aftermath`` last, if this one has died.
+
+        It finds ``environment`` there, of which its errors do not speak.
+        """
         self._spec = spec
         self._timeout_s = timeout_s
         self._is_ended = False
         self._memory_kills = memory_kills()
         after = "" if self._is_far else aftermath
+        variables = "".join(f"//env:{name}={value}" for name, value in (environment or {}).items())
         try:
-            self._gateway = Gateway(spec, _SERVE, timeout_s=timeout_s, aftermath=after)
+            self._gateway = Gateway(spec + variables, _SERVE, timeout_s=timeout_s, aftermath=after)
         except NoGatewayError as error:
             raise self._no_start(str(error), _mend(spec)) from error
         try:

@@ -12,7 +12,7 @@ from pytest_infer.hosts.wire import packed, unpacked
 from pytest_infer.models.registry import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_infer.hosts.host import Host
     from pytest_infer.hosts.sent_files import SentFiles
@@ -38,14 +38,24 @@ DEFAULT = "popen"
 
 
 def start_host(
-    spec: str, *, timeout_s: float, sources: Sequence[Source], cache: Cache, sent: SentFiles
+    spec: str,
+    *,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float,
+    sources: Sequence[Source],
+    cache: Cache,
+    sent: SentFiles,
 ) -> Host:
     """Start a host by its execnet specification, or in this process for ``inline``.
 
-    ``sources`` hold the caller's own models and engines; ``cache`` is the caller's. Raise
-    `HostError` if no process starts, if it lacks this package, or if its version differs.
+    A process finds ``environment`` there, beside what the specification sets. ``sources`` hold the
+    caller's own models and engines; ``cache`` is the caller's. Raise `HostError` if no process
+    starts, if it lacks this package, or if its version differs.
     """
-    host = InlineHost(cache) if spec == INLINE else _started(spec, timeout_s, cache, sent)
+    if spec == INLINE:
+        host: Host = InlineHost(cache)
+    else:
+        host = _started(spec, environment, timeout_s, cache, sent)
     try:
         HostClient(host).import_sources(
             sources=sources, readings=settled(), doing=f"start the engine host {spec}"
@@ -56,11 +66,17 @@ def start_host(
     return host
 
 
-def _started(spec: str, timeout_s: float, cache: Cache, sent: SentFiles) -> Host:
+def _started(
+    spec: str,
+    environment: Mapping[str, str] | None,
+    timeout_s: float,
+    cache: Cache,
+    sent: SentFiles,
+) -> Host:
     """Return a process that has said where it is, and gets the files that it does not see."""
     from pytest_infer.hosts.process_host import ProcessHost
 
-    host = ProcessHost(spec, timeout_s, aftermath=_aftermath(cache))
+    host = ProcessHost(spec, timeout_s, environment=environment, aftermath=_aftermath(cache))
     try:
         with cache.token() as (path, content):
             host.place = HostClient(host).place(

@@ -1,6 +1,6 @@
 """How hosts are started, and which GPU they see."""
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -12,44 +12,71 @@ from pytest_infer.storage.cache import Cache
 
 @pytest.fixture
 def started(monkeypatch, tmp_path):
-    """Return the specifications with which engines' hosts are started."""
+    """Return the environment of an engine's host, and the GPUs of this place.
 
-    def call(specs, engine, *, gpu="", threads=0):
+    A host is fresh, for a measurement, unless it ``is_shared``.
+    """
+
+    def call(specs, engine, *, gpu="", threads=0, is_shared=False):
         asked = []
 
-        def start(spec, **_):
-            asked.append(spec)
-            return SimpleNamespace(close=lambda: None)
+        def start(spec, *, environment, **_):
+            asked.append((spec, environment))
+            return SimpleNamespace(close=lambda: None, is_alive=True)
 
         monkeypatch.setattr(pool, "start_host", start)
         made = HostPool(
-            specs, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None, gpu=gpu
+            specs,
+            timeout_s=1,
+            sources=list,
+            cache=Cache(tmp_path),
+            guard=lambda _: nullcontext(),
+            gpu=gpu,
         )
-        with made.fresh(engine, threads):
-            (spec,) = asked
-        return spec, made.here.gpus
+        if is_shared:
+            made.shared(engine)
+        else:
+            with made.fresh(engine, threads):
+                pass
+        ((spec, environment),) = asked
+        assert spec == specs.get(engine, "popen")
+        return environment, made.here.gpus
 
     return call
 
 
 def test_a_host_here_sees_its_workers_gpu(started):
     """So the device is cuda:0 for every worker; another interpreter here is bound as well."""
-    assert started({}, "ort", gpu="GPU-b") == ("popen//env:CUDA_VISIBLE_DEVICES=GPU-b", ("GPU-b",))
-    there = started({"trt": "popen//python=/opt/python"}, "trt", gpu="GPU-b")[0]
-    assert there == "popen//python=/opt/python//env:CUDA_VISIBLE_DEVICES=GPU-b"
+    bound = {"CUDA_VISIBLE_DEVICES": "GPU-b"}
+    assert started({}, "ort", gpu="GPU-b") == (bound, ("GPU-b",))
+    assert started({"trt": "popen//python=/opt/python"}, "trt", gpu="GPU-b")[0] == bound
 
 
 @pytest.mark.parametrize("spec", ["ssh=me@jetson", "popen//env:CUDA_VISIBLE_DEVICES=3", "inline"])
 def test_a_host_that_is_not_bound(started, spec):
     """Another machine has other GPUs; what a user says of a host stays so."""
-    assert started({"ort": spec}, "ort", gpu="GPU-b")[0] == spec
+    assert started({"ort": spec}, "ort", gpu="GPU-b")[0] == {}
 
 
 def test_a_host_of_few_threads(started):
     """Libraries find the number in their environment."""
-    spec, _ = started({}, "ort", threads=1)
-    assert spec.startswith("popen//env:OMP_NUM_THREADS=1//env:OMP_THREAD_LIMIT=1")
-    assert "CUDA" not in spec
+    assert started({}, "ort", threads=1)[0] == dict.fromkeys(pool.THREADS, "1")
+
+
+@pytest.mark.parametrize("spec", ["popen", "ssh=me@jetson"])
+def test_threads_that_do_not_spin(started, monkeypatch, spec):
+    """They would take the cores from each other; a measurement has them as the library does."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert started({"ort": spec}, "ort", is_shared=True)[0] == {"OMP_WAIT_POLICY": "passive"}
+    assert started({"ort": spec}, "ort")[0] == {}
+
+
+def test_what_a_user_says_of_threads(started, monkeypatch):
+    """By the environment of pytest, or by that of a host."""
+    spec = "popen//env:OMP_WAIT_POLICY=active"
+    assert started({"ort": spec}, "ort", is_shared=True)[0] == {}
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert started({}, "ort", is_shared=True)[0] == {}
 
 
 def test_calls_of_a_measurement(monkeypatch, tmp_path):
