@@ -222,8 +222,8 @@ def _is_engine_slower(
 ) -> bool:
     """Return whether every net of the engine is slower.
 
-    Where the fixed kernel decides, a builder may have made the reference net alone slower: this
-    net is slower too, and not against the reference net.
+    Where the fixed kernel decides, a builder may have made the reference net alone slower, or
+    slower than this one: this net is slower too, and both by about the same.
     """
     limit = _engine_limit(stored, len(usable), terms, cases)
     is_slower = _engine_change(stored, usable) > limit
@@ -231,7 +231,7 @@ def _is_engine_slower(
         return is_slower
     own = _against_kernel(stored, usable, terms, cases)
     ratio_change = fmean(each.theta for each in usable) - fmean(stored.thetas)
-    return is_slower and own.change > own.limit and ratio_change <= own.limit
+    return is_slower and own.change > own.limit and abs(ratio_change) <= own.limit
 
 
 def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
