@@ -6,6 +6,9 @@ from math import exp
 
 import msgspec
 
+NET, KERNEL = "the reference net", "the fixed kernel"
+"""What an engine is compared with where its stored artefact is not beside it."""
+
 
 class StoredMeasurement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `Measurement`, of a separate process."""

@@ -12,6 +12,8 @@ from math import exp, isfinite, log, sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
+from pytest_infer.stored_gate import KERNEL, NET
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,9 +28,6 @@ PRIOR_WEIGHT = 10
 
 CALM_SHARE = 0.8
 """Of delta: a first look that shows less is the last one."""
-
-NET, KERNEL = "the reference net", "the fixed kernel"
-"""What an engine is compared with where its stored artefact is not beside it."""
 
 STORED_MEASUREMENTS = 5
 LOOKS = 3

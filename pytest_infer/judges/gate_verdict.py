@@ -36,7 +36,7 @@ def verdict_of(
     ``improved``; fail: ``regressed``, ``engine-regressed``; inconclusive: ``unexplained``,
     ``inconclusive-noisy``, ``inconclusive-throttled``.
     """
-    figures = _figures(decision, looks)
+    figures = _figures(decision, looks, terms)
     plain = _plain(looks, stored)
     reasons = _reasons(decision, looks, stored, terms)
     why = "\n".join([since, *reasons] if since else reasons)
@@ -125,7 +125,7 @@ def _reasons(
     return reasons + ([f"others on the GPU: {', '.join(sorted(foreign))}"] if foreign else [])
 
 
-def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, float]:
+def _figures(decision: Decision, looks: Sequence[Measurement], terms: Terms) -> Mapping[str, float]:
     figures = {
         "theta": fmean(each.theta for each in looks),
         "change": decision.change,
@@ -137,4 +137,6 @@ def _figures(decision: Decision, looks: Sequence[Measurement]) -> Mapping[str, f
         "rounds_kept": float(sum(each.kept for each in looks)),
         "rounds_dropped": float(sum(sum(each.dropped.values()) for each in looks)),
     }
+    if looks[0].enqueue_share is not None and not terms.is_launch_bound:
+        figures["over_kernel"] = fmean(each.over_kernel for each in looks)
     return {name: value for name, value in figures.items() if isfinite(value)}

@@ -105,12 +105,11 @@ class Reporter:
         if not (self._state.records or coverage.checks):
             return
         from pytest_infer.plain_text import encodable, plain_text
+        from pytest_infer.reports.caveats import caveats
         from pytest_infer.reports.table import rendered
         from pytest_infer.reports.terminal import (
-            busy_line,
             codes_line,
             coverage_lines,
-            launch_bound_line,
             origin_line,
             tables_of,
         )
@@ -123,8 +122,8 @@ class Reporter:
             terminalreporter.write_line(encodable(rendered(table, color=color)))
         records = self._state.records
         about = [origin_line(records, self._run)] if self._run else []
-        about += [line for line in (launch_bound_line(records), busy_line(records)) if line]
-        lines = about + coverage_lines(self._state.coverage, records) + self._lines
+        lines = about + caveats(records)
+        lines += coverage_lines(self._state.coverage, records) + self._lines
         for line in lines + codes_line(records):
             terminalreporter.write_line(encodable(plain_text(line)))
         if self._is_brief:

@@ -13,6 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from pytest_infer.reports.run_info import SHORT_COMMIT
+from pytest_infer.stored_gate import KERNEL, NET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,9 @@ LEAST_SIDE = 4
 
 STEP_SPREADS = 6.0
 """How many times the runs' own spread a step is at least."""
+
+RATIOS = {"over_kernel": KERNEL, "theta": NET}
+"""The gate's figures that are logarithms of a ratio, the one that decides first, and to what."""
 
 MAD_PER_SIGMA = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
@@ -51,13 +55,15 @@ class Drift:
 def drift_of(moments: Sequence[Moment]) -> Drift | None:
     """Return what became of a case's speed over its runs, None if nothing is told apart.
 
-    Where all runs were gated, their ratio to the reference net decides, else the median duration.
+    Where all runs were gated, their ratio to the fixed kernel decides if a GPU bound all of them,
+    which no builder chooses, and else that to the reference net; elsewhere the median duration.
     """
-    figure = "theta" if all("theta" in each.figures for each in moments) else "p50_ms"
+    gated = (each for each in RATIOS if all(each in moment.figures for moment in moments))
+    figure = next(gated, "p50_ms")
     values = [each.figures[figure] for each in moments if figure in each.figures]
     if len(values) < LEAST_RUNS or (figure == "p50_ms" and min(values) <= 0):
         return None
-    logs = values if figure == "theta" else [log(value) for value in values]
+    logs = values if figure in RATIOS else [log(value) for value in values]
     found = [each for each in (_creep(logs, figure), _step(logs, figure)) if each]
     return min(found, key=lambda each: each[0])[1] if found else None
 
@@ -102,7 +108,7 @@ def words_of(drift: Drift | None, moments: Sequence[Moment]) -> str:
         return ""
     way = "slower" if drift.change > 0 else "faster"
     size = f"{abs(drift.change):.1%} {way}"
-    by = ", by the ratio to the reference net" if drift.figure == "theta" else ""
+    by = f", by the ratio to {RATIOS[drift.figure]}" if drift.figure in RATIOS else ""
     if drift.kind == "creep":
         return f"creeps: {size} over {len(moments)} runs{by}"
     first = moments[drift.run]

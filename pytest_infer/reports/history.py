@@ -26,6 +26,7 @@ KEPT = (
     "throughput_per_s",
     "speedup",
     "theta",
+    "over_kernel",
     "relative_l2",
     "worst_ratio",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.plain_text import plain_text
 from pytest_infer.reports import accuracy, against, layer_losses, sweep
+from pytest_infer.reports.caveats import caveats
 from pytest_infer.reports.message import parts_of
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -50,7 +51,8 @@ def markdown_text(result: Result) -> str:
     judged = accuracy.accuracy_cells(records)
     losses = [cells for section in layer_losses.loss_cells(records) for cells in section]
     compared, resources = against.against_cells(records), resource_rows(records)
-    counts = [f"- {escaped(line)}" for line in coverage_lines(result.coverage, records)]
+    told = caveats(records) + coverage_lines(result.coverage, records)
+    counts = [f"- {escaped(line)}" for line in told]
     blocks = [
         [headline(records), *_origin(result.run)],
         failure_lines(records),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.reports import accuracy, against, layer_losses, profile, sweep
+from pytest_infer.reports.caveats import MOST_SHOWN, listed
 from pytest_infer.reports.columns import DISPENSABLE
 from pytest_infer.reports.narrow import narrow
 from pytest_infer.reports.run_info import SHORT_COMMIT
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from pytest_infer.reports.narrow import Narrow
     from pytest_infer.reports.record import Record
     from pytest_infer.reports.run_info import RunInfo
-
-MOST_SHOWN = 5
-EAGER = "eager"
-
-BUSY_SHARE = 0.1
-"""Of the calls' time: what threads wait for a core on a machine that is not quiet."""
 
 
 def tables_of(
@@ -97,37 +92,6 @@ def origin_line(records: Sequence[Record], run: RunInfo) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def launch_bound_line(records: Sequence[Record]) -> str:
-    """Return whose speed-up is that of the host, since eager waits for its launches."""
-    found = {
-        each.case_id
-        for each in records
-        if "eager_launch_bound" in each.figures and each.case.engine != EAGER
-    }
-    if not found:
-        return ""
-    return (
-        f"launch-bound eager: the host's speed, not the GPU's, decides eager's time, and with it "
-        f"the speed-up of {_listed(sorted(found))}"
-    )
-
-
-def busy_line(records: Sequence[Record]) -> str:
-    """Return which cases were timed beside other work, for threads of theirs waited for a core."""
-    found: dict[str, float] = {}
-    for each in records:
-        share = max(each.figures.get(name, 0.0) for name in ("waited_share", "eager_waited_share"))
-        if share >= BUSY_SHARE:
-            found[each.case_id] = max(share, found.get(each.case_id, 0.0))
-    if not found:
-        return ""
-    return (
-        f"timed beside other work: threads waited for a core for up to {max(found.values()):.0%} "
-        "of the calls' time, eager's or the engine's; latencies and speed-ups are of a busy "
-        f"machine in {_listed(sorted(found))}"
-    )
-
-
 def sweep_table(records: Sequence[Record]) -> Table | None:
     """Return the table of what was timed at several batches, a section each; None without any."""
     sections = [each.cells() for each in sweep.sweeps_from_records(records)]
@@ -177,7 +141,7 @@ def coverage_lines(coverage: Coverage, records: Sequence[Record]) -> list[str]:
         lines.append(f"earlier attempts: {coverage.repeated}; of each test the last one counts")
     if coverage.without_case:
         lines.append(
-            f"no case of this run fits the marks of: {_listed(_functions(coverage.without_case))}"
+            f"no case of this run fits the marks of: {listed(_functions(coverage.without_case))}"
         )
     if coverage.once:
         lines.append(
@@ -239,11 +203,6 @@ def _probes(seconds: Mapping[str, float]) -> str:
     models = f"{len(seconds)} model{'s' * (len(seconds) > 1)}"
     took = f"{sum(seconds.values()):.1f} s"
     return f"{models} called once to see whether code or data has changed: {took}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN)
-    return ", ".join(names[:MOST_SHOWN]) + more
 
 
 def _exclusion(each: dict[str, Any]) -> str:

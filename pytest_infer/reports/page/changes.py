@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from pytest_infer.reports.page.scales import Scale, Tick, ticks
+from pytest_infer.stored_gate import KERNEL
 
 WIDTH, HEIGHT = 640, 170
 LEFT, RIGHT, TOP, BOTTOM = 64, 520, 10, 145
@@ -35,11 +36,13 @@ class ChangeChart:
 
 def change_chart(compared: Mapping[str, Any], figures: Mapping[str, float]) -> ChangeChart | None:
     """Return the chart of what the gate compared; None where it has no measurement of now."""
-    stored = [float(each["theta"]) for each in compared["stored"]]
+    stored, current = (
+        [_ratio(each, compared["beside"]) for each in compared[side]] for side in ("stored", "now")
+    )
     duets = [each["duet"] for each in compared["now"]]
     is_beside = bool(duets) and None not in duets
     base = 0.0 if is_beside else fmean(stored)
-    now = duets if is_beside else [float(each["theta"]) for each in compared["now"]]
+    now = duets if is_beside else current
     limit, spread = figures.get("limit"), figures.get("spread", 0.0)
     if not now or limit is None or not isfinite(limit):
         return None
@@ -60,6 +63,12 @@ def change_chart(compared: Mapping[str, Any], figures: Mapping[str, float]) -> C
         divide=along(len(before) + 0.75),
         told=_told(compared, after, limit, spread),
     )
+
+
+def _ratio(measurement: Mapping[str, float], beside: str) -> float:
+    """Return the logarithm of what was compared: over the reference net or the fixed kernel."""
+    theta = float(measurement["theta"])
+    return theta + float(measurement["rho"]) if beside == KERNEL else theta
 
 
 def _dots(values: Sequence[float], along: Scale, up: Scale, begin: float) -> str:

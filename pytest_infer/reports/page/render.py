@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pytest_infer.reports.caveats import caveats
 from pytest_infer.reports.layer_losses import losses_of
 from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_of, worst_of
 from pytest_infer.reports.page.cases import SIGNS, case_views
@@ -115,6 +116,7 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "unclear": _unclear(result.records),
         "matrix": matrix_of(cases),
         "bars": bars,
+        "caveats": caveats(result.records),
         "throughput": throughput_charts(sweeps_from_records(result.records)),
         "changes": changes,
         "worst_cases": worst,

@@ -240,6 +240,16 @@ def test_a_regression_tells_everything():
     assert found.figures["rounds_dropped"] == 3
 
 
+def test_a_history_follows_what_no_builder_chooses():
+    """Over the fixed kernel, where the GPU binds; a CPU's kernel and launches say less."""
+    looks = [replace(look(0.05, engine=0.02), enqueue_share=0.1)] * 3
+    decision = decide(STORED, looks, GPU)
+    for terms, expected in ((GPU, 3.0 + log(1.05) + log(1.02)), (LAUNCH_BOUND, None)):
+        found = verdict_of(decision, looks, STORED, terms, subject="a", mend="b")
+        assert found.figures.get("over_kernel") == (expected and pytest.approx(expected))
+    assert "over_kernel" not in verdict(look()).figures
+
+
 def test_what_stood_beside_it_is_told():
     """The stored artefact decides; what the reference net says since then is told too."""
     assert verdict(*[look(0.03, duet=0.05)] * 3).message.startswith(

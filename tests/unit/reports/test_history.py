@@ -10,7 +10,7 @@ from hostile import HOSTILE, hostile_result
 from synthetic import synthetic_result
 
 from pytest_infer.errors import OptionError
-from pytest_infer.reports.drift import drift_of
+from pytest_infer.reports.drift import drift_of, words_of
 from pytest_infer.reports.history import Moment, by_case, history_text, read_history
 from pytest_infer.reports.report_file import write_report
 
@@ -127,6 +127,23 @@ def test_ratio_to_the_reference_net_comes_first():
     assert drift_of(both) is None
     creeping = [replace_figures(each, theta=0.01 * n) for n, each in enumerate(both)]
     assert drift_of(creeping).figure == "theta"
+
+
+def test_ratio_to_the_fixed_kernel_comes_before_it():
+    """A reference net that was built anew is no step of what stands beside it."""
+    rebuilt = [
+        replace_figures(each, theta=log(2.0) - 0.13 * (run >= 5), over_kernel=0.4)
+        for run, each in enumerate(moments([10.0] * 10))
+    ]
+    assert drift_of(rebuilt) is None
+    slower = [
+        replace_figures(each, over_kernel=0.4 + 0.05 * (run >= 5))
+        for run, each in enumerate(rebuilt)
+    ]
+    assert (drift_of(slower).kind, drift_of(slower).figure) == ("step", "over_kernel")
+    assert words_of(drift_of(slower), slower).endswith(", by the ratio to the fixed kernel")
+    ungated = [*slower[:-1], replace_figures(moments([10.0])[0], theta=log(2.0) - 0.13)]
+    assert drift_of(ungated).figure == "theta"
 
 
 def replace_figures(moment, **figures):

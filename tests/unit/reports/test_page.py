@@ -333,6 +333,17 @@ def test_changes_beside_the_stored_artefact():
     assert float(chart.now.split()[1].removesuffix("h0")) == chart.zero
 
 
+def test_changes_against_the_fixed_kernel():
+    """What a builder made of the reference net is no change of the case."""
+    stored = [{"theta": 1.0, "rho": -0.5}] * 5
+    now = [{"theta": 0.9, "rho": -0.39, "duet": None}]
+    chart = change_chart(
+        compared(now, stored=stored, beside="the fixed kernel"), {"limit": 0.02, "spread": 0.002}
+    )
+    assert "against the fixed kernel: +1.01% on average, +2.00% is the limit" in chart.told
+    assert chart.limit < float(chart.now.split()[1].removesuffix("h0")) < chart.zero
+
+
 def test_past():
     """A case's runs are drawn, and those in which it failed apart; a creep is reported above."""
     result = synthetic_result(10)

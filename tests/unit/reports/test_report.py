@@ -8,8 +8,10 @@ import pytest
 
 from pytest_infer.case import Case
 from pytest_infer.errors import OptionError, RunError
+from pytest_infer.reports.caveats import busy_line, launch_bound_line, replay_line
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.markdown import markdown_text
+from pytest_infer.reports.page import page_text
 from pytest_infer.reports.record import (
     record_from_dict,
     record_from_error,
@@ -23,10 +25,8 @@ from pytest_infer.reports.summary import HEADINGS, counts_of, resource_rows, row
 from pytest_infer.reports.sweep import sweeps_from_records
 from pytest_infer.reports.table import rendered
 from pytest_infer.reports.terminal import (
-    busy_line,
     case_tables,
     coverage_lines,
-    launch_bound_line,
     origin_line,
     tables_of,
 )
@@ -353,6 +353,13 @@ def test_what_a_speedup_is_worth():
     line = busy_line(speed(waited_share=0.02, eager_waited_share=3.0))
     assert "waited for a core for up to 300% of the calls' time" in line
     assert line.endswith("in toy-ort-fp32-b1")
+    assert replay_line(speed()) == ""
+    fair = speed(eager_launch_bound=1, speedup_over_replay=5.957)
+    assert replay_line(fair) == "over eager as a CUDA graph: toy-ort-fp32-b1 5.96x"
+    result = Result(fair, Coverage(), RunInfo())
+    for text in (markdown_text(result), page_text(result)):
+        assert "launch-bound eager" in text
+        assert "toy-ort-fp32-b1 5.96x" in text
 
 
 def test_where_figures_come_from():
