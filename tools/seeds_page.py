@@ -10,7 +10,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seeds_parts.data import DATA, keep, read_runs
+from seeds_parts.data import DATA, by_device, keep, read_runs
 from seeds_parts.markdown import link, points, table
 from seeds_parts.sections import charts_of, values_of
 
@@ -80,7 +80,7 @@ def _runs(runs: list[Run]) -> str:
     rows = [
         (
             link(each.file),
-            f"{each.device}, {each.cores} core{'s' * (each.cores > 1)}",
+            each.device + (f", {each.cores} core{'s' * (each.cores > 1)}" if each.cores else ""),
             ", ".join(f"{name} {version}" for name, version in each.versions.items()),
             f"{each.started[:16].replace('T', ' ')} UTC",
             f"`{each.command}`",
@@ -91,7 +91,12 @@ def _runs(runs: list[Run]) -> str:
 
 
 def _lacks(runs: list[Run]) -> str:
-    return points(dict.fromkeys(lack for each in runs for lack in each.lacks))
+    parts = [
+        f"Could not run on {device}:\n\n{points(lacks)}"
+        for device, group in by_device(runs).items()
+        if (lacks := dict.fromkeys(lack for each in group for lack in each.lacks))
+    ]
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

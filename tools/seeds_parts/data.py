@@ -60,6 +60,14 @@ def read_runs(root: Path) -> list[Run]:
     return [_run(path, root) for path in sorted((root / DATA).glob("seeds-*.json"))]
 
 
+def by_device(runs: list[Run]) -> dict[str, list[Run]]:
+    """Return the runs of each device, by what it is called on the page."""
+    found: dict[str, list[Run]] = {}
+    for each in runs:
+        found.setdefault(each.device, []).append(each)
+    return found
+
+
 def keep(report: Path, root: Path) -> None:
     """Store a report for the page; the machine's name and the folders of options are left out."""
     content = json.loads(report.read_text())
@@ -118,6 +126,10 @@ def _run(path: Path, root: Path) -> Run:
 
 
 def _public(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _public(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_public(inner) for inner in value]
     return PurePosixPath(value).name if isinstance(value, str) and value[:1] == "/" else value
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seeds_parts import charts
-from seeds_parts.data import calls_ms, read_stored, rows_of
+from seeds_parts.data import by_device, calls_ms, read_stored, rows_of
 from seeds_parts.markdown import factor, figure, table
-from seeds_parts.tables import ARTICLE, measured_table, published_table, stored_table
+from seeds_parts.tables import ARTICLE, measured_tables, published_table, stored_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def charts_of(root: Path, runs: list[Run]) -> dict[str, str]:
 
 def _common(root: Path, runs: list[Run], model: str, device: str) -> dict[str, str]:
     found = {
-        "measured": measured_table(runs, model),
+        "measured": measured_tables(runs, model),
         "stored": stored_table(root, H200, AS_STORED.get(model, model)),
     }
     return found | ({"published": published_table(root, device, model)} if device else {})
@@ -96,15 +96,17 @@ def _resnet(root: Path, runs: list[Run]) -> Values:
 def _consistency(runs: list[Run]) -> str:
     rows = [
         (
+            device,
             each.engine,
             figure(each.details["mae_over_eager_fp32"], "{:.2e}"),
             _classes(each.details["classes"]),
             _classes(each.details["eager_classes"]),
         )
-        for each in rows_of(runs, RESNET, "test_consistency", "parity")
+        for device, group in by_device(runs).items()
+        for each in rows_of(group, RESNET, "test_consistency", "parity")
         if "classes" in each.details
     ]
-    return table(("engine", "MAE", "classes above 50 %", "eager's"), rows)
+    return table(("device", "engine", "MAE", "classes above 50 %", "eager's"), rows)
 
 
 def _classes(found: list[list[Any]]) -> str:
@@ -116,7 +118,7 @@ def _rates(root: Path, runs: list[Run], model: str) -> dict[str, list[tuple[str,
     rate, name = "throughput_per_s", AS_STORED.get(model, model)
     return {
         "H200, stored": [_named(each, rate) for each in read_stored(root, H200, name)],
-        _device(runs): [_named(each, "mean_rate_per_s") for each in rows_of(runs, model, ARTICLE)],
+        **_measured(runs, model, "mean_rate_per_s"),
     }
 
 
@@ -130,7 +132,6 @@ def _detr_rates(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]
 
 def _latencies(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]]:
     published = {each.engine: each.figures for each in read_stored(root, "unstated-gpu", RESNET)}
-    rows = rows_of(runs, RESNET, ARTICLE)
     return {
         "a GPU that is not stated, published": [
             ("PyTorch, until the call returned", published["eager-fp32"]["enqueue_mean_ms"]),
@@ -139,12 +140,19 @@ def _latencies(root: Path, runs: list[Run]) -> dict[str, list[tuple[str, float]]
         "H200, stored, without copies": [
             _named(each, "p50_ms") for each in read_stored(root, H200, RESNET)
         ],
-        _device(runs): [_named(each, "round_trip_mean_ms") for each in rows],
+        **_measured(runs, RESNET, "round_trip_mean_ms", ", with copies"),
     }
 
 
-def _device(runs: list[Run]) -> str:
-    return f"{runs[0].device}, measured here"
+def _measured(
+    runs: list[Run], model: str, figure: str, told: str = ""
+) -> dict[str, list[tuple[str, float]]]:
+    """Return a figure of what was measured by an article's protocol, by device."""
+    return {
+        f"{device}, measured here{told}": [_named(each, figure) for each in rows]
+        for device, group in by_device(runs).items()
+        if (rows := rows_of(group, model, ARTICLE))
+    }
 
 
 def _named(each: Row | Stored, figure: str) -> tuple[str, float]:

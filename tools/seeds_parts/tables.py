@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seeds_parts.data import read_stored, rows_of
+from seeds_parts.data import by_device, read_stored, rows_of
 from seeds_parts.markdown import factor, figure, link, table
 
 if TYPE_CHECKING:
@@ -48,11 +48,20 @@ def published_table(root: Path, device: str, model: str) -> str:
     return f"{told}\n\n{shown}"
 
 
-def measured_table(runs: list[Run], model: str) -> str:
-    """Return what the runs measured by an article's protocol, and in turns with eager."""
+def measured_tables(runs: list[Run], model: str) -> str:
+    """Return a table per device: an article's protocol, and the same engines in turns with eager.
+
+    What none of a table's rows has is no column of it.
+    """
+    parts = []
+    for device, group in by_device(runs).items():
+        if rows_of(group, model, ARTICLE):
+            parts += [f"{device}:", _measured(group, model)]
+    return "\n\n".join(parts) or NOT_MEASURED
+
+
+def _measured(runs: list[Run], model: str) -> str:
     article = rows_of(runs, model, ARTICLE)
-    if not article:
-        return NOT_MEASURED
     turns = {(each.engine, each.batch): each for each in rows_of(runs, model, IN_TURNS)}
     errors = {
         (each.engine, each.batch): each.figures.get("worst_ratio")
@@ -60,29 +69,35 @@ def measured_table(runs: list[Run], model: str) -> str:
         for each in rows_of(runs, model, test, "parity")
         if "worst_ratio" in each.figures
     }
-    headings = (
-        *("engine", "batch", "calls", "mean ms", "images/s", "x eager's"),
-        *("waited", "p50 ms in turns", "over eager in turns", "error, of tolerance"),
-    )
     rows = []
     for each in article:
         key = (each.engine, each.batch)
         beside = turns[key].figures if key in turns else {}
+        rate = each.figures["mean_rate_per_s"]
         rows.append(
-            (
-                each.engine,
-                str(each.batch),
-                f"{each.figures['calls']:g}",
-                figure(each.figures["mean_ms"]),
-                figure(each.figures["mean_rate_per_s"]),
-                factor(each.figures["mean_rate_per_s"], eager_rate(article, each.batch)),
-                figure(each.figures.get("waited_share"), "{:.0%}"),
-                figure(beside.get("p50_ms")),
-                figure(beside.get("speedup"), "{:.2f}x"),
-                figure(errors.get(key), "{:.0%}"),
-            )
+            {
+                "engine": each.engine,
+                "batch": str(each.batch),
+                "calls": f"{each.figures['calls']:g}",
+                "mean ms": figure(each.figures["mean_ms"]),
+                "with copies": _copies(each),
+                "images/s": figure(rate),
+                "x eager's": factor(rate, eager_rate(article, each.batch)),
+                "waited": figure(each.figures.get("waited_share"), "{:.0%}"),
+                "p50 ms in turns": figure(beside.get("p50_ms")),
+                "over eager in turns": figure(beside.get("speedup"), "{:.2f}x"),
+                "over its CUDA graph": figure(beside.get("speedup_over_replay"), "{:.2f}x"),
+                "error, of tolerance": figure(errors.get(key), "{:.0%}"),
+            }
         )
-    return table(headings, rows)
+    headings = [name for name in rows[0] if any(row[name] for row in rows)]
+    return table(headings, [[row[name] for name in headings] for row in rows])
+
+
+def _copies(row: Row) -> str:
+    """Return what a call takes with its copies; nothing on a CPU, where there are none."""
+    on_gpu = "enqueue_mean_ms" in row.figures
+    return figure(row.figures.get("round_trip_mean_ms")) if on_gpu else ""
 
 
 def eager_rate(rows: list[Row], batch: int) -> float | None:
