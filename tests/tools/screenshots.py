@@ -13,6 +13,7 @@ from synthetic import synthetic_history, synthetic_result
 from pytest_infer.models.photographs import pictures
 from pytest_infer.models.thumbnail import thumbnail
 from pytest_infer.reports.page import page_text
+from pytest_infer.reports.result_file import read_result
 
 if TYPE_CHECKING:
     from browser import Page
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_infer.reports.record import Record
 
 DOCS = Path(__file__).parents[2] / "docs" / "guides"
+H200 = DOCS.parent / "results" / "h200-run.json"
+"""A run on a GPU; the other pictures are of made-up figures."""
+
 ENGINES = {"eager", "torchscript", "compile", "ort", "openvino"}
 MODELS = {"resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50"}
 BATCHES = {1, 8}
@@ -51,7 +55,7 @@ def with_pictures(record: Record) -> Record:
 
 
 def main() -> None:
-    """Write the overview, a slower case, photographs, a graph, its layers, and where int8 loses."""
+    """Write every picture: a run on an H200, and the rest of made-up figures."""
     result = synthetic_result(432, seed=6)
     records = [
         with_pictures(record)
@@ -62,7 +66,10 @@ def main() -> None:
         and record.case.precision in PRECISIONS
     ]
     failed = next(r for r in records if r.status == "fail" and r.judge == "baseline")
-    with TemporaryDirectory() as folder, browser(Path(folder) / "profile") as page:
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        browser(Path(folder) / "profile") as page,
+    ):
         path = Path(folder) / "page.html"
         shown = replace(result, records=records)
         path.write_text(page_text(replace(shown, history=synthetic_history(shown))))
@@ -96,6 +103,9 @@ def main() -> None:
         page.run("document.getElementById('int8').scrollIntoView()")
         page.settle()
         page.screenshot(DOCS / "report-int8.png")
+        path.write_text(page_text(read_result(H200)))
+        page.open(path, width=1100, height=1330)
+        page.screenshot(DOCS / "report-h200.png")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from browser import BINARY, THEMES, browser
@@ -12,12 +13,14 @@ from synthetic import LAYERED, synthetic_history, synthetic_result
 
 from pytest_infer.reports.page import page_text
 from pytest_infer.reports.page.comparison import comparison_text
+from pytest_infer.reports.result_file import read_result
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason="no chromium: apt-get install --no-install-recommends chromium"
 )
 
 CASES = 48
+H200 = Path(__file__).parents[3] / "docs" / "results" / "h200-run.json"
 
 OPEN = """(async () => {
   for (const button of document.querySelectorAll('.open')) button.click();
@@ -109,6 +112,24 @@ def test_quiet(page, file):
     assert page.run(OPEN % CASES) == CASES
     assert page.console == []
     assert page.requests == [file.absolute().as_uri()]
+
+
+def test_run_on_a_gpu(page, tmp_path):
+    """A kept report of an H200 is shown, with every case, its layers and what its times are."""
+    result = read_result(H200)
+    path = tmp_path / "h200.html"
+    path.write_text(page_text(result))
+    page.open(path)
+    cases = {record.case_id for record in result.records}
+    assert page.run(OPEN % len(cases)) == len(cases) == 4
+    assert page.console == []
+    assert page.requests == [path.absolute().as_uri()]
+    assert set(page.run(SHOWN)) == cases
+    told = page.run("document.body.textContent")
+    assert "launch-bound eager: the host's speed" in told
+    assert "against the fixed kernel: +0.01% on average" in told
+    assert told.count("Layers that take longest") == 2
+    assert page.run("document.querySelectorAll('.drawn > .chart > .ribbon').length") == 2
 
 
 def test_every_case_can_be_opened(page, file, result):
