@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.commands.printed import print_text
-from pytest_infer.reports.compare import HEADINGS, layer_lines, markdown_of, origins, pairs_of
+from pytest_infer.reports.compare import (
+    HEADINGS,
+    headline_of,
+    layer_lines,
+    markdown_of,
+    origins,
+    pairs_of,
+)
 from pytest_infer.reports.report_file import write_text
 from pytest_infer.reports.result_file import read_result
 from pytest_infer.reports.table import filled_table, rendered
@@ -20,7 +27,10 @@ WORSE = 1
 
 def add_commands(nouns: _SubParsersAction[ArgumentParser]) -> None:
     """Add this noun's command."""
-    told = "show two JSON reports side by side; the exit status is 1 if a verdict became worse"
+    told = (
+        "show two JSON reports side by side; the exit status is 1 if a verdict became worse, or if "
+        "a case fails that was not there"
+    )
     noun = nouns.add_parser("compare", help=told, description=told)
     noun.add_argument("old", metavar="A.json", type=Path)
     noun.add_argument("new", metavar="B.json", type=Path)
@@ -35,7 +45,8 @@ def _compare(options: Namespace) -> int:
     if options.md:
         print_text(markdown_of(pairs, told, layer_lines(old, new)))
     else:
-        lines = [f"{name}: {before} -> {after}" for name, before, after in told]
+        lines = [headline_of(pairs)]
+        lines += [f"{name}: {before} -> {after}" for name, before, after in told]
         cells = [pair.cells() for pair in pairs]
         print_text("\n".join([*lines, rendered(filled_table(HEADINGS, [cells]))]))
         for line in layer_lines(old, new):

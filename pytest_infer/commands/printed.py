@@ -9,4 +9,6 @@ from pytest_infer.plain_text import encodable, plain_text
 
 def print_text(text: str) -> None:
     """Print a text as it is, with nothing in it that a terminal would obey."""
-    Console().print(encodable(plain_text(text)), markup=False, highlight=False, soft_wrap=True)
+    Console().print(
+        encodable(plain_text(text)), markup=False, emoji=False, highlight=False, soft_wrap=True
+    )

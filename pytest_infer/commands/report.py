@@ -43,6 +43,13 @@ def _report(options: Namespace) -> int:
             why="no JSON report is named" if options.result is None else "no report is named",
             mend="for example: pytest-infer report run.json --html page.html",
         )
+    over = next((path for path in chosen.values() if _is_same(path, options.result)), None)
+    if over:
+        raise OptionError(
+            f"{over} is the report that is read",
+            why="it would be written over",
+            mend="name another file",
+        )
     result = read_result(options.result)
     if options.past:
         result = replace(result, history=read_history(options.past))
@@ -50,3 +57,7 @@ def _report(options: Namespace) -> int:
         write_report(kind, path, result)
         print_text(f"report: {path}")
     return 0
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    return first.resolve() == second.resolve()

@@ -29,6 +29,8 @@ They come after the user's own, of which ssh takes the first.
 LOG_LINES = 12
 FATAL = "Fatal Python error"
 """How faulthandler begins its report of a crash: the signal first, then the innermost call."""
+CURRENT = "Current thread"
+"""How the part of that report begins which is of the thread that crashed."""
 ENDS_WITHIN_S = 2.0 + keeper.GIVE_UP_S
 """How long a process may take to end: one that is asked to, or that of a connection that is cut."""
 SOON_S = 0.2
@@ -138,7 +140,7 @@ class Gateway:
         self._log.seek(self._log_start)
         lines = self._log.read().decode(errors="replace").splitlines()
         crashes = [number for number, line in enumerate(lines) if line.startswith(FATAL)]
-        told = lines[crashes[-1] :][:LOG_LINES] if crashes else lines[-LOG_LINES:]
+        told = _crash(lines[crashes[-1] :]) if crashes else lines[-LOG_LINES:]
         return "\n".join(told)
 
     def close(self) -> None:
@@ -237,6 +239,12 @@ class _Kept(Popen[bytes]):
 
     def kill(self) -> None:
         self.terminate()
+
+
+def _crash(lines: list[str]) -> list[str]:
+    """Return the signal and the calls of the thread that it met; other threads come before it."""
+    numbers = [number for number, line in enumerate(lines) if line.startswith(CURRENT)]
+    return [lines[0], *lines[numbers[0] if numbers else 1 :]][:LOG_LINES]
 
 
 def _first_line(aftermath: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +27,18 @@ OUTPUT = "pytest_infer"
 """The key under which a worker leaves its counts for the controller."""
 
 
+REPORTS = "infer_report"
+"""Where pytest keeps what ``--infer-report`` was given."""
+
 RERUN = "rerun"
 """What pytest-rerunfailures makes of the outcome of an attempt that does not count."""
+
+
+def _stopped(session: pytest.Session) -> str:
+    """Return why a run ends before all of its tests have run; empty if it does not."""
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED and not session.shouldstop:
+        return "interrupted"
+    return str(session.shouldfail or session.shouldstop or "")
 
 
 class Reporter:
@@ -94,14 +105,19 @@ class Reporter:
             from pytest_infer.session.conclusion import conclude
 
             result = state.result()
+            result = replace(result, run=replace(result.run, stopped=_stopped(session)))
             self._run = result.run
             self._lines, errors = conclude(state.session.config, result)
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, exitstatus: int
+    ) -> None:
         """Show the table, the counts and what was stored."""
         coverage = self._state.coverage
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._config.getoption(REPORTS):
+            terminalreporter.write_line("no report was written: no test was selected")
         if not (self._state.records or coverage.checks):
             return
         from pytest_infer.plain_text import encodable, plain_text

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_infer.reports.record import Record
+    from pytest_infer.reports.result import Result
 
 EAGER = "eager"
 
@@ -21,6 +22,14 @@ def caveats(records: Sequence[Record]) -> list[str]:
     """Return a line for each reason why a time or a speed-up is not the engine's alone."""
     lines = (launch_bound_line(records), replay_line(records), busy_line(records))
     return [line for line in lines if line]
+
+
+def stop_line(result: Result) -> str:
+    """Return that a run was stopped, and how much of it ran; empty if it was not."""
+    if not result.run.stopped:
+        return ""
+    ran = f"{result.coverage.ran} of {result.coverage.expected} checks ran"
+    return f"Stopped ({result.run.stopped}): {ran}"
 
 
 def launch_bound_line(records: Sequence[Record]) -> str:

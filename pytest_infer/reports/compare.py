@@ -46,21 +46,24 @@ class Pair:
     def note(self) -> str:
         """Return what a reader is to look at; empty where nothing is to be told apart."""
         if self.old is None:
-            return "only in B"
+            return "only in B, fails" if self.is_worse else "only in B"
         if self.new is None:
             return "only in A"
         notes = []
         if self.old.status != self.new.status:
-            is_worse = SEVERITY.index(self.new.status) < SEVERITY.index(self.old.status)
-            notes.append("worse verdict" if is_worse else "better verdict")
+            notes.append("worse verdict" if self.is_worse else "better verdict")
         if self.change is not None and abs(self.change) > TOLD_APART:
             notes.append("slower" if self.change > 0 else "faster")
         return ", ".join(notes)
 
     @property
     def is_worse(self) -> bool:
-        """Return whether the new side has a worse verdict."""
-        return "worse verdict" in self.note
+        """Return whether the new side has a worse verdict, or a failing case that was not there."""
+        if self.new is None:
+            return False
+        if self.old is None:
+            return self.new.status == "fail"
+        return SEVERITY.index(self.new.status) < SEVERITY.index(self.old.status)
 
     def cells(self) -> tuple[str, ...]:
         """Return the texts under `HEADINGS`."""
@@ -82,6 +85,15 @@ class Pair:
 
     def _cell(self, column: Column) -> str:
         return _arrow(*(column.cell(row.figures) if row else "" for row in (self.old, self.new)))
+
+
+def headline_of(pairs: Sequence[Pair]) -> str:
+    """Return in one line whether anything became worse, and how many cases are gone."""
+    worse = sum(pair.is_worse for pair in pairs)
+    gone = sum(pair.new is None for pair in pairs)
+    told = f"{worse} of {len(pairs)} cases are worse" if worse else "No verdict became worse"
+    cases = f"case{'s' * (gone > 1)}"
+    return told + (f", and {gone} {cases} of A did not run in B" if gone else "")
 
 
 def layer_lines(old: Result, new: Result) -> list[str]:
@@ -162,7 +174,8 @@ def markdown_of(
     pairs: Sequence[Pair], told: Sequence[tuple[str, str, str]], layers: Sequence[str] = ()
 ) -> str:
     """Return the comparison in Markdown; ``layers`` are lines on what grew."""
-    lines = [f"- {escaped(name)}: {escaped(old)} → {escaped(new)}" for name, old, new in told]
+    lines = [f"**{headline_of(pairs)}**", ""]
+    lines += [f"- {escaped(name)}: {escaped(old)} → {escaped(new)}" for name, old, new in told]
     cells = [pair.cells() for pair in pairs]
     grown = ["", *(f"- {escaped(line)}" for line in layers)] if layers else []
     return "\n".join([*lines, "", *table(HEADINGS, cells), *grown]) + "\n"

@@ -7,7 +7,7 @@ one run alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from statistics import median
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +33,9 @@ LEAST_SIDE = 4
 STEP_SPREADS = 6.0
 """How many times the runs' own spread a step is at least."""
 
+TIME = "p50_ms"
+"""The figure of each run that was timed."""
+
 RATIOS = {"over_kernel": KERNEL, "theta": NET}
 """The gate's figures that are logarithms of a ratio, the one that decides first, and to what."""
 
@@ -55,17 +58,22 @@ class Drift:
 def drift_of(moments: Sequence[Moment]) -> Drift | None:
     """Return what became of a case's speed over its runs, None if nothing is told apart.
 
-    Where all runs were gated, their ratio to the fixed kernel decides if a GPU bound all of them,
-    which no builder chooses, and else that to the reference net; elsewhere the median duration.
+    Runs that were not timed, as they failed, count for nothing. Where all others were gated, their
+    ratio to the fixed kernel decides if a GPU bound all of them, which no builder chooses, and else
+    that to the reference net; elsewhere the median duration.
     """
-    gated = (each for each in RATIOS if all(each in moment.figures for moment in moments))
-    figure = next(gated, "p50_ms")
-    values = [each.figures[figure] for each in moments if figure in each.figures]
-    if len(values) < LEAST_RUNS or (figure == "p50_ms" and min(values) <= 0):
+    timed = {number: each.figures for number, each in enumerate(moments) if TIME in each.figures}
+    gated = (each for each in RATIOS if all(each in figures for figures in timed.values()))
+    figure = next(gated, TIME)
+    values = [figures[figure] for figures in timed.values()]
+    if len(values) < LEAST_RUNS or (figure == TIME and min(values) <= 0):
         return None
     logs = values if figure in RATIOS else [log(value) for value in values]
     found = [each for each in (_creep(logs, figure), _step(logs, figure)) if each]
-    return min(found, key=lambda each: each[0])[1] if found else None
+    if not found:
+        return None
+    _, drift = min(found, key=lambda each: each[0])
+    return replace(drift, run=list(timed)[drift.run])
 
 
 def _creep(logs: Sequence[float], figure: str) -> tuple[float, Drift] | None:
@@ -84,10 +92,11 @@ def _creep(logs: Sequence[float], figure: str) -> tuple[float, Drift] | None:
 
 def _step(logs: Sequence[float], figure: str) -> tuple[float, Drift] | None:
     """Return how far the runs are from both medians in all, and the step; None if there is none."""
-    splits = range(LEAST_SIDE, len(logs) - LEAST_SIDE + 1)
-    if not splits:
+    at = min(range(1, len(logs)), key=lambda split: sum(_off(logs, split)))
+    if (
+        not LEAST_SIDE <= at <= len(logs) - LEAST_SIDE
+    ):  # it may be a step, of which too few are there
         return None
-    at = min(splits, key=lambda split: sum(_off(logs, split)))
     step = median(logs[at:]) - median(logs[:at])
     off, change = _off(logs, at), exp(step) - 1
     is_small = abs(step) < STEP_SPREADS * MAD_PER_SIGMA * median(off)
@@ -110,6 +119,7 @@ def words_of(drift: Drift | None, moments: Sequence[Moment]) -> str:
     size = f"{abs(drift.change):.1%} {way}"
     by = f", by the ratio to {RATIOS[drift.figure]}" if drift.figure in RATIOS else ""
     if drift.kind == "creep":
-        return f"creeps: {size} over {len(moments)} runs{by}"
+        timed = sum(TIME in each.figures for each in moments)
+        return f"creeps: {size} over {timed} runs{by}"
     first = moments[drift.run]
     return f"{size} since {first.started}, commit {first.commit[:SHORT_COMMIT] or 'unknown'}{by}"

@@ -32,6 +32,12 @@ KEPT = (
 )
 """Figures that are worth following over months."""
 
+BEGIN = b'{"'
+"""How each line begins."""
+
+UNKNOWN = "unknown"
+"""The device of a case in whose run none was known."""
+
 MOST_LAYERS = 40
 """Of a profile: those that take longest."""
 
@@ -59,7 +65,7 @@ def history_text(result: Result) -> str:
 
 
 def _lines(result: Result) -> Iterator[dict[str, Any]]:
-    devices = {r.case_id: r.device for r in result.records if r.device}
+    devices = _devices(result)
     profiles = profiles_of(result.records)
     for row in rows_from_records(result.records):
         profile = profiles.get(row.case.id)
@@ -77,6 +83,14 @@ def _lines(result: Result) -> Iterator[dict[str, Any]]:
         }
 
 
+def _devices(result: Result) -> dict[str, Mapping[str, Any]]:
+    """Return the device of each case; one that failed before it was known has that of others."""
+    known = {each.case.device: each.device for each in result.records if each.device}
+    own = {each.case_id: each.device for each in result.records if each.device}
+    others = {each.case_id: known.get(each.case.device, {}) for each in result.records}
+    return others | own
+
+
 def _layers_ms(profile: Profile) -> dict[str, float]:
     return {layer.name: layer.ms for layer in profile.layers[:MOST_LAYERS]}
 
@@ -90,29 +104,54 @@ def profile_of_moment(moment: Moment) -> Profile:
 def device_text(device: Mapping[str, Any]) -> str:
     """Return what a device is called in a history."""
     cores = f", {device['cores']} cores" if "cores" in device else ""
-    return f"{device.get('name', 'unknown')}{cores}"
+    return f"{device.get('name', UNKNOWN)}{cores}"
 
 
 def read_history(path: Path) -> list[Moment]:
     """Return the lines of a history, in the order of their runs; raise `OptionError` for another.
 
-    A last line without an end is one that a run was cut off in, and is left out.
+    A last line without an end is left out if a run was cut off in it. Of a run that is there twice
+    the last line of each case counts.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise _unusable(path, f"{type(error).__name__}: {error.strerror}") from error
-    whole, _, _ = content.rpartition(b"\n")
-    lines = enumerate(whole.split(b"\n") if whole else (), 1)
+    content = content[: len(content) - cut_bytes(content)]
+    lines = enumerate(content.split(b"\n"), 1)
     moments = [_moment(path, number, line) for number, line in lines if line.strip()]
-    return sorted(moments, key=lambda each: each.started)
+    found = {
+        (each.started or number, each.case_id, each.device): each
+        for number, each in enumerate(moments)
+    }
+    return sorted(found.values(), key=lambda each: each.started)
+
+
+def cut_bytes(content: bytes) -> int:
+    """Return how many bytes at the end of a history are of a line that a run was cut off in."""
+    last = content.rpartition(b"\n")[2]
+    if not last.startswith(BEGIN[: len(last)]):
+        return 0  # it is no line of a history
+    try:
+        json.loads(last)
+    except (ValueError, RecursionError):
+        return len(last)
+    return 0
 
 
 def _moment(path: Path, number: int, line: bytes) -> Moment:
     try:
-        return msgspec.convert(json.loads(line), Moment)
+        return _parsed(line)
     except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too
         raise _unusable(path, f"line {number}: {shown(str(error))}") from error
+
+
+def _parsed(line: bytes) -> Moment:
+    return msgspec.convert(json.loads(line, parse_constant=_refuse), Moment)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _unusable(path: Path, why: str) -> OptionError:
@@ -121,8 +160,16 @@ def _unusable(path: Path, why: str) -> OptionError:
 
 
 def by_case(moments: Sequence[Moment]) -> dict[tuple[str, str], list[Moment]]:
-    """Return the moments of each case on each device, the oldest first."""
+    """Return the moments of each case on each device, the oldest first.
+
+    A run that failed before its device was known is one of the only device that the case has.
+    """
+    devices: dict[str, set[str]] = {}
+    for each in moments:
+        devices.setdefault(each.case_id, set()).add(each.device)
     found: dict[tuple[str, str], list[Moment]] = {}
     for each in moments:
-        found.setdefault((each.case_id, each.device), []).append(each)
+        known = devices[each.case_id] - {UNKNOWN}
+        device = min(known) if each.device == UNKNOWN and len(known) == 1 else each.device
+        found.setdefault((each.case_id, device), []).append(each)
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.plain_text import plain_text
 from pytest_infer.reports import accuracy, against, layer_losses, sweep
-from pytest_infer.reports.caveats import caveats
+from pytest_infer.reports.caveats import caveats, stop_line
 from pytest_infer.reports.message import parts_of
 from pytest_infer.reports.run_info import SHORT_COMMIT
 from pytest_infer.reports.summary import (
@@ -39,6 +39,8 @@ _ESCAPES = str.maketrans(
         "`": "\\`",
         "*": "\\*",
         "~": "\\~",
+        "@": "@<!-- -->",  # a name after it is nobody to be told
+        "#": "#<!-- -->",
         "\n": " ",
     }
 )
@@ -54,7 +56,7 @@ def markdown_text(result: Result) -> str:
     told = caveats(records) + coverage_lines(result.coverage, records)
     counts = [f"- {escaped(line)}" for line in told]
     blocks = [
-        [headline(records), *_origin(result.run)],
+        [headline(result), *_origin(result.run)],
         failure_lines(records),
         table(HEADINGS, [row.cells() for row in rows_from_records(records)]),
         table(sweep.HEADINGS, sweeps) if sweeps else [],
@@ -67,13 +69,16 @@ def markdown_text(result: Result) -> str:
     return "\n\n".join("\n".join(lines) for lines in blocks if lines) + "\n"
 
 
-def headline(records: Sequence[Record]) -> str:
-    """Return one line that says how the run ended, by cases."""
-    rows = rows_from_records(records)
-    counts = status_counts(row.status for row in rows)
-    worst = next(iter(counts), "pass")
+def headline(result: Result) -> str:
+    """Return one line that says how the run ended, by cases: no tick where a part is missing."""
+    counts = status_counts(row.status for row in rows_from_records(result.records))
+    worst, stop = next(iter(counts), "new"), stop_line(result)
+    sign = SIGNS["inconclusive" if stop and worst in {"pass", "new"} else worst]
     told = ", ".join(f"{number} {status}" for status, number in counts.items())
-    return f"### {SIGNS[worst]} pytest-infer: {told or 'no case was judged'}"
+    parts = (
+        [escaped(stop), told or "no case was judged"] if stop else [told or "no case was judged"]
+    )
+    return f"### {sign} pytest-infer: {'; '.join(parts)}"
 
 
 def _origin(run: RunInfo) -> list[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_infer.errors import OptionError
 from pytest_infer.reports.annotations import github_text, gitlab_text
-from pytest_infer.reports.history import history_text
+from pytest_infer.reports.history import cut_bytes, history_text
 from pytest_infer.reports.markdown import markdown_text
 from pytest_infer.reports.result_file import json_text
 
@@ -33,12 +34,14 @@ def write_text(kind: str, path: Path, text: str, *, option: str) -> None:
 
     ``option`` is what names the path.
     """
-    is_summary = kind == "md" and _is_step_summary(path)
-    is_added = is_summary or kind == "history"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "history":
+            _append_lines(path, text)
+            return
+        is_added = kind == "md" and _is_step_summary(path)
         with path.open("a" if is_added else "w", encoding="utf-8", errors="backslashreplace") as it:
-            gap = "\n" if is_summary and it.tell() else ""  # a table begins after a blank line
+            gap = "\n" if is_added and it.tell() else ""  # a table begins after a blank line
             it.write(gap + text)
     except OSError as error:
         raise OptionError(
@@ -46,6 +49,21 @@ def write_text(kind: str, path: Path, text: str, *, option: str) -> None:
             why=str(error),
             mend=f"name another file with {option}",
         ) from error
+
+
+def _append_lines(path: Path, text: str) -> None:
+    """Append whole lines to a history; one that a run was cut off in makes room for them.
+
+    Runs that end at the same time write one after the other.
+    """
+    with path.open("a+b") as file:
+        flock(file, LOCK_EX)
+        file.seek(0)
+        there = file.read()
+        whole = there[: len(there) - cut_bytes(there)]
+        file.truncate(len(whole))
+        gap = b"\n" if whole and not whole.endswith(b"\n") else b""
+        file.write(gap + text.encode("utf-8", "backslashreplace"))
 
 
 def _is_step_summary(path: Path) -> bool:

@@ -17,6 +17,8 @@ class RunInfo:
     started: str = ""
     """ISO 8601, in UTC."""
     duration_s: float = 0.0
+    stopped: str = ""
+    """Why it ended before all that was asked for had run: Ctrl-C, ``-x``; empty if it did not."""
     command: str = ""
     """What was typed after the interpreter, quoted for a shell."""
     commit: str = ""

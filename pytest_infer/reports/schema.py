@@ -133,6 +133,8 @@ class RunFields(msgspec.Struct):
     versions: dict[str, str]
     options: dict[str, Any]
     seeds: dict[str, str]
+    stopped: str = ""
+    """Why the run ended before all that was asked for had run; since 2026-12-01."""
 
 
 class ResultFields(msgspec.Struct):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_infer.baselines.update import store_by_device
 from pytest_infer.border import border
-from pytest_infer.errors import InferError
+from pytest_infer.errors import InferError, OptionError
 from pytest_infer.reports.history import read_history
 from pytest_infer.reports.report_file import write_report
 from pytest_infer.storage.artifacts import write_list
@@ -58,8 +58,17 @@ def _attempted(job: Callable[[], list[str]]) -> list[str] | InferError:
 
 
 def _reported(kind: str, path: Path, result: Result, paths: Mapping[str, Path]) -> list[str]:
-    """Write one report; a page shows the history to which this run has added."""
+    """Write one report; a page shows the history to which this run has added.
+
+    A history that cannot be read is an error of its own, and leaves the page without one.
+    """
+    told = f"report: {path}"
     if kind == "html" and HISTORY in paths:
-        result = replace(result, history=read_history(paths[HISTORY]))
+        try:
+            result = replace(result, history=read_history(paths[HISTORY]))
+        except OptionError:
+            told += ", without the history"
+    if kind == HISTORY and path.exists():
+        read_history(path)  # what it holds is not added to
     write_report(kind, path, result)
-    return [f"report: {path}"]
+    return [told]

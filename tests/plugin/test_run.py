@@ -116,13 +116,35 @@ def test_reports(run: Run, pytester: pytest.Pytester) -> None:
     assert made["dirty"] is None  # it is no repository
 
 
-def test_test_stopped_early_is_seen(run: Run) -> None:
-    """What a stopped run left out shows in the counts."""
+def test_test_stopped_early_is_seen(run: Run, pytester: pytest.Pytester) -> None:
+    """What a stopped run left out shows in the counts, and at the head of each report.
+
+    A history that cannot be read is kept as it is, and takes no page with it.
+    """
+    (pytester.path / "broken.jsonl").write_text("{}\n")
     result = run(
         *("-x", "-k", "outputs", "--engine=a-fake,eager,ort,torchscript"),
+        *("--infer-report=md:r.md", "--infer-report=html:r.html,history:broken.jsonl"),
         conftest='register(FakeEngine("a-fake", outputs=scale(1.01)))',
     )
-    result.stdout.fnmatch_lines(["1 of 4 checks ran, 3 narrowed away by marks; verdicts: 1 fail"])
+    result.stdout.fnmatch_lines(
+        [
+            "1 of 4 checks ran, 3 narrowed away by marks; verdicts: 1 fail",
+            "report: r.html, without the history",
+            "cannot use broken.jsonl",
+        ]
+    )
+    told = "Stopped (stopping after 1 failures): 1 of 4 checks ran"
+    assert (pytester.path / "r.md").read_text().startswith(f"### ❌ pytest-infer: {told}; 1 fail")
+    assert told in (pytester.path / "r.html").read_text()
+    assert (pytester.path / "broken.jsonl").read_text() == "{}\n"
+
+
+def test_nothing_selected(bare_run: Run, pytester: pytest.Pytester) -> None:
+    """A page of an earlier run is not taken for one of this."""
+    result = bare_run("-k", "nothing_like_that", "--infer-report=html:r.html")
+    result.stdout.fnmatch_lines(["no report was written: no test was selected"])
+    assert not (pytester.path / "r.html").exists()
 
 
 def test_engines_are_listed(bare_run: Run) -> None:

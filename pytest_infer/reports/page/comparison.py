@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_infer.reports.columns import ERROR, P50, SPEEDUP
-from pytest_infer.reports.compare import Pair, grown_pairs, origin_of, origins, pairs_of
+from pytest_infer.reports.compare import (
+    Pair,
+    grown_pairs,
+    headline_of,
+    origin_of,
+    origins,
+    pairs_of,
+)
 from pytest_infer.reports.page.cases import SIGNS, Told, anchor_of, case_views
 from pytest_infer.reports.page.environment import asset, template_environment
 
@@ -86,10 +93,7 @@ def comparison_text(old: Result, new: Result, names: tuple[str, str]) -> str:
 
 
 def _title(pairs: Sequence[Pair]) -> str:
-    worse = sum(pair.is_worse for pair in pairs)
-    if not pairs:
-        return "No case was judged"
-    return f"{worse} of {len(pairs)} cases are worse" if worse else "No verdict became worse"
+    return headline_of(pairs) if pairs else "No case was judged"
 
 
 def _counts(pairs: Sequence[Pair]) -> list[tuple[str, int]]:

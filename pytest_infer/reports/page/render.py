@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pytest_infer.reports.caveats import caveats
+from pytest_infer.reports.caveats import caveats, stop_line
 from pytest_infer.reports.layer_losses import losses_of
 from pytest_infer.reports.page.answers import MOST_CHANGES, answers_of, changes_of, worst_of
 from pytest_infer.reports.page.cases import SIGNS, case_views
@@ -105,8 +105,8 @@ def _content(result: Result, environment: Environment) -> dict[str, Any]:
         "js": asset("page.js"),
         "theme_js": asset("theme.js"),
         "run": result.run,
-        "title": _title(cases, counts, result.coverage.unread),
-        "worst": "fail" if result.coverage.unread else next(iter(counts), "new"),
+        "title": _title(cases, counts, result),
+        "worst": _worst(counts, result),
         "counts": counts,
         "facts": _facts(result),
         "answers": answers_of(
@@ -158,23 +158,35 @@ def _details(
     return [template.render(case=case, pictures=pictures) for case in cases]
 
 
-def _title(cases: Sequence[CaseView], counts: Mapping[str, int], unread: Sequence[str]) -> str:
-    if not unread:
-        return _verdict(cases, counts)
-    plural = "s" * (len(unread) > 1)
-    return f"{len(unread)} model{plural} could not be read. {_verdict(cases, counts)}"
+def _title(cases: Sequence[CaseView], counts: Mapping[str, int], result: Result) -> str:
+    unread, parts = result.coverage.unread, [_verdict(cases, counts)]
+    if unread:
+        parts.insert(0, f"{len(unread)} model{'s' * (len(unread) > 1)} could not be read")
+    if stop := stop_line(result):
+        parts.insert(0, stop)
+    return ". ".join(parts)
+
+
+def _worst(counts: Mapping[str, int], result: Result) -> str:
+    """Return the status of the headline: no tick where a part of the run is missing."""
+    if result.coverage.unread:
+        return "fail"
+    found = next(iter(counts), "new")
+    return "inconclusive" if result.run.stopped and found in {"pass", "new"} else found
 
 
 def _verdict(cases: Sequence[CaseView], counts: Mapping[str, int]) -> str:
     if not cases:
         return "No case was judged"
+    number = len(cases)
     if "fail" in counts:
-        return f"{counts['fail']} of {len(cases)} cases fail"
+        return "The case fails" if number == 1 else f"{counts['fail']} of {number} cases fail"
     if "inconclusive" in counts:
-        return f"{counts['inconclusive']} of {len(cases)} cases have no conclusion"
-    return f"All {len(cases)} cases are right" + (
-        f", {counts['new']} have no baseline yet" if "new" in counts else ""
-    )
+        return f"{counts['inconclusive']} of {number} cases have no conclusion"
+    right = "The case is right" if number == 1 else f"All {number} cases are right"
+    if "new" not in counts:
+        return right
+    return f"{right}, {counts['new']} {'has' if counts['new'] == 1 else 'have'} no baseline yet"
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:

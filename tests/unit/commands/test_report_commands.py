@@ -59,6 +59,16 @@ def test_nothing_to_do(run, arguments, why, capsys):
     assert f"\n  why:  {why}\n" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("run")
+def test_not_over_what_is_read(tmp_path, capsys):
+    """The JSON is kept, under whatever name the other report is to be written."""
+    before = (tmp_path / "run.json").read_text()
+    assert main(["report", "run.json", "--md", "fine.md", "--html", "./run.json"]) == 2
+    assert "run.json is the report that is read" in capsys.readouterr().err
+    assert (tmp_path / "run.json").read_text() == before
+    assert not (tmp_path / "fine.md").exists()
+
+
 def test_compare(run, tmp_path, capsys):
     """What differs stands first; the exit status is 1 only where a verdict became worse."""
     worse = [
@@ -69,7 +79,8 @@ def test_compare(run, tmp_path, capsys):
     write_report("json", tmp_path / "worse.json", other)
     assert main(["compare", "run.json", "worse.json"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("run: 2026-11-29T20:15:00+00:00, commit 0123456789ab -> 2026-")
+    assert lines[0] == "1 of 12 cases are worse"
+    assert lines[1].startswith("run: 2026-11-29T20:15:00+00:00, commit 0123456789ab -> 2026-")
     (first, *_) = [line for line in lines if "-eager-" in line]
     assert "pass → fail: diverged" in first
     assert first.split()[0] == run.records[5].case_id

@@ -155,6 +155,29 @@ def test_how_it_ended(tmp_path: Path, code: str) -> None:
     assert re.match(rf"its engine host (has )?{re.escape(ENDS[code])}", caught.value.why)
 
 
+THREADS = """
+import os, threading, time
+for _ in range(12):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+os.abort()
+"""
+
+
+def test_where_it_crashed(tmp_path: Path) -> None:
+    """Of many threads the one that crashed is shown."""
+    file = tmp_path / "ends.py"
+    file.write_text(THREADS)
+    host = ProcessHost("popen", timeout_s=60)
+    with pytest.raises(RunError) as caught:
+        host.call(
+            "host.import_sources", error=RunError, doing="run", sources=[Source("", str(file))]
+        )
+    _, signal, thread, call, *_ = caught.value.why.splitlines()
+    assert signal == "Fatal Python error: Aborted"
+    assert thread.startswith("Current thread 0x")
+    assert f'File "{file}", line 5 in <module>' in call
+
+
 @pytest.mark.parametrize(
     ("before", "now", "word"),
     [

@@ -4,7 +4,7 @@ import pytest
 from hostile import HOSTILE, hostile_result
 
 from pytest_infer.case import Case
-from pytest_infer.reports.compare import HEADINGS, markdown_of, origins, pairs_of
+from pytest_infer.reports.compare import HEADINGS, headline_of, markdown_of, origins, pairs_of
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.record import record_from_verdict
 from pytest_infer.reports.result import Result
@@ -50,6 +50,20 @@ def test_pairs():
         "note": "worse verdict",
     }
     assert found["slow"].cells()[2:4] == ("2.000 → 3.000", "+50.0%")
+
+
+def test_a_failure_that_was_not_there():
+    """A new case that fails is worse, and stands first; what is gone is in the headline."""
+    pairs = pairs_of(result(gone=(1.0, "pass")), result(a=(1.0, "pass"), b=(1.0, "fail")))
+    assert [(each.case_id, each.note, each.is_worse) for each in pairs] == [
+        ("b-ort-fp32-b1", "only in B, fails", True),
+        ("gone-ort-fp32-b1", "only in A", False),
+        ("a-ort-fp32-b1", "only in B", False),
+    ]
+    told = "1 of 3 cases are worse, and 1 case of A did not run in B"
+    assert headline_of(pairs) == told
+    assert markdown_of(pairs, []).startswith(f"**{told}**\n")
+    assert headline_of(pairs_of(result(), result())) == "No verdict became worse"
 
 
 def test_better():

@@ -53,9 +53,52 @@ def test_line_that_was_cut_off(tmp_path):
     assert len(read_history(path)) == 2
 
 
+@pytest.mark.parametrize(("end", "kept"), [('{"schema": 1, "sta', 3), ("", 3), (None, 3)])
+def test_lines_after_one_that_was_cut_off(tmp_path, end, kept):
+    """They stand on lines of their own: half a line makes room, a whole one stays."""
+    path = tmp_path / "history.jsonl"
+    first = history_text(synthetic_result(2))
+    path.write_text(first.rstrip("\n") if end is None else first + end)
+    other = synthetic_result(1)
+    write_report("history", path, replace(other, run=replace(other.run, started="2026-12-01")))
+    assert len(read_history(path)) == kept
+    assert len(path.read_text().splitlines()) == kept
+
+
+def test_what_is_no_history_is_not_cut(tmp_path):
+    """A file of something else keeps every byte, whether it ends with a line or not."""
+    for text in ("no end of a line", '{"a": 1}', "\0\1"):
+        path = tmp_path / "other"
+        path.write_text(text)
+        write_report("history", path, synthetic_result(1))
+        assert path.read_text().startswith(f"{text}\n")
+
+
+def test_a_run_that_is_there_twice(tmp_path):
+    """It counts once: a job that was started again, or a report that was added by hand."""
+    path = tmp_path / "history.jsonl"
+    for _ in range(3):
+        write_report("history", path, synthetic_result(2))
+    assert len(read_history(path)) == 2
+
+
+def test_a_run_that_failed_before_its_device_was_known():
+    """It belongs to the case's only device; of two it stays apart."""
+    runs = moments([10.0, 11.0])
+    failed = replace_device(runs[0], "unknown")
+    assert [len(each) for each in by_case([*runs, failed]).values()] == [3]
+    other = replace_device(runs[1], "another GPU")
+    assert len(by_case([*runs, failed, other])) == 3
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
-    [("{}", "missing required field `schema`"), ("x", "Expecting value"), ("\x00", "Expecting")],
+    [
+        ("{}", "missing required field `schema`"),
+        ("x", "Expecting value"),
+        ("\x00", "Expecting"),
+        ('{"schema": NaN}', "NaN is not a number in JSON"),
+    ],
 )
 def test_broken_line(tmp_path, line, why):
     """Any other line that cannot be read is an error with its number."""
@@ -144,6 +187,33 @@ def test_ratio_to_the_fixed_kernel_comes_before_it():
     assert words_of(drift_of(slower), slower).endswith(", by the ratio to the fixed kernel")
     ungated = [*slower[:-1], replace_figures(moments([10.0])[0], theta=log(2.0) - 0.13)]
     assert drift_of(ungated).figure == "theta"
+
+
+def test_runs_that_failed_count_for_nothing():
+    """A run without figures hides no ratio, and moves no step."""
+    failed = replace_figures(moments([10.0])[0])
+    failed.figures.clear()
+    slower_machine = [
+        replace_figures(each, theta=log(2.0)) for each in moments([10.0] * 7 + [14.0] * 7)
+    ]
+    assert drift_of([*slower_machine[:3], failed, *slower_machine[3:]]) is None
+    stepped = [failed] * 4 + moments([1.0] * 5 + [1.3] * 5)
+    drift = drift_of(stepped)
+    assert (drift.kind, drift.run) == ("step", 9)
+    assert stepped[drift.run].figures["p50_ms"] == 1.3
+
+
+def test_a_step_in_the_last_runs_blames_no_good_one():
+    """Three runs are too few to tell a step, and the run before them is not it."""
+    assert drift_of(moments([1.0, 1.01, 0.99] * 3 + [2.0, 2.01, 1.99])) is None
+    drift = drift_of(moments([1.0, 1.01, 0.99] * 3 + [2.0, 2.01, 1.99, 2.0]))
+    assert (drift.kind, drift.run) == ("step", 9)
+
+
+def replace_device(moment, device):
+    """Return a moment of another device."""
+    fields = {f: getattr(moment, f) for f in moment.__struct_fields__}
+    return Moment(**fields | {"device": device})
 
 
 def replace_figures(moment, **figures):

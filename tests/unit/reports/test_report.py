@@ -356,10 +356,31 @@ def test_what_a_speedup_is_worth():
     assert replay_line(speed()) == ""
     fair = speed(eager_launch_bound=1, speedup_over_replay=5.957)
     assert replay_line(fair) == "over eager as a CUDA graph: toy-ort-fp32-b1 5.96x"
-    result = Result(fair, Coverage(), RunInfo())
+    result = Result(fair, Coverage())
     for text in (markdown_text(result), page_text(result)):
         assert "launch-bound eager" in text
         assert "toy-ort-fp32-b1 5.96x" in text
+
+
+def test_a_run_that_was_stopped():
+    """Neither the page nor Markdown has a tick at the head, and both say how much ran."""
+    info = RunInfo(stopped="interrupted")
+    run = Result(records(LATENCY), Coverage(expected=12, ran=6), run=info)
+    told = "Stopped (interrupted): 6 of 12 checks ran"
+    assert markdown_text(run).startswith(f"### ❔ pytest-infer: {told}; 1 pass\n")
+    page = page_text(run)
+    assert f"<title>{told}. The case is right</title>" in page
+    assert '<h1><span class="badge pass' not in page
+    assert "Stopped" not in markdown_text(replace(run, run=RunInfo()))
+    assert markdown_text(Result([], Coverage())).startswith("### 🆕 pytest-infer: no case")
+
+
+def test_nobody_is_told_by_a_name():
+    """A name after an at sign, and a number after a hash, are no links in a pull request."""
+    found = records(Verdict("parity", "fail", "wrong", "thanks to @somebody in #12"))
+    text = markdown_text(Result(found, Coverage()))
+    assert "@somebody" not in text
+    assert "#12" not in text
 
 
 def test_where_figures_come_from():
