@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_infer.commands.printed import print_text
 from pytest_infer.errors import OptionError
 from pytest_infer.reports.history import read_history
-from pytest_infer.reports.report_file import WRITERS, write_report
+from pytest_infer.reports.report_file import WRITERS, write_text
 from pytest_infer.reports.result_file import read_result
 from pytest_infer.reports.schema import json_schema
 
@@ -53,8 +53,17 @@ def _report(options: Namespace) -> int:
     result = read_result(options.result)
     if options.past:
         result = replace(result, history=read_history(options.past))
+    try:
+        texts = {kind: WRITERS[kind](result) for kind in chosen}
+    except (LookupError, TypeError, AttributeError) as error:  # details have no schema
+        raise OptionError(
+            f"cannot use {options.result}",
+            why=f"what its details hold was not written by this version ({type(error).__name__}: "
+            f"{error})",
+            mend="name a file that --infer-report=json:PATH has written",
+        ) from error
     for kind, path in chosen.items():
-        write_report(kind, path, result)
+        write_text(kind, path, texts[kind], option=f"--{kind} PATH")
         print_text(f"report: {path}")
     return 0
 

@@ -69,6 +69,18 @@ def test_not_over_what_is_read(tmp_path, capsys):
     assert not (tmp_path / "fine.md").exists()
 
 
+@pytest.mark.usefixtures("run")
+def test_damaged_details(tmp_path, capsys):
+    """They are no part of the schema; nothing is written, a history neither."""
+    content = json.loads((tmp_path / "run.json").read_text())
+    checked = next(each for each in content["records"] if each["details"].get("checks"))
+    del checked["details"]["checks"][0]["value"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert main(["report", "run.json", "--html", "a.html", "--history", "h.jsonl"]) == 2
+    assert "cannot use run.json\n  why:  what its details hold" in capsys.readouterr().err
+    assert not list(tmp_path.glob("[ah].*"))
+
+
 def test_compare(run, tmp_path, capsys):
     """What differs stands first; the exit status is 1 only where a verdict became worse."""
     worse = [
