@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -38,6 +39,9 @@ BUILT = (
 )
 
 
+_ADDRESS = re.compile("0x[0-9a-f]+")
+
+
 @dataclass(frozen=True)
 class Told:
     """One verdict in words, and the charts that belong to it."""
@@ -51,6 +55,8 @@ class Told:
     parts: Sequence[Part]
     errors: ErrorChart | None
     photographs: Photographs
+    others: Sequence[str] = ()
+    """Further tests that failed in the very same words."""
 
     @property
     def sign(self) -> str:
@@ -116,8 +122,20 @@ class CaseView:
 
     @property
     def failures(self) -> list[Told]:
-        """Return the verdicts of the status that the case has."""
-        return [each for each in self.verdicts if each.status == self.status]
+        """Return the verdicts of the case's own status, each once for all tests in its words."""
+        found: dict[object, Told] = {}
+        for each in self.verdicts:
+            if each.status != self.status:
+                continue
+            key = (each.judge, each.code, each.what, *(_lasting(part) for part in each.parts))
+            first = found.get(key)
+            found[key] = replace(first, others=[*first.others, each.test]) if first else each
+        return list(found.values())
+
+
+def _lasting(part: Part) -> str:
+    """Return a part of a message without addresses, which differ between processes."""
+    return part.label + _ADDRESS.sub("", part.text)
 
 
 def case_views(

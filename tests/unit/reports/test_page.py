@@ -16,16 +16,20 @@ import pytest
 from hostile import HOSTILE, hostile_result
 from synthetic import synthetic_history, synthetic_result
 
+from pytest_infer.case import Case
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.reports.page import page_text
 from pytest_infer.reports.page.calls import calls_chart
+from pytest_infer.reports.page.cases import case_views
 from pytest_infer.reports.page.changes import change_chart
 from pytest_infer.reports.page.details import BLOCK
 from pytest_infer.reports.page.errors import error_chart
 from pytest_infer.reports.page.past import past_charts
 from pytest_infer.reports.page.photographs import MOST_PICTURES, photographs_of, pictures_of
 from pytest_infer.reports.page.scales import Scale, decades, log_scale, short, ticks
+from pytest_infer.reports.record import record_from_verdict
 from pytest_infer.reports.result import Result
+from pytest_infer.verdict import Verdict
 
 
 class Reader(HTMLParser):
@@ -311,6 +315,20 @@ def compared(now, **others):
     stored = [{"theta": 0.7}, {"theta": 0.72}, {"theta": 0.71}]
     fields = {"date": "2026-11-20", "beside": "the reference net", "terms": "CPU", "stored": stored}
     return fields | {"now": now} | others
+
+
+def test_failures_in_the_same_words():
+    """They stand once, with the tests that they are of; addresses make no other words."""
+    case = Case("net", "ort", "fp32", 1, "cpu")
+    texts = ["died\n  why:  at 0x00007f12", "died\n  why:  at 0x00007f34", "other"]
+    records = [
+        record_from_verdict(Verdict("error", "fail", "run-error", text), case, f"t.py::test_{n}")
+        for n, text in enumerate(texts)
+    ]
+    first, second = case_views(records)[0].failures
+    assert (first.test, list(first.others)) == ("t.py::test_0", ["t.py::test_1"])
+    assert (second.what, list(second.others)) == ("other", [])
+    assert "and 1 more in the same words: t.py::test_1" in page_text(Result(records, Coverage()))
 
 
 def test_changes():
