@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from evaluate_pairs import table
+
 from pytest_infer.judges.gate import Stored, decide
 from pytest_infer.judges.terms import GPU, OTHER_GPU, with_rebuild
 from pytest_infer.timing.measurement import Measurement
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_infer.judges.gate import Decision
-    from pytest_infer.judges.terms import Terms
 
 HERE = Path(__file__).parent
 DATA = HERE / "data" / "rebuilt-h200.jsonl"
@@ -71,15 +72,10 @@ def judged(line: dict[str, Any]) -> Decision | None:
         )
         for each in line["now"]
     ]
-    return decide(stored, looks, terms_of(line))
+    return decide(stored, looks, TERMS[line["terms"]])
 
 
-def terms_of(line: dict[str, Any]) -> Terms:
-    """Return the terms of a kept verdict."""
-    return TERMS[line["terms"]]
-
-
-def table(lines: Sequence[dict[str, Any]]) -> list[str]:
+def by_case(lines: Sequence[dict[str, Any]]) -> list[str]:
     """Return the lines of a table in Markdown: a row for each case and kind of comparison."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for each in lines:
@@ -88,7 +84,7 @@ def table(lines: Sequence[dict[str, Any]]) -> list[str]:
         *("case", "compared on", "machines", "verdicts", "over the fixed kernel, mean"),
         *("the furthest", "the time itself, mean", "over the reference net"),
     )
-    rows = [_row(headings), _row(["---"] * len(headings))]
+    rows = []
     for (case, terms), group in sorted(groups.items()):
         found = [judged(each) for each in group]
         outcomes = Counter(each.outcome if each else "another look" for each in found)
@@ -106,12 +102,8 @@ def table(lines: Sequence[dict[str, Any]]) -> list[str]:
             f"{fmean(times):+.2%}",
             f"{min(ratios):+.1%} to {max(ratios):+.1%}",
         )
-        rows.append(_row(cells))
-    return rows
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+        rows.append(cells)
+    return table(headings, rows)
 
 
 def _time_change(line: dict[str, Any]) -> float:
@@ -131,7 +123,7 @@ def main() -> None:
             file.writelines(json.dumps(line) + "\n" for line in kept(machine, Path(report)))
     lines = [json.loads(line) for line in DATA.read_text().splitlines()]
     head, rest = PAGE.read_text().split(BEGIN)
-    text = "\n".join((BEGIN, *table(lines), END))
+    text = "\n".join((BEGIN, *by_case(lines), END))
     PAGE.write_text(head + text + rest.split(END)[1])
 
 

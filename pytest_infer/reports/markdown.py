@@ -75,10 +75,8 @@ def headline(result: Result) -> str:
     worst, stop = next(iter(counts), "new"), stop_line(result)
     sign = SIGNS["inconclusive" if stop and worst in {"pass", "new"} else worst]
     told = ", ".join(f"{number} {status}" for status, number in counts.items())
-    parts = (
-        [escaped(stop), told or "no case was judged"] if stop else [told or "no case was judged"]
-    )
-    return f"### {sign} pytest-infer: {'; '.join(parts)}"
+    parts = [escaped(stop), told or "no case was judged"]
+    return f"### {sign} pytest-infer: {'; '.join(filter(None, parts))}"
 
 
 def _origin(run: RunInfo) -> list[str]:

@@ -69,6 +69,6 @@ def _reported(kind: str, path: Path, result: Result, paths: Mapping[str, Path]) 
         except OptionError:
             told += ", without the history"
     if kind == HISTORY and path.exists():
-        read_history(path)  # what it holds is not added to
+        read_history(path)  # nothing is added to a file that cannot be read
     write_report(kind, path, result)
     return [told]
