@@ -60,11 +60,10 @@ def _register(name: str, layers: int) -> None:
         outputs=imagenet.OUTPUTS,
         preprocess=find_preprocess,
         postprocess=imagenet.postprocess,
-        is_listed=False,
     )(create)
 
 
-LAYERS = {"mobilenet_v2": (1, 3), "resnet50": (1, 4, 12)}
+LAYERS = {"efficientnet_b0": (1,), "mobilenet_v2": (1, 3), "resnet50": (1, 4, 12)}
 
 for _name, _counts in LAYERS.items():
     for _layers in _counts:
