@@ -2,7 +2,7 @@
 
     python benchmarks/launch_bound.py --processes=10
 
-Fresh processes run classifiers in eager fp16 at batch 1 on a GPU, where a call is bound by the host.
+Fresh processes run classifiers in eager fp16 at batch 1 on a GPU, where the host bounds a call.
 Half of them are pinned to one core. In each, calls alternate with a probe of the host: launches of
 one tiny kernel. The table has the spread over the processes of the time of a call, and of its
 ratio to the probe.
@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=10, help="of each kind")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--out", help="a file for each process's medians, JSON lines")
+    parser.add_argument("--out", type=Path, help="a file for each process's medians, JSON lines")
     wanted = parser.parse_args()
     if wanted.one:
         print(json.dumps(measure(wanted.core)))
@@ -101,7 +102,7 @@ def main() -> None:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found[kind].append(json.loads(done.stdout.splitlines()[-1]))
             if wanted.out:
-                with open(wanted.out, "a") as file:
+                with wanted.out.open("a") as file:
                     file.write(json.dumps({"kind": kind, **found[kind][-1]}) + "\n")
     print("| model | runs on | wall, ms | probe, us | enqueue: sd (range) | wall | probe |", end="")
     print(" enqueue over probe | wall over probe |")

@@ -1,11 +1,13 @@
 """A folder in which engines that are really slower stand beside the baselines of their originals.
 
     python benchmarks/gate/plants.py FOLDER --device=h200
-    VERDICTS=3 pytest FOLDER --engine=trt --infer-precision=fp16 --infer-option=trt.cuda_graph=true \
-        --infer-model=resnet50_slower1 --infer-baselines=FOLDER/baselines --gpu-baseline=h200
+    VERDICTS=2 pytest FOLDER --engine=trt --infer-precision=fp16 \
+        --infer-option=trt.cuda_graph=true --infer-option=trt.optimization_level=0 \
+        --infer-model=resnet50 --infer-baselines=FOLDER/baselines --gpu-baseline=h200
 
-Two kinds are planted: a build at TensorRT's level 0, and one convolution more (`slower`). Each of
-them has to fail. The folder gets copies of the originals' entries under the plants' names.
+Two kinds are planted: a build at TensorRT's level 0, and one convolution more (`slower`, as
+``--infer-model=resnet50_slower1``). Each of them has to fail. The folder gets copies of the
+originals' entries under the plants' names.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def planted(entries: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if match := CASE.match(case_id):
             model = match["model"]
             least = f"{model}-trt-fp16-b1+cuda_graph+{LEAST_EFFORT}"
-            found.setdefault(model, {})[least] = entry
+            found.setdefault(model, {}).setdefault(least, entry)
             slower = f"{model}_slower1"
             found.setdefault(slower, {})[case_id.replace(model, slower, 1)] = entry
     return found

@@ -11,6 +11,7 @@ from pytest_infer.devices.device import Device
 from pytest_infer.engines.cuda_graph import OPTION
 from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.engines.requests import build_request
+from pytest_infer.engines.short_products import AS_NOISE
 from pytest_infer.errors import RunError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.pool import EAGER
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import Case, Precision
+    from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.session.identities import Identities
@@ -108,7 +110,7 @@ class Eager:
         """Return eager mode for every shape of the model's profile, pruned if ``case`` is."""
         is_pruned = self._graphs.request(case).is_pruned
         graph = self._graphs.wide_module(case.model, is_pruned=is_pruned)
-        return BuiltEngine(EAGER, graph, build_request(self.rival(case, precision)), folder="")
+        return BuiltEngine(EAGER, graph, self._request(case, precision), folder="")
 
     def _device(self, case: Case) -> str:
         if self._hosts.place(EAGER).machine == self._hosts.place(case.engine).machine:
@@ -138,7 +140,11 @@ class Eager:
         """Return eager mode at ``precision``, pruned if ``case`` is."""
         is_pruned = self._graphs.request(case).is_pruned
         graph = self._graphs.module(case.model, is_pruned=is_pruned)
-        return BuiltEngine(EAGER, graph, build_request(self.rival(case, precision)), folder="")
+        return BuiltEngine(EAGER, graph, self._request(case, precision), folder="")
+
+    def _request(self, case: Case, precision: Precision) -> BuildRequest:
+        request = build_request(self.rival(case, precision))
+        return replace(request, options={**request.options, AS_NOISE: True})
 
     def _reference(self, case: Case, precision: Precision, start: int) -> Path:
         feeds = self._inputs.feeds(case.model, case.batch, start)

@@ -6,6 +6,7 @@ Of a model that is an ONNX file the code is the file, computed node by node.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
@@ -14,6 +15,7 @@ from pytest_infer.engines.missing import missing_torch
 from pytest_infer.engines.onnx_runner import OnnxRunner
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
+from pytest_infer.engines.short_products import AS_NOISE, shorten_products
 from pytest_infer.engines.torch_runner import BENCHMARK, CUDNN_BENCHMARK, TorchRunner
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
@@ -91,11 +93,14 @@ class EagerRunner(TorchRunner):
 def runner_of(module: nn.Module, built: BuiltEngine) -> EagerRunner:
     """Return the runner of a module, which is moved to the device and converted.
 
-    In int8, which no case of eager's has, it is rounded as int8 would: that is a noise floor.
+    For a noise floor it is rounded as int8 or TF32 would; in int8 eager has no other use.
     """
     request = built.request
     if request.precision == "int8":
         fake_quantize(module)
+    elif request.precision == "tf32" and request.options.get(AS_NOISE):
+        shorten_products(module)
+        built = replace(built, request=replace(request, precision="fp32"))
     return EagerRunner(module.to(request.device, torch_dtype(request.precision)), built)
 
 

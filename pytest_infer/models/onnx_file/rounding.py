@@ -31,7 +31,7 @@ class Rounding:
     fp64 and fp32 of a file are every fraction in fp64, and the types that the file itself has. fp16
     and bf16 are computed in fp32, as libraries sum them, and rounded after every node. int8 rounds
     the weights of products by output channel and their inputs by tensor (Krishnamoorthi 2018, arXiv
-    1806.08342); tf32 rounds both to 10 bits.
+    1806.08342); tf32 cuts both to 10 bits, as tensor cores do.
     """
 
     def __init__(self, precision: Precision) -> None:
@@ -59,7 +59,7 @@ class Rounding:
         if axis is None or self.precision not in {"int8", "tf32"}:
             return inputs
         if self.precision == "tf32":
-            return [_short(value) for value in inputs[:2]] + list(inputs[2:])
+            return [_cut(value) for value in inputs[:2]] + list(inputs[2:])
         names = list(node.input)
         if names[1] not in weights:  # a product of activations stays as it is
             return inputs
@@ -79,15 +79,11 @@ def _short_type(precision: Precision) -> Any:
     return np.float16 if precision == "fp16" else ml_dtypes.bfloat16
 
 
-def _short(value: Array) -> Array:
-    """Return fp32 with the 10 bits of fraction that TF32 has, rounded to the nearest."""
+def _cut(value: Array) -> Array:
+    """Return fp32 without the bits of the fraction that TF32 has not."""
     if value.dtype != np.float32:
         return value
-    bits = np.ascontiguousarray(value).view(np.uint32)
-    rounded = (bits + np.uint32(1 << (_TF32_BITS - 1))) & np.uint32(
-        0xFFFFFFFF << _TF32_BITS & 0xFFFFFFFF
-    )
-    found: Array = rounded.view(np.float32)
+    found: Array = (value.view(np.int32) & -(1 << _TF32_BITS)).view(np.float32)
     return found
 
 

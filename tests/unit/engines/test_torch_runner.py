@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pytest_infer.engines.adapters.eager import EagerRunner
+from pytest_infer.engines.adapters.eager import EagerRunner, runner_of
 from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
+from pytest_infer.engines.short_products import AS_NOISE
 from pytest_infer.engines.torch_runner import TorchRunner
 from pytest_infer.errors import ExportError, RunError
 from pytest_infer.graphs.export import export_onnx
@@ -73,6 +74,17 @@ def built(module, precision="fp32", dtype="float32", returned="int64"):
 def test_integers_do_not_hide_the_precision(module, precision):
     """It is that of the weights, or of the inputs where nothing else is floating."""
     assert TorchRunner(*built(module(), precision)).evidence().precision == precision
+
+
+def test_tf32_as_a_noise_floor():
+    """Products are cut in fp32, with TF32 off, so that a CPU shows it too; eager itself is not."""
+    module, engine = built(torch.nn.Linear(8, 5), "tf32", returned="float32")
+    feeds = {"x": np.full((2, 8), 1 + 2.0**-12, np.float32)}
+    exact = runner_of(module, engine).infer(feeds)["y"]
+    asked = replace(engine.request, options={AS_NOISE: True})
+    floor = runner_of(module, replace(engine, request=asked))
+    assert np.abs(exact - floor.infer(feeds)["y"]).max() > 1e-5
+    assert floor.evidence().precision == "fp32"
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

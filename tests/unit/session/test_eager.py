@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_infer.case import Case
+from pytest_infer.engines.protocol import BuildRequest
+from pytest_infer.engines.short_products import AS_NOISE
 from pytest_infer.judges.repeatability import judge_repeats
 from pytest_infer.session import eager as module
 from pytest_infer.session.eager import Eager
@@ -86,3 +88,16 @@ def test_replay(device, is_there):
     expected = Case("toy", "eager", "fp32", 4, device, (("cuda_graph", True),))
     assert eager.replay(case) == (expected if is_there else None)
     assert eager.rival(case, "fp32").options == ()
+
+
+def test_references_show_what_tf32_loses(monkeypatch):
+    """A noise floor is asked for as one: eager's own TF32 may lose nothing, on a CPU for one."""
+    monkeypatch.setattr(
+        module, "build_request", lambda case: BuildRequest(case.precision, "cpu", {})
+    )
+    graphs = SimpleNamespace(
+        request=lambda _: SimpleNamespace(is_pruned=False),
+        wide_module=lambda _, **_kw: None,
+    )
+    eager = Eager(None, Places(), inputs=None, graphs=graphs, identities=None)
+    assert eager.profiled(CASE, "tf32").request == BuildRequest("tf32", "cpu", {}, {AS_NOISE: True})
