@@ -47,6 +47,8 @@ class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """The UUID of the GPU that was measured; empty on a CPU, or where it is not known."""
     content: str = ""
     """The digest of the built engine's files, which two builds of one thing may differ in."""
+    timings: str = ""
+    """The SHA-256 of the kernels' timings as they were kept beside it; empty if none are."""
 
 
 def kernel_ms(theta: float, rho: float, engine_ms: float) -> float:

@@ -74,9 +74,9 @@ class ChosenBaselines:
             return {}
         return {path.name: read_timings(path) for path in timing_files(chosen.folder, engine)}
 
-    def keep_timings(self, name: str, merged: Callable[[bytes], bytes]) -> None:
-        """Store timings where this run stores: what ``merged`` makes of those that are there."""
-        keep_timings(self.folder, self.identity, name, merged)
+    def keep_timings(self, name: str, merged: Callable[[bytes], bytes]) -> str:
+        """Store timings where this run stores, as `keep_timings` does; return their digest."""
+        return keep_timings(self.folder, self.identity, name, merged)
 
     def is_stored_anew(self, case: Case) -> bool:
         """Return whether ``case`` is measured to be stored, instead of being judged."""

@@ -51,7 +51,7 @@ up and down, and neighbours take a share.
 
 _FIGURE = re.compile(r"[a-z][a-z0-9_]*")
 _ARTEFACT = re.compile(r"[0-9a-f]{32}")
-_CONTENT = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _T = TypeVar("_T")
 
@@ -122,8 +122,10 @@ def _check_gate(path: Path, place: str, gate: Gate) -> None:
         _check_count(path, f"{place}.{name}", getattr(gate, name), 0)
     if gate.artefact and not _ARTEFACT.fullmatch(gate.artefact):
         raise invalid(path, f"{place}.artefact", "is no name of a built engine in a cache")
-    if gate.content and not _CONTENT.fullmatch(gate.content):
+    if gate.content and not _SHA256.fullmatch(gate.content):
         raise invalid(path, f"{place}.content", "is no digest of a built engine's files")
+    if gate.timings and not _SHA256.fullmatch(gate.timings):
+        raise invalid(path, f"{place}.timings", "is no SHA-256 of kernels' timings")
 
 
 def _figures_of(value: Any) -> dict[str, Any]:

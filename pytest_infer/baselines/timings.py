@@ -63,8 +63,8 @@ def read_timings(path: Path) -> bytes:
 
 def keep_timings(
     folder: Path, device: Fingerprint, name: str, merged: Callable[[bytes], bytes]
-) -> None:
-    """Store under ``name`` what ``merged`` makes of the timings that are there.
+) -> str:
+    """Store under ``name`` what ``merged`` makes of the timings that are there; return its digest.
 
     Writers in other processes wait for each other and lose nothing. Raise `BaselineError` as
     `update` does.
@@ -74,7 +74,7 @@ def keep_timings(
         there = read_timings(path)
         content = merged(there)
         if content == there:
-            return
+            return digest_of_timings(content)
         if len(content) > MOST_BYTES:
             raise _unusable(path, f"it would be larger than {MOST_BYTES >> 20} MiB")
         claim(folder, device)
@@ -82,6 +82,7 @@ def keep_timings(
         _write_digests(path, *([there] if there else []), content)
         write_content(path, content)
         _write_digests(path, content)
+    return digest_of_timings(content)
 
 
 def timing_differences(old: Path, new: Path) -> list[str]:

@@ -50,11 +50,11 @@ class BaselineJudge:
         gated_cases: Callable[[], int],
         runtime: Callable[[], dict[str, str]],
         timed: Callable[[Look | None], Verdict | None] = lambda _: None,
-        keep_timings: Callable[[], None] = lambda: None,
+        keep_timings: Callable[[], str] = str,
     ) -> None:
         """Take ``timed``, which returns the verdict on timed calls that put out something else.
 
-        And ``keep_timings``, which stores what a builder has timed beside what is stored.
+        And ``keep_timings``, which stores what a builder has timed and returns its digest.
         """
         self._case = case
         self._baselines = baselines
@@ -106,9 +106,10 @@ class BaselineJudge:
     def _measured_to_store(self, engine: EngineUnderTest, feeds: Arrays) -> Verdict:
         storing = Storing(self._case, self._gate_timer.setting(self._case))
         verdict = storing(engine, lambda: self._measure(engine, feeds))
-        if verdict.to_store is not None and self._is_tuned:
-            self._keep_timings()
-        return verdict
+        if verdict.to_store is None or not self._is_tuned:
+            return verdict
+        gate = msgspec.structs.replace(verdict.to_store.gate, timings=self._keep_timings())
+        return replace(verdict, to_store=replace(verdict.to_store, gate=gate))
 
     def _renewed(
         self, engine: EngineUnderTest, feeds: Arrays, gate: Gate, verdict: Verdict

@@ -423,6 +423,7 @@ def test_measurements_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
+        ({"timings": "0" * 63}, "timings: is no SHA-256 of kernels' timings"),
         ({"measurements": []}, "measurements: is empty"),
         (
             {"measurements": [{"theta": 0.5, "rho": 3.0, "engine_ms": 0.0, "rounds": 9}]},

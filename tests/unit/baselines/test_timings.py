@@ -44,7 +44,7 @@ def test_nothing_is_written_if_nothing_is_new(tmp_path):
     """A run that times no kernel changes no file."""
     path = kept(tmp_path, b"first")
     before = path.stat().st_mtime_ns
-    keep_timings(tmp_path, H200, NAME, lambda there: there)
+    assert keep_timings(tmp_path, H200, NAME, lambda there: there) == sha256(b"first").hexdigest()
     assert path.stat().st_mtime_ns == before
 
 

@@ -82,7 +82,7 @@ def judged(
     versions=VERSIONS,
     timed=None,
     case=CASE,
-    keep_timings=lambda: None,
+    keep_timings=str,
 ):
     """Return the verdict of the judge on planted measurements."""
     baselines = SimpleNamespace(
@@ -396,19 +396,18 @@ def test_a_plan_that_was_built_again(case, stored, change, code):
     assert ("built again, and its builder has chosen anew" in verdict.message) == is_rebuilt
 
 
-@pytest.mark.parametrize(("case", "kept"), [(TUNED, 1), (CASE, 0)])
+@pytest.mark.parametrize(("case", "kept"), [(TUNED, "ef" * 32), (CASE, "")])
 def test_timings_are_kept_with_what_is_stored(case, kept):
-    """Once the measurements are good, and only of a builder that times kernels."""
-    calls = []
+    """Only of a builder that times kernels; the entry has their digest."""
     verdict = judged(
         None,
         GateTimer([look()] * 5, case=case),
         is_updating=True,
         case=case,
-        keep_timings=lambda: calls.append(1),
+        keep_timings=lambda: "ef" * 32,
     )
     assert verdict.to_store.gate.content == CONTENT
-    assert len(calls) == kept
+    assert verdict.to_store.gate.timings == kept
 
 
 def test_timings_are_not_kept_of_what_is_not_stored():
