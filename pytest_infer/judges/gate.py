@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, isfinite, log, sqrt
-from statistics import fmean, stdev
+from statistics import fmean, median_low, stdev
 from typing import TYPE_CHECKING, Literal
 
 from pytest_infer.stored_gate import KERNEL, NET
@@ -28,6 +28,12 @@ PRIOR_WEIGHT = 10
 
 CALM_SHARE = 0.8
 """Of delta: a first look that shows less is the last one."""
+
+OUTLYING = 3.0
+"""Spreads from the median, beyond which a process is another kind of process."""
+
+ENGINE_SPREAD = 0.25
+"""How far two processes differ in the reference net, in the slowdown of it that matters."""
 
 STORED_MEASUREMENTS = 5
 LOOKS = 3
@@ -69,6 +75,8 @@ class Comparison:
     """Pooled standard deviation of one measurement."""
     limit: float
     """More than delta, and more than chance explains."""
+    left_out: int = 0
+    """Usable measurements that are too far from the others."""
 
     @property
     def is_calm(self) -> bool:
@@ -91,6 +99,8 @@ class Decision:
     """Of the engine against the reference net, also where something else decided."""
     engine_change: float
     """Of the reference net against the fixed kernel."""
+    left_out: int = 0
+    """Usable measurements that are too far from the others."""
 
 
 def decide(
@@ -103,7 +113,8 @@ def decide(
     ends it. Otherwise `LOOKS` usable ones are pooled, and against stored measurements, if their
     mean is slower by more than delta, as many as ``terms.looks``: it failed if the mean is then
     slower by more than delta and by more than chance explains (one-sided t, its error shared out
-    among the run's gated ``cases``).
+    among the run's gated ``cases``). Where ``terms.drops_outliers`` says so, measurements are left
+    out that are farther than `OUTLYING` spreads from the median.
     """
     usable = [each for each in looks if each.is_usable]
     has_duet = any(each.duet is not None for each in usable)
@@ -113,11 +124,11 @@ def decide(
     is_last = len(usable) >= enough or len(looks) >= enough + SPARE_TRIES
     if LOOKS <= len(usable) < enough and not is_last:
         compared = compare(stored, usable, terms, cases=cases)
-        is_engine_slow = _engine_change(stored, usable) > log(1 + terms.engine_delta)
+        is_engine_slow = _engine_change(stored, usable, terms) > log(1 + terms.engine_delta)
         is_last = compared.change <= compared.delta and not is_engine_slow
     if len(usable) == 1:
         is_calm = compare(stored, usable, terms, cases=cases).is_calm
-        engine_change = _engine_change(stored, usable)
+        engine_change = _engine_change(stored, usable, terms)
         is_last = is_calm and (
             _against_kernel(stored, usable, terms, cases).is_calm
             if terms.by_kernel
@@ -152,9 +163,19 @@ def _against_kernel(
 def _against_stored(
     beside: str, now: Sequence[float], before: Sequence[float], terms: Terms, cases: int
 ) -> Comparison:
+    taken, (now, before) = len(now), [_typical(each, terms.spread, terms) for each in (now, before)]
     spread, delta = pooled_spread([before, now], terms.spread), log(1 + terms.delta)
     limit = _limit(delta, spread, [before, now], 1 / len(now) + 1 / len(before), cases)
-    return Comparison(beside, fmean(now) - fmean(before), delta, spread, limit)
+    change, left_out = fmean(now) - fmean(before), taken - len(now)
+    return Comparison(beside, change, delta, spread, limit, left_out)
+
+
+def _typical(values: Sequence[float], spread: float, terms: Terms) -> Sequence[float]:
+    """Return the values near their median, where ``terms`` ask for that; at least one is."""
+    if not terms.drops_outliers:
+        return values
+    middle = median_low(values)
+    return [each for each in values if abs(each - middle) <= OUTLYING * spread]
 
 
 def measure_until_decided(
@@ -191,7 +212,7 @@ def quantile(chance: float, freedom: int) -> float:
 
 def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int) -> Decision:
     compared = compare(stored, usable, terms, cases=cases)
-    engine_change = _engine_change(stored, usable)
+    engine_change = _engine_change(stored, usable, terms)
     outcome: Outcome = "unchanged"
     if len(usable) >= LOOKS:
         is_engine = _is_engine_slower(stored, usable, terms, cases)
@@ -207,13 +228,23 @@ def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases
         change=exp(compared.change) - 1,
         limit=exp(compared.limit) - 1,
         spread=compared.spread,
-        ratio_change=exp(fmean(each.theta for each in usable) - fmean(stored.thetas)) - 1,
+        ratio_change=exp(_ratio_change(stored, usable, terms)) - 1,
         engine_change=exp(engine_change) - 1,
+        left_out=compared.left_out,
     )
 
 
-def _engine_change(stored: Stored, usable: Sequence[Measurement]) -> float:
-    return fmean(each.rho for each in usable) - fmean(stored.rhos)
+def _engine_change(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float:
+    now, spread = [each.rho for each in usable], terms.engine_delta * ENGINE_SPREAD
+    return _change(now, stored.rhos, spread, terms)
+
+
+def _ratio_change(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float:
+    return _change([each.theta for each in usable], stored.thetas, terms.spread, terms)
+
+
+def _change(now: Sequence[float], before: Sequence[float], spread: float, terms: Terms) -> float:
+    return fmean(_typical(now, spread, terms)) - fmean(_typical(before, spread, terms))
 
 
 def _is_engine_slower(
@@ -225,17 +256,17 @@ def _is_engine_slower(
     slower than this one: this net is slower too, and both by about the same.
     """
     limit = _engine_limit(stored, len(usable), terms, cases)
-    is_slower = _engine_change(stored, usable) > limit
+    is_slower = _engine_change(stored, usable, terms) > limit
     if not terms.by_kernel:
         return is_slower
     own = _against_kernel(stored, usable, terms, cases)
-    ratio_change = fmean(each.theta for each in usable) - fmean(stored.thetas)
+    ratio_change = _ratio_change(stored, usable, terms)
     return is_slower and own.change > own.limit and abs(ratio_change) <= own.limit
 
 
 def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
     samples = [stored.rhos]
-    spread = pooled_spread(samples, terms.engine_delta / 4)
+    spread = pooled_spread(samples, terms.engine_delta * ENGINE_SPREAD)
     share = 1 / looks + 1 / len(stored.rhos)
     return _limit(log(1 + terms.engine_delta), spread, samples, share, cases)
 

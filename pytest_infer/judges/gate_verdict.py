@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import exp, isfinite
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_infer.verdict import Verdict, failed
@@ -84,11 +84,11 @@ def verdict_of(
 
 
 def _plain(looks: Sequence[Measurement], stored: Stored) -> str:
-    """Return what the engine takes and took, which a person looks for first."""
+    """Return what the engine takes and took by medians, which a person looks for first."""
     usable = [each.engine_ms for each in looks if each.is_usable]
     if not usable or not stored.engine_ms:
         return ""
-    now, before = fmean(usable), fmean(stored.engine_ms)
+    now, before = median(usable), median(stored.engine_ms)
     return f"{now:.4g} ms now, {before:.4g} ms stored ({now / before - 1:+.1%}); "
 
 
@@ -97,8 +97,10 @@ def _reasons(
 ) -> list[str]:
     usable = [each for each in looks if each.is_usable]
     allowed = f"{decision.limit:.2%} is allowed ({terms.name})"
-    looked = f"{len(usable)} of {len(looks)} measurements"
+    looked = f"{len(usable) - decision.left_out} of {len(looks)} measurements"
     reasons = [f"{decision.change:+.2%} against {decision.beside} in {looked}, {allowed}"]
+    if decision.left_out:
+        reasons.append(f"left out: {decision.left_out}, too far from the others to be like them")
     if any(each.duet is not None for each in looks):
         reasons.append(f"one measurement beside it spreads by {decision.spread:.2%}")
         reasons.append(
@@ -138,5 +140,5 @@ def _figures(decision: Decision, looks: Sequence[Measurement], terms: Terms) -> 
         "rounds_dropped": float(sum(sum(each.dropped.values()) for each in looks)),
     }
     if looks[0].enqueue_share is not None and not terms.is_launch_bound:
-        figures["over_kernel"] = fmean(each.over_kernel for each in looks)
+        figures["over_kernel"] = median(each.over_kernel for each in looks)
     return {name: value for name, value in figures.items() if isfinite(value)}

@@ -353,6 +353,19 @@ def test_eager_there_too(toy_run, machine):
     assert len(list((machine.cache / "files").glob("*/weights.safetensors"))) >= 1
 
 
+def test_two_environments_there(toy_run, machine):
+    """Both environments of ``--infer-against`` may be on one other machine, and only there."""
+    ort, eager = machine.spec(), machine.spec("python-with-all")
+    there = f"--infer-against=ort={eager}"
+    run = toy_run("--engine=ort", f"--infer-host=ort={ort}", there, "-k", "against", conftest=MODEL)
+    outputs, speed = run.report["records"]
+    assert (outputs["judge"], outputs["code"]) == ("against", "bit-equal"), run.text
+    assert len(speed["details"]["against"]["pairs"]) == speed["figures"]["against_pairs"] >= 3
+    here = toy_run("--engine=ort", there, "-k", "against", conftest=MODEL)
+    assert here.code == pytest.ExitCode.USAGE_ERROR
+    assert "machine" in here.errors, here.errors
+
+
 def test_lost(toy_run, machine, toy):
     """What ends a host there ends one case; the next one gets a new connection."""
     spec = machine.spec("python-with-all")

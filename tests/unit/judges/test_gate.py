@@ -310,6 +310,28 @@ def test_on_a_gpu_the_fixed_kernel_decides(change, engine, expected):
     assert outcome(*looks, terms=GPU) == expected
 
 
+def test_a_process_that_is_unlike_the_others_is_left_out():
+    """On an H200 one process of three ran a net 6 % faster, which was 5 % slower in the others."""
+    looks = [look(0.05), look(-0.013, engine=-0.03), look(0.052)]
+    terms = with_rebuild(replace(OTHER_GPU, by_kernel=True))
+    found = decide(STORED, looks, terms)
+    assert (found.outcome, found.left_out) == ("regressed", 1)
+    assert found.change == pytest.approx(0.051, abs=0.001)
+    verdict = verdict_of(found, looks, STORED, terms, subject="toy", mend="store it")
+    assert "in 2 of 3 measurements" in verdict.message
+    assert "left out: 1, too far from the others" in verdict.message
+    assert decide(STORED, looks, replace(terms, drops_outliers=False)).outcome == "unchanged"
+
+
+def test_a_stored_process_that_is_unlike_the_others_is_left_out():
+    """One of five was 6 % faster when they were stored: by the mean, what is as fast is slower."""
+    stored = Stored([1.0, 1.0, 0.94, 1.0, 1.0], [2.0] * 5, [8.0, 8.0, 7.5, 8.0, 8.0])
+    looks = [look(0.0)] * 3
+    assert decide(stored, looks, GPU).change == 0
+    by_mean = replace(GPU, drops_outliers=False)
+    assert decide(stored, looks, by_mean).change == pytest.approx(0.06 / 5, abs=1e-4)
+
+
 def test_one_calm_look_at_the_fixed_kernel_is_the_end_of_it():
     """A reference net that is 15 % faster asks for no second process."""
     assert outcome(look(0.17, engine=-0.1453), terms=GPU) == "unchanged"
