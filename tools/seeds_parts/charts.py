@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 WIDTH = 760
-COLORS = ("#0b6e5d", "#c2571a", "#3b5ba9", "#8a3b8f", "#7a6a00", "#444444")
+COLORS = ("#0b6e5d", "#c2571a", "#3b5ba9", "#8a3b8f", "#7a6a00", "#444444", "#b3123f")
 INK, GRID, GROUND = "#333333", "#d8d8d8", "#ffffff"
 
 BAR, GAP, LABELS = 22, 8, 320

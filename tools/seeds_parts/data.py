@@ -32,6 +32,11 @@ class Run:
     lacks: tuple[str, ...]
     """What could not run."""
 
+    @property
+    def place(self) -> str:
+        """Return what the file's name calls the device."""
+        return PurePosixPath(self.file).stem.rpartition("-")[2]
+
 
 @dataclass(frozen=True)
 class Row:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from seeds_parts.data import Row, Run, Stored
 
-    Values = Mapping[str, str]
+    Values = Mapping[str, Any]
 
 H200 = "h200"
 DETR, MOBILENET, EFFICIENTNET = "detr_resnet50", "mobilenet_v2_scratch", "efficientnet_b0_timm"
@@ -28,7 +28,7 @@ def values_of(root: Path, runs: list[Run]) -> dict[str, Values]:
     """Return what each article's section shows."""
     return {
         "detr": _detr(root, runs),
-        "mobilenet": _common(root, runs, MOBILENET, ""),
+        "mobilenet": {**_common(root, runs, MOBILENET, ""), "charts": list(_calls(runs))},
         "efficientnet": _common(root, runs, EFFICIENTNET, "a100"),
         "resnet": _resnet(root, runs),
     }
@@ -36,14 +36,13 @@ def values_of(root: Path, runs: list[Run]) -> dict[str, Values]:
 
 def charts_of(root: Path, runs: list[Run]) -> dict[str, str]:
     """Return every chart by the name of its file."""
-    calls = {each.engine: calls_ms(each) for each in rows_of(runs, MOBILENET, ARTICLE)}
-    (drawn,) = rows_of(runs, MOBILENET, "test_graph", "truth")
+    drawn, *_ = rows_of(runs, MOBILENET, "test_graph", "truth")  # the same network on each device
     efficientnet = _rates(root, runs, EFFICIENTNET)
     return {
         "seeds-000.svg": charts.bars(
             "DETR-ResNet50, images/s; each device has its own scale", _detr_rates(root, runs), "/s"
         ),
-        "seeds-002.svg": charts.lines("MobileNetV2 (2 classes) on the CPU", calls, "ms"),
+        **_calls(runs),
         "seeds-002-graph.svg": charts.graph("MobileNetV2(n_class=2)", drawn.details["drawing"]),
         "seeds-003.svg": charts.bars(
             "EfficientNet-B0, images/s, batch 1; each device has its own scale", efficientnet, "/s"
@@ -52,6 +51,17 @@ def charts_of(root: Path, runs: list[Run]) -> dict[str, str]:
             "ResNet-50, ms, batch 1; each device has its own scale", _latencies(root, runs), "ms"
         ),
     }
+
+
+def _calls(runs: list[Run]) -> dict[str, str]:
+    """Return a chart of the 100 calls for each device, by the name of its file."""
+    found = {}
+    for device, group in by_device(runs).items():
+        calls = {each.engine: calls_ms(each) for each in rows_of(group, MOBILENET, ARTICLE)}
+        if calls:
+            title = f"MobileNetV2 (2 classes) on {device}"
+            found[f"seeds-002-{group[0].place}.svg"] = charts.lines(title, calls, "ms")
+    return found
 
 
 def _common(root: Path, runs: list[Run], model: str, device: str) -> dict[str, str]:
