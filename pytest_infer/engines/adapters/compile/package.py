@@ -58,6 +58,7 @@ def opened_package(built: BuiltEngine) -> Compiled:
 
 def _loaded(path: Path, index: int | None, *, is_single_threaded: bool) -> Any:
     import torch
+    import torch._inductor.codecache  # torch 2.10 loads with it, and does not import it
 
     return torch._inductor.aoti_load_package(  # noqa: SLF001 - its documented name
         str(path),

@@ -19,11 +19,16 @@ from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.testing import contract_model  # noqa: F401 - registers the model
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("openvino")
 
 MODEL = models.find("contract_cnn")
 FEEDS = calibration_feeds(MODEL, "")
 DEFAULTS = {name: option.default for name, option in adapter.ENGINE.options.items()}
 
+names_both = pytest.mark.skipif(
+    torch.__version__.startswith("2.10"),
+    reason="torch 2.10 names the outputs of one tensor by the last one; the export is refused",
+)
 can_bf16 = pytest.mark.skipif(
     adapter.ENGINE.lack("bf16", "cpu") is not None, reason="this CPU does not multiply in bf16"
 )
@@ -32,7 +37,6 @@ can_bf16 = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory):
     """The model exported in fp32, and quantized."""
-    pytest.importorskip("openvino")
     folder = tmp_path_factory.mktemp("graphs")
     export_onnx(MODEL.create(), MODEL.spec, folder / "fp32.onnx", GraphRequest("onnx"), {})
     quantize_onnx(folder / "fp32.onnx", FEEDS, folder / "int8.onnx", is_symmetric=False)
@@ -231,7 +235,7 @@ class Twice(torch.nn.Linear):
     [
         (Viewed, (8,), ("y",)),
         (Viewed, (8,), ("aa",)),
-        (Twice, (8,), ("y", "a")),
+        pytest.param(Twice, (8,), ("y", "a"), marks=names_both),
         (lambda: torch.nn.GroupNorm(2, 8), (8, 6, 6), ("y",)),
     ],
 )
