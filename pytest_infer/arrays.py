@@ -21,10 +21,12 @@ MARK = "="
 
 
 def write_arrays(folder: Path, arrays: Arrays) -> None:
-    """Write named arrays to ``folder``."""
-    np.savez(
-        folder / FILE, allow_pickle=False, **{MARK + name: value for name, value in arrays.items()}
-    )
+    """Write named arrays to ``folder``; raise ValueError for one of objects, which are pickled."""
+    if objects := [name for name, value in arrays.items() if np.asarray(value).dtype.hasobject]:
+        raise ValueError(f"Object arrays cannot be written: {', '.join(objects)}")
+    # numpy before 2.2 takes allow_pickle= for an array of that name
+    marked: dict[str, Any] = {MARK + name: value for name, value in arrays.items()}
+    np.savez(folder / FILE, **marked)
 
 
 def read_arrays(folder: Path) -> dict[str, Array]:

@@ -50,11 +50,15 @@ def _children(value: Any) -> dict[Any, Any] | None:
     """Return what a container holds by key; None for anything else."""
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, (tuple, list)):
+        if hasattr(value, "_fields"):
+            return {name: getattr(value, name) for name in value._fields}
+        return dict(enumerate(value))
+    if value is None or isinstance(value, (int, float, str)):
+        return None  # torch 2.10 cannot trace what is asked below of these
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: getattr(value, each.name) for each in fields(value)}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return {name: getattr(value, name) for name in value._fields}
-    return dict(enumerate(value)) if isinstance(value, (tuple, list)) else None
+    return None
 
 
 def _is_named(value: Any) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_infer.arrays import digest_of_arrays, read_arrays, write_arrays
+from pytest_infer.arrays import FILE, digest_of_arrays, read_arrays, write_arrays
 
 ARRAYS = {
     "floats": np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3),
@@ -17,6 +17,8 @@ ARRAYS = {
 def test_round_trip(tmp_path):
     """Names, dtypes, shapes and values come back, whatever the names."""
     write_arrays(tmp_path, ARRAYS)
+    with np.load(tmp_path / FILE) as stored:
+        assert len(stored.files) == len(ARRAYS)
     again = read_arrays(tmp_path)
     assert set(again) == set(ARRAYS)
     for name, value in ARRAYS.items():

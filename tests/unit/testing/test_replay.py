@@ -31,6 +31,7 @@ def home(tmp_path, monkeypatch):
     ends = [value(name, onnx.TensorProto.FLOAT, ["batch", 3]) for name in ("x", "y")]
     graph = onnx.helper.make_graph([node], "toy", ends[:1], ends[1:], [weights])
     made = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    made.ir_version = 10  # the newest that the oldest ONNX Runtime reads
     onnx.save_model(
         made, folder / "text_toy.onnx", save_as_external_data=True, location="w.bin",
         size_threshold=0,

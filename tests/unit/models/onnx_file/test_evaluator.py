@@ -119,7 +119,7 @@ def test_quantized(files, value, opset):
     path = files.write(nodes, [value("x", ["N"])], [value("y", ["N"])], weights, opset=opset)
     x = np.array([-5, -0.14, 0.06, 1, 99], np.float32)
     scale = np.float64(np.float32(0.1))
-    steps = np.clip(np.rint(x / scale) + 3, 0, 255) - 3
+    steps = np.clip(np.rint(x.astype(np.float64) / scale) + 3, 0, 255) - 3
     found = OnnxEvaluator(path, "fp64")({"x": x})["y"]
     np.testing.assert_allclose(found, steps * scale, rtol=1e-15)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
 from pytest_infer.engines.adapters import ort
 from pytest_infer.engines.adapters.ort.layers import origins
@@ -15,6 +16,11 @@ from pytest_infer.graphs.graph_nodes import nodes_of
 from pytest_infer.graphs.layer_cover import layers_of_nodes
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
+
+names_nodes = pytest.mark.skipif(
+    not hasattr(InferenceSession, "get_provider_graph_assignment_info"),
+    reason="ONNX Runtime before 1.24 does not name the nodes of a session",
+)
 
 DEFAULTS = {name: option.default for name, option in ort.ENGINE.options.items()}
 SPEC = models.find("contract_cnn").spec
@@ -39,6 +45,7 @@ def feeds() -> dict[str, np.ndarray]:
     return {name: np.ones(shape, "float32") for name, shape in shapes.items()}
 
 
+@names_nodes
 def test_times_of_every_node(built: BuiltEngine, feeds: dict[str, np.ndarray]) -> None:
     """Each node of the session has a time of each call after the warm-up."""
     with ort.ENGINE.open(built) as runner:
@@ -52,6 +59,7 @@ def test_times_of_every_node(built: BuiltEngine, feeds: dict[str, np.ndarray]) -
     assert all((each.place, each.precision) == ("CPU", "fp32") for each in products)
 
 
+@names_nodes
 def test_every_node_of_the_graph_became_a_part_of_a_layer(built: BuiltEngine) -> None:
     """By its own names ONNX Runtime says what it fused."""
     from pathlib import Path

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from onnxruntime import InferenceSession
 
 from pytest_infer.engines.adapters import ort
 from pytest_infer.engines.adapters.ort.session import (
@@ -22,6 +23,11 @@ from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
+
+names_nodes = pytest.mark.skipif(
+    not hasattr(InferenceSession, "get_provider_graph_assignment_info"),
+    reason="ONNX Runtime before 1.24 does not name the nodes of a session",
+)
 
 DEFAULTS = {name: option.default for name, option in ort.ENGINE.options.items()}
 SPEC = models.find("contract_cnn").spec
@@ -78,6 +84,7 @@ def test_threads(file):
     assert found.execution_mode.name == "ORT_PARALLEL"
 
 
+@names_nodes
 def test_every_node_is_placed(file):
     """On the CPU all nodes are its provider's."""
     session = new_session(file, session_options(request(), level="none"), [(CPU, {})])
