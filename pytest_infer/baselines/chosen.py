@@ -176,6 +176,15 @@ def identity_of(device: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(device[name]) for name in IDENTITY if name in device}
 
 
+def check_name(config: InferConfig) -> None:
+    """Raise `OptionError` for baselines that ``config`` names and that are nowhere.
+
+    What is stored now need not be there yet.
+    """
+    if config.baseline != AUTO and not config.update:
+        resolve(config.baseline, (config.baselines, shipped_folder()))
+
+
 def shipped_folder() -> Path:
     """Return the baselines that came with this package: in a wheel inside it, else beside it."""
     inside = Path(__file__).with_name("shipped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
@@ -99,6 +100,9 @@ def checked_entry(path: Path, key: str, model: str, value: Any, holds: Kind) -> 
     entry = converted(path, place, value, Entry)
     if isinstance(entry.provenance, Published) != (holds == "published"):
         raise invalid(path, f"{place}.provenance.kind", f"is not {holds}, as device.json says")
+    if isinstance(entry.provenance, Measured) and not _is_date(entry.provenance.date):
+        why = f"is '{shown(entry.provenance.date)}', and no day as 2026-01-31 is one"
+        raise invalid(path, f"{place}.provenance.date", why)
     if not entry.figures:
         raise invalid(path, f"{place}.figures", "is empty")
     for name, figure in entry.figures.items():
@@ -126,6 +130,14 @@ def _check_gate(path: Path, place: str, gate: Gate) -> None:
         raise invalid(path, f"{place}.content", "is no digest of a built engine's files")
     if gate.timings and not _SHA256.fullmatch(gate.timings):
         raise invalid(path, f"{place}.timings", "is no SHA-256 of kernels' timings")
+
+
+def _is_date(text: str) -> bool:
+    """Return whether ``text`` is a day, as ISO 8601 writes it; days are compared as texts."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _figures_of(value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pytest_infer.baselines.entry import Measured
 from pytest_infer.baselines.merged_timings import chosen_timings, store_timings
-from pytest_infer.baselines.store import merge
+from pytest_infer.baselines.store import in_words, merge
 from pytest_infer.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _common_device(sources: Sequence[Baselines]) -> Fingerprint:
             why = f"{source.folder} holds published figures, which are no machine's"
         elif source.fingerprint != first.fingerprint:
             why = (
-                f"{source.folder} is of {source.fingerprint}, {first.folder} of {first.fingerprint}"
+                f"{source.folder} is of {in_words(source.fingerprint)}, "
+                f"{first.folder} of {in_words(first.fingerprint)}"
             )
         else:
             continue

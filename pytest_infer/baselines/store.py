@@ -19,6 +19,7 @@ from pytest_infer.baselines.folder import (
 from pytest_infer.baselines.json_file import write_json
 from pytest_infer.baselines.listing import is_there
 from pytest_infer.errors import BaselineError
+from pytest_infer.plain_text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -140,14 +141,21 @@ def check_owner(baselines: Baselines, device: Fingerprint) -> None:
     if baselines.is_published:
         why = "it holds published figures, which are never measured again"
     elif not is_same_device(baselines.fingerprint, device):
-        why = f"it belongs to {dict(baselines.fingerprint)}, and this is {dict(device)}"
+        why = f"it belongs to {in_words(baselines.fingerprint)}, and this is {in_words(device)}"
     else:
         return
     raise BaselineError(
         f"cannot store baselines in {baselines.folder}",
         why=why,
-        mend="store under another name: --update-baselines --gpu-baseline=NAME",
+        mend="store in a folder of another name (--update-baselines --gpu-baseline=NAME), or merge "
+        "folders of one device",
     )
+
+
+def in_words(device: Fingerprint) -> str:
+    """Return a device's name, and what else it is known by."""
+    more = [f"{name} {value}" for name, value in sorted(device.items()) if name != "name"]
+    return f"{shown(str(device.get('name', '?')))} ({', '.join(more)})"
 
 
 def _fit(folder: Path, case: Case, entry: Entry) -> Entry:

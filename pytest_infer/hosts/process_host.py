@@ -198,6 +198,6 @@ def _mend(spec: str) -> str:
         python = parts.get("python") or "python"
         return f"make this answer: ssh {parts['ssh']} -o BatchMode=yes {python} --version"
     return (
-        "give --infer-host=ENGINE=SPEC an execnet specification that starts a "
-        "Python, e.g. popen//python=/opt/trt8/bin/python"
+        "give --infer-host or --infer-against a specification that starts a Python: "
+        "ENGINE=popen//python=/opt/trt8/bin/python"
     )

@@ -23,17 +23,21 @@ def verdict_of(
     subject: str,
     versions: str,
     artefacts: Sequence[str] = (),
+    rounds: int = 0,
     figures: Mapping[str, float] | None = None,
 ) -> Verdict:
     """Return the verdict; ``versions`` says what differs, empty if nothing does.
 
-    ``artefacts`` are the names of what the old and the new environment built. Pass:
+    ``artefacts`` are the names of what the old and the new environment built, ``rounds`` are what
+    ``--infer-calls`` asked for, 0 if it did not. Pass:
     ``unchanged``, ``improved``; fail: ``regressed``; inconclusive: ``inconclusive-noisy``,
     ``inconclusive-throttled``, ``inconclusive-spread``.
     """
     found = {**(figures or {}), **_figures(decision, pairs)}
     plain = _plain(pairs)
     why = "\n".join(_reasons(decision, pairs, terms, versions))
+    if rounds:
+        why += f"\n{rounds} rounds a pair, by --infer-calls: error rates are known only without it"
     if decision.outcome == "regressed":
         names = ", ".join(dict.fromkeys(name for name in artefacts if name))
         return failed(

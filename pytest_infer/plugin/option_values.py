@@ -122,7 +122,7 @@ def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
         if not (engine and separator and spec):
             raise OptionError(
                 f"{flag}={shown(part)} is not valid",
-                why="it takes ENGINE=SPEC, where SPEC is an execnet specification or 'inline'",
+                why="it takes ENGINE=SPEC, where SPEC is an execnet specification",
                 mend=f"for example {flag}=ort=popen//python=/opt/ort/bin/python",
             )
         check_spec(f"{flag}={shown(engine)}", spec)

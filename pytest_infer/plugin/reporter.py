@@ -111,6 +111,14 @@ class Reporter:
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
+    def _tell_that_nothing_came(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what a run that was stopped before its first verdict has not written."""
+        stopped = "the run was stopped before anything was judged"
+        if self._config.getoption(REPORTS):
+            terminalreporter.write_line(f"no report was written: {stopped}")
+        if self._state.session.config.update:
+            terminalreporter.write_line(f"no baseline was stored: {stopped}")
+
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, exitstatus: int
     ) -> None:
@@ -118,6 +126,8 @@ class Reporter:
         coverage = self._state.coverage
         if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._config.getoption(REPORTS):
             terminalreporter.write_line("no report was written: no test was selected")
+        elif exitstatus == pytest.ExitCode.INTERRUPTED and not self._state.records:
+            self._tell_that_nothing_came(terminalreporter)
         if not (self._state.records or coverage.checks):
             return
         from pytest_infer.plain_text import encodable, plain_text

@@ -228,6 +228,7 @@ class InferSession:
 
     def check(self) -> None:
         """Raise an error for anything in the options that cannot work here."""
+        self.baselines.check_name()
         for engine in self.config.hosts:
             engines.find(engine)
         if not self.config.hosts:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NoReturn
+from typing import Any
 
 from pytest_infer.plain_text import shown
 
@@ -13,6 +14,13 @@ SIZE_LIMIT_BYTES = 4 * 1024 * 1024
 
 DEPTH_LIMIT = 32
 """Of objects and arrays in each other; the files of this package have eight at most."""
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """``NaN`` and the like, which Python reads and JSON does not have."""
+
+    name: str
 
 
 def parsed(content: bytes) -> Any:
@@ -25,9 +33,7 @@ def parsed(content: bytes) -> Any:
     if len(content) > SIZE_LIMIT_BYTES:
         raise ValueError(f"it is larger than {SIZE_LIMIT_BYTES} bytes")
     try:
-        value = json.loads(
-            content.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
+        value = json.loads(content.decode(), object_pairs_hook=_unique, parse_constant=_Constant)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     _check(value)
@@ -35,20 +41,27 @@ def parsed(content: bytes) -> Any:
 
 
 def _check(value: Any) -> None:
-    """Raise `ValueError` for what `json` lets through: depth, half characters, infinity."""
-    waiting = [(value, 1)]
+    """Raise `ValueError` for what `json` lets through: depth, half characters, infinity, NaN."""
+    waiting = [(value, 1, "")]
     while waiting:
-        item, depth = waiting.pop()
+        item, depth, key = waiting.pop()
         if depth > DEPTH_LIMIT:
             raise ValueError("it is nested too deep")
         if isinstance(item, str):
             _check_text(item)
         elif isinstance(item, float) and not isfinite(item):
-            raise ValueError("a number is too large")
+            raise ValueError(f"a number is too large{_at(key)}")
+        elif isinstance(item, _Constant):
+            raise ValueError(f"{item.name} is not a JSON number{_at(key)}")
         elif isinstance(item, dict):
-            waiting += [(each, depth + 1) for pair in item.items() for each in pair]
+            waiting += [(name, depth + 1, "") for name in item]
+            waiting += [(each, depth + 1, name) for name, each in item.items()]
         elif isinstance(item, list):
-            waiting += [(each, depth + 1) for each in item]
+            waiting += [(each, depth + 1, key) for each in item]
+
+
+def _at(key: str) -> str:
+    return f", at the key '{shown(key)}'" if key else ""
 
 
 def _check_text(text: str) -> None:
@@ -65,7 +78,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key '{shown(twice)}' appears twice in one object")
     return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")

@@ -7,14 +7,14 @@ import sys
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_infer.baselines.chosen import identity_of
 from pytest_infer.devices.fingerprint import device_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     Run = Callable[..., pytest.RunResult]
 
@@ -269,3 +269,23 @@ def test_timings_are_stored_with_the_baseline(
     damaged = run(*options, f"--infer-cache={tmp_path / 'third'}", conftest=conftest)
     assert damaged.ret != 0
     damaged.stderr.fnmatch_lines(["*cannot use the timings in *fake-1.timing*"])
+
+
+def test_stopped_before_anything_was_judged(run: Run, pytester: pytest.Pytester) -> None:
+    """Neither a report nor an entry came of it, and the run says so."""
+    stop = "def pytest_runtest_setup():\n    raise KeyboardInterrupt\n"
+    options = ("--engine=ort", "--update-baselines", "--infer-report=json:r.json")
+    result = run(*options, "-k", "latency", conftest=stop)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    ended = "the run was stopped before anything was judged"
+    result.stdout.fnmatch_lines(
+        [f"no report was written: {ended}", f"no baseline was stored: {ended}"]
+    )
+    assert not (pytester.path / "r.json").exists()
+
+
+def test_a_name_is_looked_up_before_anything_else(run: Run) -> None:
+    """A typing error is told at once, with what there is."""
+    result = run("--gpu-baseline=gtx1007", "--engine=ort")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*gtx1007*", "*gtx1070*"])

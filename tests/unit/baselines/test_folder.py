@@ -111,9 +111,9 @@ def test_another_devices_folder_is_not_overwritten(tmp_path):
         update(tmp_path, {"kind": "cpu", "name": "x"}, {CASE: entry(1.0)})
     assert str(caught.value) == (
         f"cannot store baselines in {tmp_path}\n"
-        "  why:  it belongs to {'kind': 'cuda', 'name': 'NVIDIA H200'}, "
-        "and this is {'kind': 'cpu', 'name': 'x'}\n"
-        "  mend: store under another name: --update-baselines --gpu-baseline=NAME"
+        "  why:  it belongs to NVIDIA H200 (kind cuda), and this is x (kind cpu)\n"
+        "  mend: store in a folder of another name (--update-baselines --gpu-baseline=NAME), or "
+        "merge folders of one device"
     )
     assert Baselines(tmp_path).models() == ()
 
@@ -245,6 +245,14 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
             {"figures": {"p50_ms": 1.0}, "provenance": {"kind": "published", "source": "x"}},
             ".provenance.kind",
             "is not measured, as device.json says",
+        ),
+        *(
+            (
+                {"figures": {"p50_ms": 1.0}, "provenance": {**MEASURED, "date": day}},
+                ".provenance.date",
+                f"is '{day}', and no day as 2026-01-31 is one",
+            )
+            for day in ("yesterday", "2026-13-45", "20260131", "")
         ),
         ([1], "", "expected `object`, got `array`"),
     ],

@@ -126,7 +126,9 @@ def test_other_devices(stored, tmp_path):
     yours = stored("yours", {case(): entry(1.0)}, {"kind": "cuda", "name": "NVIDIA L4"})
     with pytest.raises(BaselineError) as caught:
         merge_baselines(tmp_path / "into", [mine, yours])
-    assert caught.value.why == f"{yours.folder} is of {yours.fingerprint}, {mine.folder} of {H200}"
+    assert caught.value.why == (
+        f"{yours.folder} is of NVIDIA L4 (kind cuda), {mine.folder} of NVIDIA H200 (kind cuda)"
+    )
     with pytest.raises(BaselineError, match="it belongs to"):
         merge_baselines(mine.folder, [yours])
 

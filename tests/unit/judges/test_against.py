@@ -142,6 +142,11 @@ def test_other_outcomes():
     calm = told(0.0, 0.0, 0.0, versions="")
     assert (calm.status, calm.code) == ("pass", "unchanged")
     assert "what differs: no library that is known" in calm.message
+    assert "--infer-calls" not in calm.message
+    asked = told(0.0, 0.0, 0.0, versions="", rounds=5)
+    assert (
+        "5 rounds a pair, by --infer-calls: error rates are known only without it" in asked.message
+    )
     faster = told(*[-0.05] * MOST_PAIRS, versions="")
     assert (faster.status, faster.code) == ("pass", "improved")
     spread = told(0.2, -0.12, 0.15, -0.1, 0.18, -0.1, versions="")

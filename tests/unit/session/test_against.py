@@ -36,7 +36,7 @@ def judge(pairs, *, lack=None, wrong=None):
         return SimpleNamespace(runtime=lambda _: {"onnxruntime": version})
 
     infer = SimpleNamespace(
-        config=SimpleNamespace(against={"ort": "popen//nice=1"}),
+        config=SimpleNamespace(against={"ort": "popen//nice=1"}, calls=None),
         hosts="new hosts",
         artefacts=SimpleNamespace(identities=runtime("1.32.0")),
         rival=SimpleNamespace(
