@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Pair:
     case_id: str
     old: Row | None
     new: Row | None
+    dropped: tuple[str, ...] = ()
+    """What judged it on the old side, and not on the new one."""
 
     @property
     def change(self) -> float | None:
@@ -50,8 +53,12 @@ class Pair:
         if self.new is None:
             return "only in A"
         notes = []
-        if self.old.status != self.new.status:
-            notes.append("worse verdict" if self.is_worse else "better verdict")
+        if self.is_worse:
+            notes.append("worse verdict")
+        elif self.old.status != self.new.status and not self.dropped:
+            notes.append("better verdict")
+        if self.dropped:
+            notes.append(f"B did not judge its {', '.join(self.dropped)}")
         if self.change is not None and abs(self.change) > TOLD_APART:
             notes.append("slower" if self.change > 0 else "faster")
         return ", ".join(notes)
@@ -132,8 +139,20 @@ def pairs_of(old: Result, new: Result) -> list[Pair]:
     """Return every case of both results; those to look at first, then in the table's order."""
     before = {row.case.id: row for row in rows_from_records(old.records)}
     after = {row.case.id: row for row in rows_from_records(new.records)}
-    pairs = [Pair(key, before.get(key), after.get(key)) for key in {**before, **after}]
+    judges, kept = _judges(old), _judges(new)
+    pairs = [
+        Pair(key, before.get(key), after.get(key), tuple(sorted(judges[key] - kept[key])))
+        for key in {**before, **after}
+    ]
     return sorted(pairs, key=_place)
+
+
+def _judges(result: Result) -> Mapping[str, set[str]]:
+    """Return which judges each case had; of a case that is not there none."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in result.records:
+        found[record.case.id].add(record.judge)
+    return found
 
 
 def _place(pair: Pair) -> tuple[bool, bool, int]:

@@ -1,5 +1,7 @@
 """Two results side by side."""
 
+from dataclasses import replace
+
 import pytest
 from hostile import HOSTILE, hostile_result
 
@@ -70,6 +72,14 @@ def test_better():
     """The other way round it is better, and faster."""
     (pair,) = pairs_of(result(a=(2.0, "fail")), result(a=(1.0, "pass")))
     assert (pair.note, pair.is_worse) == ("better verdict, faster", False)
+
+
+def test_a_check_that_did_not_run_again():
+    """It is no better verdict if what failed was not asked again."""
+    (latency,) = result(a=(2.0, "pass")).records
+    old = replace(result(), records=[latency, replace(latency, judge="parity", status="fail")])
+    (pair,) = pairs_of(old, result(a=(2.0, "pass")))
+    assert (pair.note, pair.is_worse) == ("B did not judge its parity", False)
 
 
 def test_origins():
