@@ -116,7 +116,7 @@ class Reporter:
         stopped = "the run was stopped before anything was judged"
         if self._config.getoption(REPORTS):
             terminalreporter.write_line(f"no report was written: {stopped}")
-        if self._state.session.config.update:
+        if self._state.is_used and self._state.session.config.update:
             terminalreporter.write_line(f"no baseline was stored: {stopped}")
 
     def pytest_terminal_summary(
