@@ -114,15 +114,15 @@ def read_device(flag: str, parts: list[str]) -> str:
     return f"cuda:{number}"
 
 
-def read_hosts(flag: str, parts: list[str]) -> dict[str, str]:
-    """Return the specification of each ENGINE=SPEC."""
+def read_hosts(flag: str, parts: list[str], also: str = " or 'inline'") -> dict[str, str]:
+    """Return the specification of each ENGINE=SPEC; ``also`` is what else it may be."""
     hosts = {}
     for part in parts:
         engine, separator, spec = part.partition("=")
         if not (engine and separator and spec):
             raise OptionError(
                 f"{flag}={shown(part)} is not valid",
-                why="it takes ENGINE=SPEC, where SPEC is an execnet specification",
+                why=f"it takes ENGINE=SPEC, where SPEC is an execnet specification{also}",
                 mend=f"for example {flag}=ort=popen//python=/opt/ort/bin/python",
             )
         check_spec(f"{flag}={shown(engine)}", spec)
@@ -140,7 +140,7 @@ def read_against(flag: str, parts: list[str]) -> dict[str, str]:
             why="an engine is compared with one other environment at a time",
             mend=f"leave out all but one {flag}={shown(twice)}=…, and run again for the others",
         )
-    hosts = read_hosts(flag, parts)
+    hosts = read_hosts(flag, parts, also="")
     inline = next((engine for engine, spec in hosts.items() if spec == INLINE), "")
     if inline:
         raise OptionError(
