@@ -12,7 +12,8 @@ from pytest_infer.engines.requests import with_threads
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.timing.look import look_from_outputs
-from pytest_infer.timing.measurement import ENGINE, LEAST_ROUNDS, REFERENCE, STORED
+from pytest_infer.timing.measurement import ENGINE, REFERENCE, STORED
+from pytest_infer.timing.rounds import LEAST_ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

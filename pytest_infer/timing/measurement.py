@@ -10,6 +10,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.timing.look import Look
+from pytest_infer.timing.rounds import LEAST_ROUNDS
 from pytest_infer.units import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ A shared CPU has faster and slower moments, invisible from within, and nets suff
 the slow ones: of the faster ones they have a share in every process.
 """
 
-LEAST_ROUNDS = 5
 CLOCK_LIMIT = 0.03
 """A round whose fixed kernel differs by this share from the median ran at another clock."""
 

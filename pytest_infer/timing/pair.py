@@ -9,8 +9,7 @@ from math import exp, log
 from statistics import median
 
 from pytest_infer.timing.look import Look
-from pytest_infer.timing.measurement import LEAST_ROUNDS
-from pytest_infer.timing.rounds import GPU_PLAN, Plan, Round
+from pytest_infer.timing.rounds import GPU_PLAN, LEAST_ROUNDS, Plan, Round
 from pytest_infer.units import NS_PER_MS
 
 NEW, OLD = "new", "old"

@@ -47,6 +47,7 @@ class Plan:
     clean_s: float = 0.0
     """... which lasted this long together."""
     most_s: float = 20.0
+    """After this time no more rounds begin, once there are `LEAST_ROUNDS`."""
     window_s: float = 0.1
     """Two windows of at most `WINDOW_CALLS` calls whose medians differ by `STEADY` are warm."""
     least_warmup_s: float = 0.2
@@ -66,6 +67,9 @@ class Plan:
             is_watched=False,
         )
 
+
+LEAST_ROUNDS = 5
+"""Fewer decide nothing, so a slow engine has as many, however long they take."""
 
 WINDOW_CALLS = 10
 STEADY = 0.01
@@ -100,14 +104,15 @@ def time_rounds(
 ) -> tuple[Round, ...]:
     """Warm up every arm, then time all of them in rounds, each in a random ``order``.
 
-    It ends when there are enough rounds that nothing disturbed, or the time is over.
+    It ends when there are enough rounds that nothing disturbed, or the time is over and there are
+    `LEAST_ROUNDS`, disturbed or not.
     """
     calls = {name: block_calls(_warm_up(arm, plan, now_ns), plan) for name, arm in arms.items()}
     start = now_ns()
     rounds: list[Round] = []
     clean, clean_ns = 0, 0
     while (clean < plan.clean_rounds or clean_ns < plan.clean_s * NS_PER_S) and (
-        now_ns() - start < plan.most_s * NS_PER_S
+        len(rounds) < LEAST_ROUNDS or now_ns() - start < plan.most_s * NS_PER_S
     ):
         began_ns = now_ns()
         rounds.append(_round(arms, calls, watch if plan.is_watched else None, order, now_ns))

@@ -103,6 +103,13 @@ def test_a_slow_engine_has_as_many_rounds_as_fit():
     assert len(World().rounds({"engine": [2000], "reference": [5]}, CPU_PLAN)) == 10
 
 
+def test_a_very_slow_engine_has_five_rounds_all_the_same():
+    """Fewer decide nothing: an engine of 9 s would never have been judged."""
+    assert len(World().rounds({"engine": [9000], "reference": [5]}, CPU_PLAN)) == 5
+    never_quiet = World(disturbed=lambda _: "neighbour")
+    assert len(never_quiet.rounds({"engine": [9000]}, CPU_PLAN)) == 5
+
+
 def test_warm_is_what_no_longer_changes():
     """Calls that become faster are called until two windows agree."""
     falling = [100 * 0.9**number for number in range(40)]
