@@ -1,6 +1,9 @@
 """How far apart two processes are in what the host's launches decide, and what brings them closer.
 
-    python benchmarks/launch_bound.py --processes=10
+    python benchmarks/launch_bound.py --processes=10 --out=benchmarks/data/launch_bound.jsonl
+    python benchmarks/launch_bound.py --processes=0 --out=benchmarks/data/launch_bound.jsonl
+
+The second command prints the table of what is in the file.
 
 Fresh processes run classifiers in eager fp16 at batch 1 on a GPU, where the host bounds a call.
 Half of them are pinned to one core. In each, calls alternate with a probe of the host: launches of
@@ -96,6 +99,9 @@ def main() -> None:
         return
     core = max(os.sched_getaffinity(0))
     found: dict[str, list[dict[str, dict[str, float]]]] = {"any core": [], "one core": []}
+    for line in wanted.out.read_text().splitlines() if wanted.out and wanted.out.exists() else ():
+        kept = json.loads(line)
+        found[kept.pop("kind")].append(kept)
     for _ in range(wanted.processes):
         for kind, more in (("any core", []), ("one core", [f"--core={core}"])):
             command = [sys.executable, __file__, "--one", *more]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
 LEVELS = 255
@@ -25,17 +27,26 @@ def fake_quantize(module: nn.Module) -> nn.Module:
     tensor, over the range of that call (Krishnamoorthi 2018, arXiv 1806.08342). Sums, norms and
     attention stay as they are.
     """
+    return with_products(module, weights=_rounded_weights, inputs=_rounded_activations)
+
+
+def with_products(
+    module: nn.Module, *, weights: Callable[[Tensor], Tensor], inputs: Callable[[Tensor], Tensor]
+) -> nn.Module:
+    """Let convolutions and linear layers have what these make of their weights and first inputs.
+
+    Weights are replaced in place, inputs in each call.
+    """
     from torch import nn
+
+    def replaced(_: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return inputs(given[0]), *given[1:]
 
     for part in module.modules():
         if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
-            part.weight.data = _rounded_weights(part.weight.data)
-            part.register_forward_pre_hook(_round_input)
+            part.weight.data = weights(part.weight.data)
+            part.register_forward_pre_hook(replaced)
     return module
-
-
-def _round_input(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return _rounded_activations(inputs[0]), *inputs[1:]
 
 
 def _rounded_weights(weights: Tensor) -> Tensor:

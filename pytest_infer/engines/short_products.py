@@ -6,7 +6,9 @@ does not show it: a library takes it in some layers only, and a CPU has none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pytest_infer.engines.fake_quantization import with_products
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,17 +26,7 @@ def shorten_products(module: nn.Module) -> nn.Module:
     A tensor core reads 19 of the 32 bits and does not round, unless the library has done so before.
     Cut numbers are nearer to zero, so the outputs of a deep network shrink: by 0.6 % for ResNet-50.
     """
-    from torch import nn
-
-    for part in module.modules():
-        if isinstance(part, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)):
-            part.weight.data = _cut(part.weight.data)
-            part.register_forward_pre_hook(_cut_input)
-    return module
-
-
-def _cut_input(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return _cut(inputs[0]), *inputs[1:]
+    return with_products(module, weights=_cut, inputs=_cut)
 
 
 def _cut(values: Tensor) -> Tensor:

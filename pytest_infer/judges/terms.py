@@ -54,7 +54,7 @@ GPU = Terms(
     by_kernel=True,
     drops_outliers=True,
 )
-"""Some processes run a net 4 to 6 % faster than those before and after, as their memory lies."""
+"""Some processes run a net 4.5 to 6.4 % faster than those before and after them."""
 
 OTHER_GPU = Terms(
     "GPU, not the one of the stored measurements",

@@ -119,7 +119,7 @@ class Against:
             subject=self._case.id,
             versions=", ".join(map(str, changed_versions(versions[OLD], versions[NEW]))),
             artefacts=tuple(Path(arms[name].built.folder).name for name in (OLD, NEW)),
-            rounds=infer.config.calls or 0,
+            rounds=infer.pair_timer.setting(self._case).rounds,
             figures=_resource_figures(pairs),
         )
         return self._detailed(verdict, pairs=[_pair_details(each) for each in pairs])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_infer.baselines.chosen import ChosenBaselines, check_name, identity_of
+from pytest_infer.baselines.chosen import ChosenBaselines, identity_of
 from pytest_infer.baselines.stored_median import stored_median
 from pytest_infer.config import AUTO
 from pytest_infer.devices.fingerprint import device_fingerprint
@@ -50,10 +50,6 @@ class RunBaselines:
     def of(self, case: Case) -> ChosenBaselines:
         """Return what ``case`` is compared with."""
         return self.at(case.engine, case.device)
-
-    def check_name(self) -> None:
-        """Raise `OptionError` for baselines that the options name and that are nowhere."""
-        check_name(self._config)
 
     def check(self, cases: Iterable[Case]) -> None:
         """Raise an error for baselines of any of the cases that cannot be read or stored."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pytest_infer.baselines.chosen import check_name
 from pytest_infer.config import OFF
 from pytest_infer.engines import registry as engines
 from pytest_infer.errors import unknown
@@ -228,7 +229,7 @@ class InferSession:
 
     def check(self) -> None:
         """Raise an error for anything in the options that cannot work here."""
-        self.baselines.check_name()
+        check_name(self.config)
         for engine in self.config.hosts:
             engines.find(engine)
         if not self.config.hosts:

@@ -24,7 +24,7 @@ def pair(change=0.0, **about):
     return Pair(change, 1 + change, 1.0, 50, resources=resources, looks=["seen"], **about)
 
 
-def judge(pairs, *, lack=None, wrong=None):
+def judge(pairs, *, lack=None, wrong=None, rounds=0):
     """Return the fixture, and the arms that were measured."""
     left, asked = list(pairs), []
 
@@ -32,11 +32,13 @@ def judge(pairs, *, lack=None, wrong=None):
         asked.append((case, {name: arm.built for name, arm in arms.items()}, feeds))
         return left.pop(0)
 
+    pair_timer.setting = lambda _: SimpleNamespace(rounds=rounds)
+
     def runtime(version):
         return SimpleNamespace(runtime=lambda _: {"onnxruntime": version})
 
     infer = SimpleNamespace(
-        config=SimpleNamespace(against={"ort": "popen//nice=1"}, calls=None),
+        config=SimpleNamespace(against={"ort": "popen//nice=1"}),
         hosts="new hosts",
         artefacts=SimpleNamespace(identities=runtime("1.32.0")),
         rival=SimpleNamespace(
@@ -52,6 +54,12 @@ def judge(pairs, *, lack=None, wrong=None):
 
 
 ENGINE = SimpleNamespace(built=NEW_BUILT)
+
+
+def test_rounds_that_were_asked_for():
+    """The message has the number that were measured, which is five at least."""
+    against, _ = judge([pair(0.0)] * 3, rounds=5)
+    assert "5 rounds a pair, by --infer-calls" in against.speed(ENGINE, "feeds").message
 
 
 def test_speed():

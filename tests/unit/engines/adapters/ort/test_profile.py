@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnxruntime import InferenceSession
+from ort_versions import names_nodes
 
 from pytest_infer.engines.adapters import ort
 from pytest_infer.engines.adapters.ort.layers import origins
@@ -16,11 +16,6 @@ from pytest_infer.graphs.graph_nodes import nodes_of
 from pytest_infer.graphs.layer_cover import layers_of_nodes
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
-
-names_nodes = pytest.mark.skipif(
-    not hasattr(InferenceSession, "get_provider_graph_assignment_info"),
-    reason="ONNX Runtime before 1.24 does not name the nodes of a session",
-)
 
 DEFAULTS = {name: option.default for name, option in ort.ENGINE.options.items()}
 SPEC = models.find("contract_cnn").spec

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from onnxruntime import InferenceSession
+from ort_versions import names_nodes
 
 from pytest_infer.engines.adapters import ort
 from pytest_infer.engines.adapters.ort.session import (
@@ -23,11 +23,6 @@ from pytest_infer.graphs.export import export_onnx
 from pytest_infer.graphs.graph import Graph, GraphRequest
 from pytest_infer.models import registry as models
 from pytest_infer.testing.contract_model import contract_cnn
-
-names_nodes = pytest.mark.skipif(
-    not hasattr(InferenceSession, "get_provider_graph_assignment_info"),
-    reason="ONNX Runtime before 1.24 does not name the nodes of a session",
-)
 
 DEFAULTS = {name: option.default for name, option in ort.ENGINE.options.items()}
 SPEC = models.find("contract_cnn").spec
