@@ -9,6 +9,7 @@ from pytest_infer.devices import fingerprint
 from pytest_infer.devices.cores import quietest_core, stay_on
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.hosts.file_operations import FileOperations
+from pytest_infer.hosts.graph_operations import GraphOperations
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.wire import as_type
@@ -61,6 +62,7 @@ class Operations:
             "host": HostOperations(),
             "files": FileOperations(),
             "engine": EngineOperations(),
+            "graph": GraphOperations(),
             "model": ModelOperations(),
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_infer.hosts.graph_client import GraphClient
 from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.session.built_engines import BuiltEngines
 from pytest_infer.session.case_graphs import CaseGraphs
@@ -33,11 +34,12 @@ class Artefacts:
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self.client = ModelClient(hosts.models)
+        self.files = GraphClient(hosts.models)
         self.kept = Kept()
         """What judges keep for other cases of the run."""
         self.identities = Identities(hosts)
         self.models = Models(config, self.client)
-        self.graphs = CaseGraphs(config, cache, hosts, self.client)
+        self.graphs = CaseGraphs(config, cache, hosts, self.client, self.files)
         self.engines = BuiltEngines(
             cache, hosts, self.graphs, timings, keeps_second=not config.thorough
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.graphs.facts import GraphFacts
     from pytest_infer.graphs.graph import Graph, GraphRequest
+    from pytest_infer.hosts.graph_client import GraphClient
     from pytest_infer.hosts.model_client import ModelClient
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.models.spec import ModelSpec
@@ -34,11 +35,16 @@ class CaseGraphs:
     """Gives each case the graph that its engine asks for, made once."""
 
     def __init__(
-        self, config: InferConfig, cache: Cache, hosts: HostPool, client: ModelClient
+        self,
+        config: InferConfig,
+        cache: Cache,
+        hosts: HostPool,
+        client: ModelClient,
+        files: GraphClient,
     ) -> None:
         self._hosts = hosts
-        self._client = client
-        self._files = Graphs(config, cache, client)
+        self._asked = files
+        self._files = Graphs(config, cache, files)
         self._unquantized = config.unquantized
         self._kept = Kept()
         self.modules = ModuleGraphs(config, cache, client)
@@ -74,7 +80,7 @@ class CaseGraphs:
 
     def facts(self, graph: Graph) -> GraphFacts:
         """Return what an exported file really is, read from it."""
-        return self._client.graph_facts(graph=graph, doing=f"read {graph.file}")
+        return self._asked.facts(graph=graph, doing=f"read {graph.file}")
 
     def module(self, model: str, *, is_pruned: bool = False) -> Graph:
         """Return a model's code and weights."""

@@ -72,7 +72,5 @@ class Drawings:
         like = graphs.exact(case).file if is_quantized else ""
         return self._kept.once(
             ("nodes", file),
-            lambda: self._artefacts.client.graph_nodes(
-                file=file, like=like, doing=f"look into {file}"
-            ),
+            lambda: self._artefacts.files.nodes(file=file, like=like, doing=f"look into {file}"),
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_infer.config import InferConfig
     from pytest_infer.graphs.graph import GraphRequest
-    from pytest_infer.hosts.model_client import ModelClient
+    from pytest_infer.hosts.graph_client import GraphClient
     from pytest_infer.storage.cache import Cache
     from pytest_infer.storage.written_files import Make
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Graphs:
     """Makes each graph in the host that has the models, unless the cache has it."""
 
-    def __init__(self, config: InferConfig, cache: Cache, client: ModelClient) -> None:
+    def __init__(self, config: InferConfig, cache: Cache, client: GraphClient) -> None:
         self._config = config
         self._cache = cache
         self._client = client

@@ -76,7 +76,7 @@ class QuantizationLoss:
 
     def _measured(self, case: Case) -> Int8Loss:
         doing = f"find where {case.model} loses most in int8"
-        client = self._artefacts.client
+        client = self._artefacts.files
         wanted = self._artefacts.graphs.request(case)
         with TemporaryDirectory() as folder:
             file = client.quantization_probe(

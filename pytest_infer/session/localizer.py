@@ -67,7 +67,7 @@ class Localizer:
 
     def _layers(self, case: Case) -> list[Layer]:
         file = self._graph(case).file
-        return self._artefacts.client.layers(file=file, doing=f"look into {file}")
+        return self._artefacts.files.layers(file=file, doing=f"look into {file}")
 
     def _graph(self, case: Case) -> Graph:
         return self._artefacts.graphs.of(case)
@@ -106,7 +106,7 @@ class Localizer:
         with TemporaryDirectory() as folder:
             file = str(Path(folder, "graph.onnx"))
             source = self._graph(case).file
-            self._artefacts.client.cut(
+            self._artefacts.files.cut(
                 file=source, tensor=tensor, target=file, doing=f"look into {source}"
             )
             return self._compared(case, file, [tensor], [tensor])
@@ -118,7 +118,7 @@ class Localizer:
             with TemporaryDirectory() as folder:
                 file = str(Path(folder, "graph.onnx"))
                 source = self._graph(case).file
-                self._artefacts.client.mark(
+                self._artefacts.files.mark(
                     file=source, tensors=part, target=file, doing=f"look into {source}"
                 )
                 outputs = [*self._graph(case).spec.outputs]
@@ -137,7 +137,7 @@ class Localizer:
             built = self._artefacts.engines.built_from(case, altered, cache)
             with under_test(case, built, self._hosts) as engine:
                 actual = engine(feeds)
-            expected = self._artefacts.client.computed(
+            expected = self._artefacts.files.computed(
                 file=file, feeds=feeds, tensors=tensors, doing=f"look into {file}"
             )
         return {name: _error(actual[name], expected[name]) for name in tensors}

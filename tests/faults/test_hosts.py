@@ -41,8 +41,8 @@ with open({file!r}, "a") as file:
 """Leaves the environment of each process that imports the models."""
 
 MEND = (
-    "  mend: give --infer-host=ENGINE=SPEC an execnet specification that starts a Python, e.g. "
-    "popen//python=/opt/trt8/bin/python"
+    "  mend: give --infer-host or --infer-against a specification that starts a Python: "
+    "ENGINE=popen//python=/opt/trt8/bin/python"
 )
 
 

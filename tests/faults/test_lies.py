@@ -20,10 +20,10 @@ EXPORTER = """
 from dataclasses import replace
 
 from pytest_infer.graphs import export
-from pytest_infer.hosts import model_operations
+from pytest_infer.hosts import graph_operations
 
 export.check_graph = lambda *_, **__: None
-write = model_operations.export_onnx
+write = graph_operations.export_onnx
 {lie}
 register(FakeEngine("liar", inner="ort"))  # a host imports this file for its sake
 """
@@ -44,7 +44,7 @@ def in_fp64(module, *given):
     write(InFp64().eval(), *given)
 
 
-model_operations.export_onnx = in_fp64
+graph_operations.export_onnx = in_fp64
 """
 """Inputs and outputs have the types that were asked for, the arithmetic between has not."""
 
@@ -82,7 +82,7 @@ def test_another_precision(
         ),
         (
             (
-                "model_operations.export_onnx = lambda *given: write("
+                "graph_operations.export_onnx = lambda *given: write("
                 "*given[:3], replace(given[3], opset=20), given[4])"
             ),
             "other-opset",

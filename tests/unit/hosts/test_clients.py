@@ -11,6 +11,7 @@ from pytest_infer.activity import START, WAIT
 from pytest_infer.errors import CacheError, InferError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.file_client import FileClient
+from pytest_infer.hosts.graph_client import GraphClient
 from pytest_infer.hosts.host_client import HostClient
 from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.operations import Operations
@@ -19,6 +20,7 @@ from pytest_infer.plugin.durations import KINDS
 CLIENTS = {
     "engine": EngineClient,
     "files": FileClient,
+    "graph": lambda host: GraphClient(lambda: host),
     "host": HostClient,
     "model": lambda host: ModelClient(lambda: host),
 }
@@ -117,21 +119,22 @@ def test_a_model_is_asked_of_the_host_that_lives():
     client = ModelClient(iter(hosts).__next__)
     for _ in hosts:
         with pytest.raises(AskedError):
-            client.runtime(doing="ask")
+            client.labels(model="net", doing="ask")
     assert [len(host.asked) for host in hosts] == [1, 1]
 
 
 def test_nothing_but_clients_names_an_operation():
     """Elsewhere no string is the name of an operation, but where they are put into words."""
-    names = "|".join(f"{group}[.]{name}" for group, name in OPERATIONS)
-    quoted = re.compile(f"[\"'](?:{names})[\"']|[\"'](?:{'|'.join(GROUPS)})[.]{{")
+    operations = "|".join(f"{group}[.]{name}" for group, name in OPERATIONS)
+    quoted = re.compile(f"[\"'](?:{operations})[\"']|[\"'](?:{'|'.join(GROUPS)})[.]{{")
     folder = Path(pytest_infer.__file__).parent
     found = {
         str(path.relative_to(folder))
         for path in folder.rglob("*.py")
         if quoted.search(path.read_text())
     }
-    clients = {f"hosts/{name}_client.py" for name in ("engine", "file", "host", "model")}
+    names = ("engine", "file", "graph", "host", "model")
+    clients = {f"hosts/{name}_client.py" for name in names}
     assert found == clients | {"plugin/durations.py"}
 
 

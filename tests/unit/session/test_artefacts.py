@@ -44,12 +44,12 @@ class Hosts:
         assert doing
         if operation == "engine.graph_request":
             return packed(EngineOperations().graph_request(**packed(arguments)))
-        if operation == "model.export":
+        if operation == "graph.export":
             self.exported.append(as_type(packed(arguments["request"]), GraphRequest))
             _write(arguments, "graph.onnx", f"{arguments['request']} {arguments['shapes']}")
             if self.external:
                 _write(arguments, "graph.onnx.data", self.external)
-        if operation == "model.quantize":
+        if operation == "graph.quantize":
             self.quantized += 1
             _write(
                 arguments,

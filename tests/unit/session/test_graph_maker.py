@@ -7,7 +7,7 @@ import pytest
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import CacheError
 from pytest_infer.graphs.graph import Graph, GraphRequest
-from pytest_infer.hosts.model_client import ModelClient
+from pytest_infer.hosts.graph_client import GraphClient
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import ModelSpec, TensorSpec
 from pytest_infer.session.graph_maker import Graphs
@@ -40,12 +40,12 @@ class Host:
         assert doing
         for name in self.names if folder else ():
             (Path(folder) / name).write_text(operation + self.digest)
-        return self.digest if operation == "model.calibration_digest" else None
+        return self.digest if operation == "graph.calibration_digest" else None
 
 
 def exported(cache, host, **wanted):
     """Return the graph of the toy."""
-    graphs = Graphs(InferConfig(), cache, ModelClient(lambda: host))
+    graphs = Graphs(InferConfig(), cache, GraphClient(lambda: host))
     return graphs.exported(MODULE, GraphRequest("onnx", **wanted), {})
 
 

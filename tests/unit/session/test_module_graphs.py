@@ -8,6 +8,7 @@ import pytest
 
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import ModelError
+from pytest_infer.hosts.graph_operations import GraphOperations
 from pytest_infer.hosts.model_client import ModelClient
 from pytest_infer.hosts.model_operations import ModelOperations
 from pytest_infer.models import registry as models
@@ -182,6 +183,6 @@ def test_own_code_is_told_by_content():
     assert "pytest_infer/graphs/pruning.py" in files
     assert {"torch", "torchvision", "pillow", "numpy"} <= set(identity["code"]["distributions"])
     assert "scikit-image" in identity["runtime"]
-    exporting = {name for name, _ in ModelOperations().runtime()["code"]["files"]}
+    exporting = {name for name, _ in GraphOperations().runtime()["code"]["files"]}
     parts = ("export", "dynamic_dims", "torch_dtypes", "quantization", "facts")
     assert exporting >= {f"pytest_infer/graphs/{name}.py" for name in parts}
