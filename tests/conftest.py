@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from nightly import IS_NIGHTLY, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,15 @@ def toy():
         torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(7200, 10)
     ).eval()
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip nightly tests by day, so that each of them is counted."""
+    if not IS_NIGHTLY:
+        by_day = pytest.mark.skip(reason=f"nightly: {VARIABLE}=1 runs it")
+        for item in items:
+            if item.get_closest_marker("nightly"):
+                item.add_marker(by_day)
 
 
 @pytest.fixture(scope="session")

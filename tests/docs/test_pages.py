@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from nightly import IS_NIGHTLY
 from page_examples import Example, examples_of
 from synthetic import synthetic_result
 
@@ -32,18 +33,22 @@ PAGES = [
 OTHERS = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page not in PAGES]
 """Their Python is compiled, and no more."""
 
-IS_NIGHTLY = os.environ.get("INFER_NIGHTLY") == "1"
-
 COLLECT = "--collect-only -q -p no:cacheprovider"
 
 
 def _parameters(pages: list[Path], languages: set[str]) -> list[object]:
     return [
-        pytest.param(each, id=f"{page.relative_to(ROOT)}:{each.line}")
+        pytest.param(each, id=f"{page.relative_to(ROOT)}:{each.line}", marks=_marks(each))
         for page in pages
         for each in examples_of(page)
         if each.language in languages
     ]
+
+
+def _marks(example: Example) -> list[pytest.MarkDecorator]:
+    if "skip" in example.words:
+        return [pytest.mark.skip(reason=example.argument)]
+    return [pytest.mark.nightly] if "nightly" in example.words else []
 
 
 @pytest.fixture(scope="session")
@@ -110,18 +115,9 @@ def _run(example: Example, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _left_out(example: Example) -> None:
-    """Skip, by name, what cannot run here."""
-    if "skip" in example.words:
-        pytest.skip(example.argument)
-    if "nightly" in example.words and not IS_NIGHTLY:
-        pytest.skip(f"only with INFER_NIGHTLY=1: {example.argument}")
-
-
 @pytest.mark.parametrize("example", _parameters(PAGES, {"console"}))
 def test_commands(example: Example, folder: Path) -> None:
     """They run, with the exit status that the page says."""
-    _left_out(example)
     is_safe = "pip install" not in example.text or "venv ." in example.text
     assert is_safe, "it would install into an environment outside of its folder"
     done = _run(example, folder)
@@ -132,7 +128,6 @@ def test_commands(example: Example, folder: Path) -> None:
 @pytest.mark.parametrize("example", _parameters(PAGES, {"python"}))
 def test_snippets(example: Example, folder: Path) -> None:
     """They run, apart from files, which commands of the page use."""
-    _left_out(example)
     compile(example.text, f"{example.page.name}:{example.line}", "exec")
     if example.file:
         return

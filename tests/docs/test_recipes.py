@@ -16,7 +16,10 @@ from onnx import helper, save
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
 SCHEMAS = {
-    "github-workflows": sorted(RECIPES.glob("github-*.yml")),
+    "github-workflows": [
+        *sorted(RECIPES.glob("github-*.yml")),
+        *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
+    ],
     "gitlab-ci": [RECIPES / "gitlab.yml"],
     "citation-file-format": [ROOT / "CITATION.cff"],
     "github-issue-config": [ROOT / ".github" / "ISSUE_TEMPLATE" / "config.yml"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +12,6 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 ROOT = Path(__file__).parents[2]
-NIGHTLY = "INFER_NIGHTLY"
-LARGE = pytest.mark.skipif(
-    os.environ.get(NIGHTLY) != "1", reason=f"it takes minutes; {NIGHTLY}=1 runs it"
-)
 
 pytestmark = pytest.mark.slow
 
@@ -25,9 +20,11 @@ pytestmark = pytest.mark.slow
     ("file", "engines", "checks"),
     [
         ("test_004_resnet50.py", "eager,ort", 6),
-        pytest.param("test_002_mobilenet_v2.py", "eager,ort", 9, marks=LARGE),
-        pytest.param("test_003_efficientnet_b0.py", "eager,torchscript", 4, marks=LARGE),
-        pytest.param("test_000_detr.py", "eager,ort", 4, marks=LARGE),
+        pytest.param("test_002_mobilenet_v2.py", "eager,ort", 9, marks=pytest.mark.nightly),
+        pytest.param(
+            "test_003_efficientnet_b0.py", "eager,torchscript", 4, marks=pytest.mark.nightly
+        ),
+        pytest.param("test_000_detr.py", "eager,ort", 4, marks=pytest.mark.nightly),
     ],
 )
 def test_every_check_passes(tmp_path: Path, file: str, engines: str, checks: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -28,9 +27,6 @@ ENGINES = {
 MODELS = ("resnet50", "mobilenet_v2", "efficientnet_b0", "detr_resnet50")
 SLOW = dict.fromkeys(("compile", "tvm"), ("mobilenet_v2",))
 """Engines that take seconds a call or a minute a build, and the models on which they run by day."""
-
-NIGHTLY = "INFER_NIGHTLY"
-"""The environment variable with which the other models run on those engines too."""
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +89,7 @@ def test_parity_and_truth(engine: str, records: Records) -> None:
     check_passed(records, engine, SLOW.get(engine, MODELS))
 
 
-@pytest.mark.skipif(NIGHTLY not in os.environ, reason=f"minutes a model; set {NIGHTLY}=1")
+@pytest.mark.nightly
 @pytest.mark.parametrize("engine", SLOW)
 def test_slow_engines(engine: str, tmp_path: Path, cache: Path) -> None:
     """The models on which a slow engine does not run by day pass too."""
