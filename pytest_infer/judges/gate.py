@@ -235,8 +235,12 @@ def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases
 
 
 def _engine_change(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float:
-    now, spread = [each.rho for each in usable], terms.engine_delta * ENGINE_SPREAD
+    now, spread = [each.rho for each in usable], _engine_spread(terms)
     return _change(now, stored.rhos, spread, terms)
+
+
+def _engine_spread(terms: Terms) -> float:
+    return terms.engine_delta * ENGINE_SPREAD
 
 
 def _ratio_change(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float:
@@ -255,7 +259,7 @@ def _is_engine_slower(
     Where the fixed kernel decides, a builder may have made the reference net alone slower, or
     slower than this one: this net is slower too, and both by about the same.
     """
-    limit = _engine_limit(stored, len(usable), terms, cases)
+    limit = _engine_limit(stored, usable, terms, cases)
     is_slower = _engine_change(stored, usable, terms) > limit
     if not terms.by_kernel:
         return is_slower
@@ -264,11 +268,12 @@ def _is_engine_slower(
     return is_slower and own.change > own.limit and abs(ratio_change) <= own.limit
 
 
-def _engine_limit(stored: Stored, looks: int, terms: Terms, cases: int) -> float:
-    samples = [stored.rhos]
-    spread = pooled_spread(samples, terms.engine_delta * ENGINE_SPREAD)
-    share = 1 / looks + 1 / len(stored.rhos)
-    return _limit(log(1 + terms.engine_delta), spread, samples, share, cases)
+def _engine_limit(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases: int) -> float:
+    prior = _engine_spread(terms)
+    before = _typical(stored.rhos, prior, terms)
+    now = _typical([each.rho for each in usable], prior, terms)
+    spread, share = pooled_spread([before], prior), 1 / len(now) + 1 / len(before)
+    return _limit(log(1 + terms.engine_delta), spread, [before], share, cases)
 
 
 def _limit(
