@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import local
 from time import time
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,11 @@ class Activity:
 
 START = "start a host"
 WAIT = "wait for a lock"
+AHEAD = "wait for what is built ahead"
 
 _stack: list[Activity] = []
+_beside: list[Activity] = []
+_thread = local()
 _watchers: list[Watcher] = []
 
 
@@ -36,6 +40,13 @@ _watchers: list[Watcher] = []
 def activity(doing: str, kind: str) -> Iterator[None]:
     """Let watchers know what is going on, and that it has ended."""
     here = Activity(doing, time(), kind)
+    if is_beside():
+        _beside.append(here)
+        try:
+            yield
+        finally:
+            _beside.remove(here)
+        return
     _stack.append(here)
     _show(None)
     try:
@@ -43,6 +54,26 @@ def activity(doing: str, kind: str) -> Iterator[None]:
     finally:
         _remove(here)  # it is not the last one if several threads do something
         _show(here)
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """Let what this thread does go on beside the rest: nobody waits for it."""
+    _thread.is_beside = True
+    try:
+        yield
+    finally:
+        _thread.is_beside = False
+
+
+def is_beside() -> bool:
+    """Return whether nobody waits for what this thread does."""
+    return getattr(_thread, "is_beside", False)
+
+
+def going_on_beside() -> Activity | None:
+    """Return the outermost activity of a thread for which nobody waits."""
+    return next(iter(_beside), None)
 
 
 def watch(watcher: Watcher) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pytest_infer.case import OptionValue, Precision
 from pytest_infer.graphs.graph import Graph, GraphRequest
@@ -216,6 +216,17 @@ class TimesKernels(Protocol):
         Raise `BuildError` for what this library does not take, in this version or on this device.
         """
         ...
+
+
+@runtime_checkable
+class BuildsSlowly(Protocol):
+    """What an `Engine` has besides if its builds are begun ahead of the tests that need them.
+
+    That is for builds on the CPU of many seconds on one core, which time nothing by default: other
+    tests run beside them.
+    """
+
+    builds_slowly: Literal[True]
 
 
 @runtime_checkable

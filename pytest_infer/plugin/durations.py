@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.activity import START, WAIT, Activity, stop_watching, watch
+from pytest_infer.activity import AHEAD, START, WAIT, Activity, stop_watching, watch
 from pytest_infer.reports.durations import Durations
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ IMPORT, COLLECT, REST = "start pytest and its plugins", "collect", "judge, repor
 KINDS: Mapping[str, str] = {
     START: "start hosts (imports)",
     WAIT: "wait for locks (other runs and workers)",
+    AHEAD: "wait for builds begun ahead",
     "model.write_weights": "make weights",
     "graph.export": "export graphs",
     "graph.quantize": "quantize graphs",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.activity import Activity, stop_watching, watch
+from pytest_infer.activity import Activity, going_on_beside, stop_watching, watch
 from pytest_infer.plain_text import plain_text
 from pytest_infer.plugin.live_line import LiveLine
 from pytest_infer.plugin.past_durations import LEAST_S, read_durations, write_durations
@@ -154,6 +154,8 @@ class Progress:
         """Yield what goes on here and in workers, with the names of these."""
         if self._own:
             yield "", self._own
+        if other := going_on_beside():
+            yield "ahead: ", other
         if self._folder:
             for file in sorted(Path(self._folder.name).glob("gw*[0-9]")):
                 with suppress(OSError, ValueError):

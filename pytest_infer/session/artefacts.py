@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.session.builds_ahead import BuildsAhead
     from pytest_infer.storage.cache import Cache
 
 
@@ -31,6 +32,7 @@ class Artefacts:
         cache: Cache,
         hosts: HostPool,
         timings: Callable[[Case], dict[str, bytes]] = lambda _: {},
+        ahead: BuildsAhead | None = None,
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines."""
         self.client = ModelClient(hosts.models)
@@ -41,7 +43,7 @@ class Artefacts:
         self.models = Models(config, self.client)
         self.graphs = CaseGraphs(config, cache, hosts, self.client, self.files)
         self.engines = BuiltEngines(
-            cache, hosts, self.graphs, timings, keeps_second=not config.thorough
+            cache, hosts, self.graphs, timings, keeps_second=not config.thorough, ahead=ahead
         )
         self.eager = Eager(
             cache,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,9 @@ from pytest_infer.engines.requests import (
     refuse_gpu_settings,
     shape_request,
 )
+from pytest_infer.errors import InferError
 from pytest_infer.hosts.engine_client import EngineClient
+from pytest_infer.session.builds_ahead import Asked, Build
 from pytest_infer.session.kept import Kept
 from pytest_infer.storage.digest import digest_of_file
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_infer.engines.protocol import BuildRequest
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.hosts.pool import HostPool
+    from pytest_infer.hosts.results import BuildResult
+    from pytest_infer.session.builds_ahead import BuildsAhead
     from pytest_infer.session.case_graphs import CaseGraphs
     from pytest_infer.storage.cache import Cache
 
@@ -57,13 +62,16 @@ class BuiltEngines:
         timings: Callable[[Case], dict[str, bytes]],
         *,
         keeps_second: bool = False,
+        ahead: BuildsAhead | None = None,
     ) -> None:
         """Take ``timings``, which returns what is kept of earlier builds beside the baselines.
 
-        ``keeps_second`` lets second builds stay in the cache, too.
+        ``keeps_second`` lets second builds stay in the cache, too. What ``ahead`` plans is built
+        there once the graph of its model is known.
         """
         self._cache = cache
         self._keeps_second = keeps_second
+        self._ahead = ahead
         self._timings = timings
         self._hosts = hosts
         self._graphs = graphs
@@ -73,7 +81,7 @@ class BuiltEngines:
 
     def of(self, case: Case) -> BuiltEngine:
         """Return the built engine of ``case``, built once per machine, and kept there."""
-        return self._kept.once(("built", case), lambda: self._build(case))
+        return self._kept.once(("built", case), lambda: self._own(Build(case)))
 
     def profiled(self, case: Case) -> BuiltEngine | Missing:
         """Return one engine for every shape of the model's profile, or why there is none."""
@@ -102,7 +110,7 @@ class BuiltEngines:
         that goes with this object, on another one it stays in its cache.
         """
         if self._keeps_second and not isinstance(engines.find(case.engine), TimesKernels):
-            return self._build(case, is_second=True)
+            return self._own(Build(case, is_second=True))
         place = self._hosts.shared(case.engine).place
         name = f"rebuilt-{uuid4().hex}"
         if place.sees_files:
@@ -121,6 +129,21 @@ class BuiltEngines:
     def _wide(self, case: Case, request: BuildRequest) -> BuiltEngine:
         return self._build(case, graph=self._graphs.wide(case, request), request=request)
 
+    def _own(self, build: Build) -> BuiltEngine:
+        """Return a build from the case's own graph and settings: begun ahead, or made now."""
+        if self._ahead:
+            self._begin(build, self._ahead)
+        found = self._ahead.take(build) if self._ahead else None
+        return self._build(build.case, is_second=build.is_second, found=found)
+
+    def _begin(self, now: Build, ahead: BuildsAhead) -> None:
+        """Let begin what is planned of a model, which is what another engine needs by now, too."""
+        for build in ahead.take_planned(now.case.model):
+            if build != now:
+                with suppress(InferError):  # the test that needs it tells why
+                    graph = self._graphs.of(build.case)
+                    ahead.add(Asked(build, graph, build_request(build.case)))
+
     def _build(
         self,
         case: Case,
@@ -129,6 +152,7 @@ class BuiltEngines:
         graph: Graph | None = None,
         request: BuildRequest | None = None,
         is_second: bool = False,
+        found: BuildResult | None = None,
     ) -> BuiltEngine:
         adapter = engines.find(case.engine)
         request = request or build_request(case)
@@ -136,23 +160,21 @@ class BuiltEngines:
         graph = graph or self._graphs.of(case)
         if not adapter.builds_files:
             return BuiltEngine(case.engine, graph, request, folder="")
-        times_kernels = isinstance(adapter, TimesKernels)
+        found = found or self._made(Asked(Build(case, is_second), graph, request), cache)
+        self.tally.count(is_new=found.is_new, notice=found.notice)
+        self.hold(case, found.folder)
+        return BuiltEngine(case.engine, graph, request, found.folder, found.content)
+
+    def _made(self, asked: Asked, cache: str) -> BuildResult:
+        """Return where the engine's host has built it, or found it: in ``cache``, or its own."""
+        case = asked.build.case
+        times_kernels = isinstance(engines.find(case.engine), TimesKernels)
         alone = self._hosts.alone if times_kernels else self._hosts.shared
         client = EngineClient(alone(case.engine))
         cache = cache or client.host.place.cache
         if times_kernels:
             self._kept.once(("timings", case.engine, cache), lambda: self._start(case, cache))
-        found = client.build(
-            engine=case.engine,
-            graph=graph,
-            request=request,
-            cache=cache,
-            is_second=is_second,
-            doing=f"build {case.id}" + (" again" if is_second else ""),
-        )
-        self.tally.count(is_new=found.is_new, notice=found.notice)
-        self.hold(case, found.folder)
-        return BuiltEngine(case.engine, graph, request, found.folder, found.content)
+        return asked.made_by(client, cache)
 
     def _start(self, case: Case, cache: str) -> None:
         """Let the builds of an engine start from the timings that are kept beside its baselines."""

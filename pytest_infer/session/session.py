@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from pytest_infer.judges.tasks import registry as tasks
 from pytest_infer.models import registry as models
 from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.session.availability import Availability
+from pytest_infer.session.builds_ahead import BuildsAhead, is_made_ahead
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
 from pytest_infer.session.experiment import experiment_matrix
@@ -32,13 +34,15 @@ from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
+    from pytest_infer.hosts.place import Place
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
+    from pytest_infer.session.builds_ahead import Build
     from pytest_infer.session.drawings import Drawings
     from pytest_infer.session.experiment import Experiment
     from pytest_infer.session.explainer import Explainer
@@ -113,8 +117,23 @@ class InferSession:
         return user_cache() if self.config.cache == OFF else self.cache.root
 
     def exclusive(self, engines: Sequence[str]) -> AbstractContextManager[None]:
-        """Hold every device on which one of the engines runs."""
-        return self._locks.exclusive([self.hosts.place(engine) for engine in engines])
+        """Hold every device on which one of the engines runs, while nothing is built ahead."""
+        return self._alone([self.hosts.place(engine) for engine in engines])
+
+    @contextmanager
+    def _alone(self, places: Sequence[Place]) -> Iterator[None]:
+        with self.ahead.paused(), self._locks.exclusive(places):
+            yield
+
+    @cached_property
+    def ahead(self) -> BuildsAhead:
+        """Return what makes slow builds while tests of other engines run."""
+        hold = self.cache.hold
+        return BuildsAhead(lambda: self._pool(self.config), lambda folder: hold(Path(folder)))
+
+    def is_made_ahead(self, build: Build) -> bool:
+        """Return whether a build is worth a process beside the tests."""
+        return is_made_ahead(build, self.config)
 
     @cached_property
     def hosts(self) -> HostPool:
@@ -140,7 +159,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._locks.shared,
-            alone_guard=lambda place: self._locks.exclusive([place]),
+            alone_guard=lambda place: self._alone([place]),
             fresh_guard=self._locks.going_on,
             gpu=gpu_of_worker(self.config),
         )
@@ -153,6 +172,7 @@ class InferSession:
             self.cache,
             self.hosts,
             timings=self._timings,
+            ahead=self.ahead,
         )
 
     @cached_property
@@ -266,6 +286,8 @@ class InferSession:
     def close(self) -> None:
         """End every host, and remove what was to be kept no longer."""
         atexit.unregister(self.close)
+        if self._is_made("ahead"):
+            self.ahead.close()
         if self._is_made("rival"):
             self.rival.hosts.close()
         if self._is_made("hosts"):

@@ -33,6 +33,12 @@ def with_rows(case: Case) -> Case:
     return replace(case, batch=max(case.batch, LEAST_ROWS)) if has_batch else case
 
 
+def cases_of_variants(case: Case) -> list[Case]:
+    """Return the cases whose engines `Variants` open: that with its rows, and that with one."""
+    rows = with_rows(case)
+    return [rows, replace(case, batch=1)] if rows.batch > 1 else [rows]
+
+
 @dataclass(frozen=True)
 class _Beside:
     """The hosts beside the shared ones."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from pytest_infer.activity import WAIT, activity
+from pytest_infer.activity import WAIT, activity, is_beside
 from pytest_infer.errors import HostError
 from pytest_infer.storage.lock_holders import holders
 
@@ -51,7 +51,7 @@ def stop_listening(tell: Tell) -> None:
 
 def tell_listener(line: str, *, is_over: bool) -> None:
     """Pass on a line about a wait, of this process or of one that it waits for."""
-    for tell in _LISTENERS[-1:]:
+    for tell in _LISTENERS[-1:] if not is_beside() else ():
         tell(line, is_over)
 
 

@@ -1,8 +1,19 @@
 """What goes on is known to those who watch, from its beginning to its end."""
 
+from threading import Thread
+
 import pytest
 
-from pytest_infer.activity import START, activity, stop_watching, watch
+from pytest_infer.activity import (
+    START,
+    WAIT,
+    activity,
+    beside,
+    going_on_beside,
+    is_beside,
+    stop_watching,
+    watch,
+)
 
 
 @pytest.fixture
@@ -49,3 +60,25 @@ def test_nobody_has_to_watch():
     """Without a watcher nothing happens."""
     with activity("build a", "build"):
         pass
+
+
+def test_what_nobody_waits_for(seen):
+    """It is known by itself, the outermost first, and only while it goes on."""
+    with beside(), activity("build a", "build"), activity("wait for b", WAIT):
+        assert going_on_beside().doing == "build a"
+    assert going_on_beside() is None
+    assert seen == []
+    with activity("build c", "build"):
+        assert going_on_beside() is None
+    assert seen == [("build c", None), (None, "build c")]
+
+
+def test_beside_is_of_one_thread(seen):
+    """Meanwhile the others are waited for as ever."""
+    with beside():
+        thread = Thread(target=test_nobody_has_to_watch)
+        thread.start()
+        thread.join()
+        assert is_beside()
+    assert not is_beside()
+    assert seen == [("build a", None), (None, "build a")]

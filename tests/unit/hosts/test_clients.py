@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pytest_infer
-from pytest_infer.activity import START, WAIT
+from pytest_infer.activity import AHEAD, START, WAIT
 from pytest_infer.errors import CacheError, InferError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.file_client import FileClient
@@ -140,5 +140,5 @@ def test_nothing_but_clients_names_an_operation():
 
 def test_words_are_of_operations():
     """Each kind of activity that is put into words is one that there is."""
-    there = {f"{group}.{name}" for group, name in OPERATIONS} | {START, WAIT}
+    there = {f"{group}.{name}" for group, name in OPERATIONS} | {AHEAD, START, WAIT}
     assert set(KINDS) <= there

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.activity import Activity, activity
+from pytest_infer.activity import Activity, activity, beside
 from pytest_infer.plugin import progress as module
 from pytest_infer.plugin.progress import FOLDER, OUTPUT, Progress
 
@@ -61,6 +61,15 @@ def test_the_controller_reads_its_workers():
     assert list(controller._activities()) == [("gw0 ", Activity("build toy", 5.0))]
     controller.pytest_sessionfinish()
     assert not module.Path(folder.name).exists()
+
+
+def test_what_is_built_ahead_is_shown_beside():
+    """It comes after what the run waits for."""
+    progress = Progress(config())
+    progress._own = Activity("run toy", NOW)
+    with beside(), activity("build toy", "engine.build"):
+        found = [(name, each.doing) for name, each in progress._activities()]
+    assert found == [("", "run toy"), ("ahead: ", "build toy")]
 
 
 def test_after_the_end_nobody_watches():

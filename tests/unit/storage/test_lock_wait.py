@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock, Timeout
 
+from pytest_infer.activity import beside
 from pytest_infer.devices.lock import DeviceLock
 from pytest_infer.errors import HostError
 from pytest_infer.storage import lock_wait
@@ -59,6 +60,16 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.communicate()
+
+
+def test_a_wait_for_which_nobody_waits(told: list[tuple[str, bool]], tmp_path: Path) -> None:
+    """It is not told: the run goes on."""
+    wanted = Wanted("the thing", tmp_path / "lock")
+    with beside():
+        assert acquire(wanted, unavailable(2)) == "taken"
+    assert told == []
+    assert acquire(wanted, unavailable(2)) == "taken"
+    assert told
 
 
 def unavailable(times: int) -> Callable[[float], str]:

@@ -47,6 +47,7 @@ class Compile:
     name = "compile"
     libraries = ("torch", "triton")
     builds_files = True
+    builds_slowly = True
     traces_python = True
     options: Mapping[str, EngineOption] = {
         "artefact": EngineOption(

@@ -43,6 +43,7 @@ class Tvm:
     name = "tvm"
     libraries = ("apache-tvm", "apache-tvm-ffi")
     builds_files = True
+    builds_slowly = True
     unknown_domains = ("ai.onnx.ml",)
     options: Mapping[str, EngineOption] = {
         "route": EngineOption("onnx", "what TVM imports: onnx or torch's export", choices=ROUTES),

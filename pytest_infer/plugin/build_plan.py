@@ -1,0 +1,89 @@
+"""Plan which slow builds to begin ahead, and run last what needs them or is timed."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_infer.plugin.state import State
+    from pytest_infer.session.builds_ahead import Build
+
+SUITES = Path(__file__).resolve().parents[1] / "suites"
+"""The tests whose order is ours; those of users may have reasons for theirs."""
+
+ENGINE, VARIANTS, TIMER = "infer_engine", "infer_variants", "infer_gpu_timer"
+"""Fixtures that tell what a test needs."""
+
+REBUILT = "rebuilt"
+"""The method of `Variants` that makes a second build."""
+
+
+class BuildPlan:
+    """The hook that sees every test of a run; a worker of xdist plans nothing, for there are more.
+
+    Tests of the suites are put in another order where something is built ahead: those of engines
+    that are not, those that need what is, and then all that are timed, for which builds wait.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Plan the builds of the tests that are left, in their order."""
+        if not self._state.is_used or hasattr(config, "workerinput"):
+            return
+        session = self._state.session
+        ahead = {build for build in _builds(items) if session.is_made_ahead(build)}
+        if ahead:
+            _put_in_turn(items, ahead)
+            session.ahead.plan(build for build in _builds(items) if build in ahead)
+
+
+def _put_in_turn(items: list[pytest.Item], ahead: set[Build]) -> None:
+    """Sort tests of the suites, among the places that these have."""
+    from pytest_infer.plugin.collection import case_of
+
+    places = [number for number, item in enumerate(items) if _is_suite(item.path)]
+    slow = {case_of(item) for item in items if not ahead.isdisjoint(_builds([item]))}
+
+    def turn(item: pytest.Item) -> tuple[bool, bool]:
+        return TIMER in _fixtures(item), case_of(item) in slow
+
+    ordered = sorted((items[number] for number in places), key=turn)
+    for number, item in zip(places, ordered, strict=True):
+        items[number] = item
+
+
+def _builds(items: Iterable[pytest.Item]) -> Iterator[Build]:
+    """Yield what tests need built."""
+    from pytest_infer.plugin.collection import case_of
+    from pytest_infer.session.builds_ahead import Build
+    from pytest_infer.session.variants import cases_of_variants
+
+    for item in items:
+        case, fixtures = case_of(item), _fixtures(item)
+        if case and ENGINE in fixtures:
+            yield Build(case)
+        if case and VARIANTS in fixtures:
+            cases = cases_of_variants(case)
+            yield from map(Build, cases)
+            if REBUILT in item.function.__code__.co_names:  # type: ignore[attr-defined]
+                yield Build(cases[0], is_second=True)
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+@cache
+def _is_suite(path: Path) -> bool:
+    return SUITES in path.resolve().parents

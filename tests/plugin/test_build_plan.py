@@ -1,0 +1,102 @@
+"""Slow builds are begun ahead of their tests, which run last, and then what is timed."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_infer.plugin.build_plan import BuildPlan
+from pytest_infer.session.builds_ahead import LEAST_CORES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., pytest.RunResult]
+
+SLOW = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SlowEngine(FakeEngine):
+    builds_slowly = True
+
+
+def note():
+    with Path({log!r}).open("a") as log:
+        log.write(f"{{os.getpid()}}\\n")
+
+
+def die():
+    note()
+    if len(Path({log!r}).read_text().splitlines()) == 1:
+        os.kill(os.getpid(), 9)
+
+
+register(SlowEngine("a_slow", "ort", stage="build", process={process}))
+"""
+
+OPTIONS = ("--infer-model=toy", "--infer-device=cpu", "--infer-calls=5", "--infer-warmup=1")
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, toy: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the package's suites on the toy model, on an engine that builds slowly and another."""
+    pytest.importorskip("onnxruntime")
+    if len(os.sched_getaffinity(0)) < LEAST_CORES:
+        pytest.skip("nothing is built ahead on one core")
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+        monkeypatch.delenv(name)
+
+    def call(*options: str, process: str = "note") -> pytest.RunResult:
+        pytester.makeconftest(toy + SLOW.format(log=str(pytester.path / "log"), process=process))
+        suites = ("--pyargs", "pytest_infer.suites", ".", "-p", "no:cacheprovider")
+        chosen = ("--engine=a_slow,ort", f"--infer-cache={pytester.path / 'cache'}")
+        return pytester.runpytest_subprocess(*suites, *OPTIONS, *chosen, *options)
+
+    return call
+
+
+def test_order(run: Run) -> None:
+    """First what needs no slow build, and what is timed last; else the order is as it was."""
+    result = run("--collect-only", "-q")
+    ids = [line.partition("::")[2] for line in result.outlines if "[toy-" in line]
+    engines = [each.partition("[toy-")[2].partition("-")[0] for each in ids]
+    untimed = [number for number, each in enumerate(ids) if "latency" not in each]
+    assert untimed == list(range(len(ids) - 2))
+    half = len(untimed) // 2
+    assert engines == ["ort"] * half + ["a_slow"] * half + ["ort", "a_slow"]
+    names = [each.partition("[")[0] for each in ids]
+    assert names[:half] == names[half : 2 * half]
+
+
+def test_each_build_is_made_once(run: Run, pytester: pytest.Pytester) -> None:
+    """Those for one row and for two, and the second one for two; not all by the tests' own host."""
+    result = run("-k", "equal_rows or rebuilt or test_outputs", "--infer-durations")
+    result.assert_outcomes(passed=6, deselected=None)
+    result.stdout.fnmatch_lines(["*engines: 6 built, 0 found in the cache"])
+    builders = (pytester.path / "log").read_text().split()
+    assert len(builders) == 3
+    again = run("-k", "equal_rows or rebuilt or test_outputs")
+    again.stdout.fnmatch_lines(["*engines: 0 built, 6 found in the cache"])
+
+
+def test_a_builder_that_is_killed(run: Run, pytester: pytest.Pytester) -> None:
+    """Its test builds again, and passes."""
+    result = run("-k", "test_outputs", process="die")
+    result.assert_outcomes(passed=2)
+    assert len(set((pytester.path / "log").read_text().split())) == 2
+
+
+def test_a_worker_plans_nothing() -> None:
+    """It has others beside it, and all of them share one order of tests."""
+    items: list[Any] = [object()]
+    config: Any = SimpleNamespace(workerinput={})
+    state: Any = SimpleNamespace(is_used=True)
+    BuildPlan(state).pytest_collection_modifyitems(config, items)
+    assert len(items) == 1
