@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_infer.session.builds_ahead import Build
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
-"""The tests whose order is ours; those of users may have reasons for theirs."""
+"""The tests whose order is ours; others, and experiments, may have reasons for theirs."""
 
 ENGINE, VARIANTS, TIMER = "infer_engine", "infer_variants", "infer_gpu_timer"
 """Fixtures that tell what a test needs."""
@@ -86,4 +86,4 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 @cache
 def _is_suite(path: Path) -> bool:
-    return SUITES in path.resolve().parents
+    return path.resolve().parent == SUITES
