@@ -7,6 +7,7 @@ the operations do, when they are asked for.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
 import traceback
@@ -32,6 +33,7 @@ def serve(channel: Channel) -> None:
     operations = Operations()
     for request in channel:
         channel.send(answer(operations, request))
+    gc.freeze()  # or Python looks at all that libraries have made before it ends: 0.6 s for torch
 
 
 def answer(operations: Operations, request: Mapping[str, Any]) -> dict[str, Any]:

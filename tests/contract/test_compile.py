@@ -56,13 +56,15 @@ def _parity(run, case, engine):
     ("options", "proven"),
     [
         ((), {}),
-        (
+        pytest.param(
             (("dynamic_batch", True), ("mode", "max-autotune")),
             {"dynamic_batch": True, "mode": "max-autotune"},
+            marks=pytest.mark.nightly,
         ),
-        (
+        pytest.param(
             (("artefact", "program"), ("dynamic_batch", True)),
             {"artefact": "program", "dynamic_batch": True},
+            marks=pytest.mark.nightly,
         ),
     ],
     ids=["defaults", "changed", "program"],

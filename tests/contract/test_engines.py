@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from pytest_infer.engines import registry as engines
 from pytest_infer.testing import EngineContract, FakeEngine
 
@@ -28,6 +30,7 @@ class TestCompile(EngineContract):
     engine_name = "compile"
 
 
+@pytest.mark.nightly
 class TestCompileProgram(EngineContract):
     """A program with its caches keeps the contract."""
 

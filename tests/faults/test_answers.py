@@ -119,7 +119,11 @@ def codes(run: Run, case: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("fault", "batch"),
-    [*product(FAULTS, [1, 3]), *product(LARGE_BATCH, [8])],
+    [
+        *product(FAULTS, [1]),
+        *(pytest.param(fault, 3, marks=pytest.mark.nightly) for fault in FAULTS),
+        *product(LARGE_BATCH, [8]),
+    ],
 )
 def test_every_fault_is_seen(faulty: Callable[[int], Run], fault: str, batch: int) -> None:
     """Whatever the batch size, some test of the suite of parity fails by the code expected."""

@@ -233,6 +233,7 @@ def patched():
     assert project.built == 0  # what was built for the first content is there again
 
 
+@pytest.mark.nightly
 def test_what_no_file_shows(project: Project) -> None:
     """A variable, and a module read from a file, are noticed by the answer, and told once."""
     project.write(
@@ -299,6 +300,7 @@ def rare():
 """
 
 
+@pytest.mark.nightly
 def test_what_only_some_rows_show(project: Project) -> None:
     """A change that the first row does not show is noticed by those that are fed, too."""
     project.write({"zz_models.py": HEAD + RARE, "test_all.py": ALL_ROWS})

@@ -93,7 +93,7 @@ def busy_run(folder: Path, toy: str, *options: str, **environment: str) -> BusyR
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "1"), marks=pytest.mark.nightly)])
 def test_hosts_end_with_a_run_that_is_killed(
     tmp_path: Path, toy: str, number: int, workers: tuple[str, ...]
 ) -> None:

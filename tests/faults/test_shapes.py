@@ -34,6 +34,7 @@ def shapes_run(toy_run: Callable[..., Run], tmp_path: Path) -> Callable[..., Run
     return call
 
 
+@pytest.mark.nightly
 def test_faults_are_found(cache: Path) -> None:
     """One of an odd height, one of a layout and one of what a runner keeps, in few examples."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and options

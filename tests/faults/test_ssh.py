@@ -276,6 +276,7 @@ def test_sent_once(toy_run, machine, tmp_path):
     assert len(list((machine.cache / "engines").glob("*/optimized.onnx"))) == 1
 
 
+@pytest.mark.nightly
 def test_weights_beside_a_file(toy_run, machine, tmp_path):
     """An ONNX file and the weights beside it travel, and lie there as they do here."""
     onnx = pytest.importorskip("onnx")
@@ -305,6 +306,7 @@ def test_weights_beside_a_file(toy_run, machine, tmp_path):
     assert len(list((machine.cache / "files").glob("*/parts/w.bin"))) == 1
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_resnet50(toy_run, machine):
     """ResNet-50 is right there, and its 100 MB travel once."""
@@ -317,6 +319,7 @@ def test_resnet50(toy_run, machine):
     assert sent_to(runs[1]) == 0
 
 
+@pytest.mark.nightly
 def test_no_speedup_over_another_machine(toy_run, machine):
     """A speed-up that is demanded fails where eager ran elsewhere, with the mend."""
     run = toy_run(
@@ -337,6 +340,7 @@ def test_no_speedup_over_another_machine(toy_run, machine):
     )
 
 
+@pytest.mark.nightly
 def test_eager_there_too(toy_run, machine):
     """With eager on the same machine there is a speed-up; models and photographs stay here."""
     hosts = f"eager={machine.spec('python-with-all')},ort={machine.spec()}"
@@ -353,6 +357,7 @@ def test_eager_there_too(toy_run, machine):
     assert len(list((machine.cache / "files").glob("*/weights.safetensors"))) >= 1
 
 
+@pytest.mark.nightly
 def test_two_environments_there(toy_run, machine):
     """Both environments of ``--infer-against`` may be on one other machine, and only there."""
     ort, eager = machine.spec(), machine.spec("python-with-all")

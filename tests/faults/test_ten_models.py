@@ -192,6 +192,7 @@ def nets(folder: Path) -> ModuleType:
     return module
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["given", "reversed"])
 def test_every_answer_is_its_own(

@@ -91,6 +91,15 @@ def start(tmp_path: Path, toy: str, cache: Path) -> Iterator[Callable[..., Run]]
         run.wait()
 
 
+workers_or_none = pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "1"), id="worker", marks=pytest.mark.nightly),
+    ],
+)
+
+
 def told(what: str, holder: Run, folder: Path) -> str:
     """Return the pattern of the line about a wait for another run."""
     return (
@@ -100,7 +109,7 @@ def told(what: str, holder: Run, folder: Path) -> str:
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
+@workers_or_none
 def test_wait_for_a_device(
     tmp_path: Path, start: Callable[..., Run], workers: tuple[str, ...]
 ) -> None:
@@ -131,7 +140,7 @@ def test_device_that_is_not_given_back(tmp_path: Path, start: Callable[..., Run]
     )
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "worker"])
+@workers_or_none
 def test_wait_for_an_engine(
     tmp_path: Path, start: Callable[..., Run], workers: tuple[str, ...]
 ) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "engines", "checks"),
     [
-        ("test_004_resnet50.py", "eager,ort", 6),
+        pytest.param("test_004_resnet50.py", "eager,ort", 6, marks=pytest.mark.nightly),
         pytest.param("test_002_mobilenet_v2.py", "eager,ort", 9, marks=pytest.mark.nightly),
         pytest.param(
             "test_003_efficientnet_b0.py", "eager,torchscript", 4, marks=pytest.mark.nightly

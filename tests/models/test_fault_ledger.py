@@ -19,7 +19,9 @@ FAULTS = {"--model=efficientnet_b0": 4, "--tasks": 21}
 """The number of faults: in EfficientNet-B0's graph, and in what outputs of each task mean."""
 
 
-@pytest.mark.parametrize("models", FAULTS)
+@pytest.mark.parametrize(
+    "models", ["--model=efficientnet_b0", pytest.param("--tasks", marks=pytest.mark.nightly)]
+)
 def test_every_fault_is_caught(models: str, cache: Path) -> None:
     """Faults are caught by the codes expected."""
     if find_spec("onnxruntime") is None or find_spec("openvino") is None:

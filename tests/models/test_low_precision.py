@@ -124,6 +124,7 @@ def test_pruned(trained: Any) -> None:
     assert judged(module_outputs(found, images()), trained).status != "fail"
 
 
+@pytest.mark.nightly
 def test_during_training(trained: Any, tmp_path: Path) -> None:
     """The file has Q and DQ nodes, and answers as the module that was trained."""
     pytest.importorskip("torchao")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 CLASSIFIERS = ["efficientnet_b0", "mobilenet_v2", "resnet50"]
-MODELS = ["detr_resnet50", *CLASSIFIERS]
+MODELS = [pytest.param("detr_resnet50", marks=pytest.mark.nightly), *CLASSIFIERS]
 LIMITS = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 FEW_ROWS = {"detr_resnet50": 2}  # photographs to run in fp64 or to watch; all 8 of a classifier
 FP16_ROWS = {"detr_resnet50": 1}  # few CPUs have fp16 convolutions
@@ -187,6 +187,7 @@ print(digest.hexdigest())
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["mobilenet_v2", "resnet50"])
 def test_other_processes_and_numbers_of_threads_give_the_same_weights(name: str) -> None:
     """Every byte, with one thread and with two, whatever Python's hashes are."""

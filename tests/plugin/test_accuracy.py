@@ -81,6 +81,7 @@ def judge(bare_run: Run, cache: Path, pytester: pytest.Pytester) -> Callable[...
     return call
 
 
+@pytest.mark.nightly
 def test_engines_and_precisions(judge: Run) -> None:
     """Each engine has its rows right in fp32 and in int8, and a table says how many."""
     result = judge("quarters", "--engine=eager,ort", "--infer-precision=fp32,int8")
@@ -118,6 +119,7 @@ def test_calibrated_rows_are_refused(judge: Run) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_few_rows(judge: Run) -> None:
     """They are inconclusive, which is no pass: with --infer-strict the test fails."""
     result = judge("few", "--engine=ort", "--infer-strict")

@@ -237,6 +237,7 @@ register(Timed("fake", inner="ort", repeats=1))
 """
 
 
+@pytest.mark.nightly
 def test_timings_are_stored_with_the_baseline(
     run: Run, pytester: pytest.Pytester, tmp_path: Path
 ) -> None:

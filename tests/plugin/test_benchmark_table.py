@@ -69,6 +69,7 @@ def test_table_and_file(run: Run, pytester: pytest.Pytester) -> None:
     assert row["extra_info"]["engine_bytes"] > 0
 
 
+@pytest.mark.nightly
 def test_stored_and_compared(run: Run) -> None:
     """A second run finds the rows of the first one again."""
     run(*ONE, "--benchmark-autosave")

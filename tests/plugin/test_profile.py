@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     Run = Callable[..., pytest.RunResult]
 
@@ -55,6 +55,7 @@ def test_not_on_request(run: Run, pytester: pytest.Pytester) -> None:
     run(*TIMED, "--infer-report=md:a.md")
 
 
+@pytest.mark.nightly
 def test_a_slower_layer_is_named(run: Run, pytester: pytest.Pytester) -> None:
     """A net with more layers of the same name: compare says which layers came."""
     options = ("--engine=ort", "-k", "test_latency", "--infer-profile")

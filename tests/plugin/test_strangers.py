@@ -126,6 +126,7 @@ def strangers(bare_run, cache: Path):
     return call
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_any_forward_on_every_engine_of_a_cpu(strangers) -> None:
     """A Hugging Face model as it is, a dataclass bound by name, *args and a dict, integers."""
@@ -134,6 +135,7 @@ def test_any_forward_on_every_engine_of_a_cpu(strangers) -> None:
     found.assert_outcomes(passed=4 * 4 * 4 + 4 * 2)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_a_hugging_face_model_is_compiled_as_it_is(strangers) -> None:
     """As one graph, traced strictly, with the mask first."""
