@@ -150,16 +150,20 @@ class HostPool:
         run there.
         """
         name = f"{engine} timed"
-        host = self._shared.get(name)
-        if host is None or not host.is_alive:
+        if not self.has_companion(engine):
             with activity(f"start a host of {engine}", START):
-                host = _GuardedHost(self._start(engine, {}), self._fresh_guard)
-            self._shared[name] = host
+                self._shared[name] = _GuardedHost(self._start(engine, {}), self._fresh_guard)
+        host = self._shared[name]
         try:
             yield host
         except BaseException:
             host.close()
             raise
+
+    def has_companion(self, engine: str) -> bool:
+        """Return whether a host is kept for the times of ``engine`` beside those of others."""
+        host = self._shared.get(f"{engine} timed")
+        return host is not None and host.is_alive
 
     def close(self) -> None:
         """End every host."""

@@ -127,7 +127,8 @@ class GpuTimer:
         """Return the samples of several engines, timed in turns within the same seconds.
 
         Each has a separate process, so that neither their libraries nor their thread pools meet:
-        a fresh one, or for eager beside another engine, on a CPU, one that is kept for that.
+        a fresh one, or for eager beside another engine, on a CPU, one that is kept for that. Eager
+        that is timed before there is one has the process that is kept from then on: it is as fresh.
         Nothing else of this package runs on the devices meanwhile. An engine that is named twice is
         timed once; None, which ``eager`` is for an ONNX file, has None for its samples.
         With ``cold_l2`` a GPU's L2 cache is overwritten before each call; raise `TimingError` for
@@ -140,7 +141,7 @@ class GpuTimer:
         with ExitStack() as stack:
             stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
             engines_of = {engine.case: engine for engine in timed}
-            companions = {case for case in list(engines_of)[1:] if _may_be_kept(case)}
+            companions = self._companions(list(engines_of))
             hosts = {
                 case: stack.enter_context(
                     self._hosts.companion(EAGER)
@@ -165,6 +166,11 @@ class GpuTimer:
                 arms[case].close()
         self.taken += samples.items()
         return [engine and samples[engine.case] for engine in engines]
+
+    def _companions(self, cases: Sequence[Case]) -> set[Case]:
+        """Return the cases that are timed in the host that is kept for eager."""
+        others = cases if not self._hosts.has_companion(EAGER) else cases[1:]
+        return {case for case in others if _may_be_kept(case)}
 
     def _opened(self, arm_of: Callable[[Case], _Arm], cases: Sequence[Case]) -> dict[Case, _Arm]:
         """Return what ``arm_of`` opens for each case.

@@ -114,12 +114,14 @@ def test_a_companion_is_kept_until_an_error(monkeypatch, tmp_path):
 
     monkeypatch.setattr(pool, "start_host", Started)
     made = HostPool({}, timeout_s=1, sources=list, cache=Cache(tmp_path), guard=None)
+    assert not made.has_companion("eager")
     for _ in range(2):
         with made.companion("eager"):
-            pass
+            assert made.has_companion("eager")
     assert (len(started), len(ended)) == (1, 0)
     with pytest.raises(KeyError), made.companion("eager"):
         raise KeyError
+    assert not made.has_companion("eager")
     with made.companion("eager"):
         pass
     assert (len(started), len(ended)) == (2, 1)

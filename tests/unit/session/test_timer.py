@@ -81,6 +81,10 @@ class World:
         self.started.append(f"kept {engine}")
         yield FakeHost(engine, self)
 
+    def has_companion(self, engine):
+        """Return whether one was lent before."""
+        return f"kept {engine}" in self.started
+
     def is_inline(self, _engine):
         """Say so unless engines are to be opened at once."""
         return not self.opening
@@ -257,6 +261,15 @@ def test_eager_beside_others_is_kept(measure):
     assert [each[0] for each in world.calls if each[1] == "engine.close"] == ["eager"]
     measure(world, "eager", "a", calls=5)
     assert world.started[3:] == ["eager", "a", "end of a", "end of eager"]
+
+
+def test_the_first_process_of_eager_is_kept(measure):
+    """It is as fresh as another, and the next engine needs one that is kept."""
+    world = World(a=MS, eager=MS)
+    measure(world, "eager", calls=5)
+    measure(world, "a", "eager", calls=5)
+    assert world.started == ["kept eager", "a", "kept eager", "end of a"]
+    assert [each[0] for each in world.calls if each[1] == "engine.close"] == ["eager"] * 2
 
 
 def test_eager_on_a_gpu_is_not_kept():
