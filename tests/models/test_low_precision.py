@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import pytest
 
 from pytest_infer.devices.cpu_products import weight_bits
@@ -111,6 +112,21 @@ def test_after_training(trained: Any, tmp_path: Path) -> None:
     assert verdicts["digits"].status != "fail"
     assert verdicts["digits"].figures["accuracy"] > 0.95
     assert verdicts["dark"].code == "accuracy-drop"
+
+
+def test_by_modelopt(trained: Any, tmp_path: Path) -> None:
+    """Its file is in int8, as ONNX Runtime takes it, and loses few digits."""
+    pytest.importorskip("modelopt", reason="pip install './examples/low_precision[modelopt]'")
+    from infer_digits.with_modelopt import calibrated, write_calibrated
+
+    path = tmp_path / "digits.onnx"
+    write_calibrated(calibrated(trained), path)
+    assert judged(file_outputs(path, images()), trained).status != "fail"
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    nodes = [each.op_type for each in onnx.load(options.optimized_model_filepath).graph.node]
+    assert nodes.count("QLinearConv") == 3
 
 
 def test_pruned(trained: Any) -> None:

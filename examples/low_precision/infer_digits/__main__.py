@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -19,3 +20,9 @@ module = trained()
 torch.save(module.state_dict(), folder / "digits.pt")
 torch.save(sparse(module).state_dict(), folder / "digits_sparse.pt")
 write_onnx(quantized(module), folder / "digits_qat.onnx")
+if find_spec("modelopt"):
+    from infer_digits.with_modelopt import calibrated, write_calibrated
+
+    write_calibrated(calibrated(module), folder / "digits_modelopt.onnx")
+else:
+    pass

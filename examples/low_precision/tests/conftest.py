@@ -41,13 +41,14 @@ def digits_sparse() -> nn.Module:
     return _with_weights("digits_sparse.pt")
 
 
-model_from(
-    str(BUILT / "digits_qat.onnx"),
-    task="classification",
-    inputs=INPUTS,
-    calibration=calibration,
-    evaluation=COPY,
-)
+for name in ("digits_qat", "digits_modelopt"):
+    model_from(
+        str(BUILT / f"{name}.onnx"),
+        task="classification",
+        inputs=INPUTS,
+        calibration=calibration,
+        evaluation=COPY,
+    )
 
 
 def _with_weights(name: str) -> nn.Module:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
 
 
-pytestmark = pytest.mark.infer(models=("digits", "digits_sparse", "digits_qat"))
+pytestmark = pytest.mark.infer(models=("digits", "digits_sparse", "digits_qat", "digits_modelopt"))
 
 
 @pytest.mark.accuracy(max_drop=0.01, at_least=0.97)
