@@ -118,7 +118,7 @@ class BuildsAhead:
             self._queue.append(asked)
             self._state.notify_all()
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="pytest-infer-builds", daemon=True)
+            self._thread = Thread(target=self._run, name="builds ahead", daemon=True)
             self._thread.start()
 
     def take(self, build: Build) -> BuildResult | None:

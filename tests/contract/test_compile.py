@@ -79,6 +79,7 @@ def test_settings(run, batch, options, proven):
     assert (evidence.details["graphs"], evidence.details["graph_breaks"]) == (1, 0)
 
 
+@pytest.mark.nightly
 def test_package_alone(run, tmp_path):
     """A copy of the package runs with torch alone, without Inductor's own folder."""
     case = Case(MODEL, "compile", "fp32", 3, "cpu")

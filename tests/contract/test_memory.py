@@ -45,7 +45,10 @@ def run(tmp_path: Path) -> Iterator[InferSession]:
     session.close()
 
 
-@pytest.mark.parametrize("name", ["eager", "torchscript", "compile", "ort", "openvino", "tvm"])
+SLOW = [pytest.param(name, marks=pytest.mark.nightly) for name in ("torchscript", "compile", "tvm")]
+
+
+@pytest.mark.parametrize("name", ["eager", "ort", "openvino", *SLOW])
 def test_closed_engines_are_gone(run: InferSession, name: str) -> None:
     """After one that loads the library, eight more take less memory than two."""
     if lack := engines.find(name).missing("cpu"):

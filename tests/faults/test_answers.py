@@ -132,7 +132,7 @@ def test_every_fault_is_seen(faulty: Callable[[int], Run], fault: str, batch: in
     assert found >= FAULTS[fault][1], found
 
 
-@pytest.mark.parametrize("batch", [1, 3, 8])
+@pytest.mark.parametrize("batch", [1, pytest.param(3, marks=pytest.mark.nightly), 8])
 def test_clean_engine_passes(faulty: Callable[[int], Run], batch: int) -> None:
     """The same engine without a fault passes all of them."""
     run = faulty(batch)
@@ -181,6 +181,7 @@ def test_output_that_the_spec_declares_wrongly(toy_run: Callable[..., Run]) -> N
     assert "returns the shape (1, 9), the spec says (1, 5)" in text
 
 
+@pytest.mark.nightly
 def test_large_integers(toy_run: Callable[..., Run]) -> None:
     """Integers are drawn from all that an int64 holds, which OpenVINO does not compute with."""
     pytest.importorskip("openvino")
@@ -189,6 +190,7 @@ def test_large_integers(toy_run: Callable[..., Run]) -> None:
     assert "diverged" in codes(run, "mod13-openvino-fp32-b1")
 
 
+@pytest.mark.nightly
 def test_range_of_integers(toy_run: Callable[..., Run]) -> None:
     """A stated vocabulary is kept to; without one, the error of eager says what to state."""
     run = toy_run(

@@ -125,6 +125,7 @@ def agrees(project: Project, case: str, function) -> bool:
     return close(kept["out_y"], wanted) and close(kept["reference"], wanted)
 
 
+@pytest.mark.nightly
 def test_two_models_of_one_file(project: Project) -> None:
     """Equal weights in one file, or no weights at all: each model has its own answers."""
     project.write(
@@ -335,6 +336,7 @@ def test_all(engine, answers, infer, case):
 """
 
 
+@pytest.mark.nightly
 def test_another_model_in_the_process_of_pytest(project: Project) -> None:
     """What a hook changes in one process only does not reach engines: ``model.module`` says so."""
     project.write(

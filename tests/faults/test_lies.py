@@ -52,8 +52,8 @@ graph_operations.export_onnx = in_fp64
 @pytest.mark.parametrize(
     ("inner", "lie", "precision"),
     [
-        ("torchscript", "runs_as='fp32'", "bf16"),
-        ("torchscript", "runs_as='bf16'", "fp32"),
+        pytest.param("torchscript", "runs_as='fp32'", "bf16", marks=pytest.mark.nightly),
+        pytest.param("torchscript", "runs_as='bf16'", "fp32", marks=pytest.mark.nightly),
         ("ort", "built_from={'precision': 'fp32'}", "int8"),
     ],
 )
@@ -80,15 +80,19 @@ def test_another_precision(
             "other-signature",
             "image: dimension 0 is 2, not batch",
         ),
-        (
-            (
-                "graph_operations.export_onnx = lambda *given: write("
-                "*given[:3], replace(given[3], opset=20), given[4])"
-            ),
+        pytest.param(
+            "graph_operations.export_onnx = lambda *given: write("
+            "*given[:3], replace(given[3], opset=20), given[4])",
             "other-opset",
             "opset 20, not 18",
+            marks=pytest.mark.nightly,
         ),
-        (IN_FP64, "other-types", "its convolutions and matrix products are 2 in fp64"),
+        pytest.param(
+            IN_FP64,
+            "other-types",
+            "its convolutions and matrix products are 2 in fp64",
+            marks=pytest.mark.nightly,
+        ),
     ],
 )
 def test_another_graph(

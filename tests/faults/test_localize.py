@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.faults.conftest import Run
 
+pytestmark = pytest.mark.nightly
+
 DEEP = """
 import numpy as np
 

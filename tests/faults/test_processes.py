@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-TIMEOUT_S = 60
+TIMEOUT_S = 30
 
 FAULTS = """
 import os

@@ -140,7 +140,7 @@ def test_a_run_whose_baselines_are_closed(pytester: pytest.Pytester, baselines: 
     assert f"ERROR: cannot read {baselines}/any/device.json\n" in done.stderr
 
 
-@pytest.mark.parametrize("home", ["/dev/null", "/proc"])
+@pytest.mark.parametrize("home", [pytest.param("/dev/null", marks=pytest.mark.nightly), "/proc"])
 def test_a_home_that_is_none(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, home: str
 ) -> None:

@@ -371,6 +371,7 @@ def test_two_environments_there(toy_run, machine):
     assert "machine" in here.errors, here.errors
 
 
+@pytest.mark.nightly
 def test_lost(toy_run, machine, toy):
     """What ends a host there ends one case; the next one gets a new connection."""
     spec = machine.spec("python-with-all")

@@ -127,12 +127,12 @@ def test_device_that_is_not_given_back(tmp_path: Path, start: Callable[..., Run]
     """A run that begins nothing for the time-out is waited for no longer."""
     holder = start("test_parity.py", "-k", "outputs", "--engine=busy-infer")
     assert eventually((tmp_path / "busy").exists), holder.printed
-    waiting = start("test_latency.py", "--engine=eager", "--infer-timeout=30")
+    waiting = start("test_latency.py", "--engine=eager", "--infer-timeout=15")
     assert waiting.process.wait() == 1
     waiting.found(r"(E +)?cannot use device cpu")
     waiting.found(
         rf"(E +)? *why: +it is held by process {holder.process.pid} .* -m pytest -v .*\), "
-        "which has begun nothing for 30 s"
+        "which has begun nothing for 15 s"
     )
     waiting.found(
         rf"(E +)? *mend: let it go on or end it \(kill {holder.process.pid}\), or wait longer by "

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-CLASSIFIERS = ["efficientnet_b0", "mobilenet_v2", "resnet50"]
-MODELS = [pytest.param("detr_resnet50", marks=pytest.mark.nightly), *CLASSIFIERS]
+LARGE = pytest.mark.nightly
+CLASSIFIERS = ["efficientnet_b0", "mobilenet_v2", pytest.param("resnet50", marks=LARGE)]
+MODELS = [pytest.param("detr_resnet50", marks=LARGE), *CLASSIFIERS]
 LIMITS = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 FEW_ROWS = {"detr_resnet50": 2}  # photographs to run in fp64 or to watch; all 8 of a classifier
 FP16_ROWS = {"detr_resnet50": 1}  # few CPUs have fp16 convolutions
@@ -140,6 +141,7 @@ def test_classes_are_diverse_and_some_are_certain(name: str, seeded: Seeding) ->
     assert sum(len(row["labels"]) for row in find(name).postprocess(outputs)) >= 2
 
 
+@pytest.mark.nightly
 def test_detections_are_many_and_diverse(seeded: Seeding) -> None:
     """Three detections or more on four photographs or more, with different boxes and classes."""
     found = find("detr_resnet50").postprocess(seeded("detr_resnet50").outputs)

@@ -130,6 +130,7 @@ def test_few_rows(judge: Run) -> None:
     result.stdout.fnmatch_lines(["1 of 1 checks ran, 0 narrowed * verdicts: 1 inconclusive"])
 
 
+@pytest.mark.nightly
 def test_models_without_a_set(judge: Run) -> None:
     """They are not in the suite, and nothing is counted as left out by marks."""
     result = judge("toy", "--engine=ort")

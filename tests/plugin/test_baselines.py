@@ -66,6 +66,7 @@ def _counted(layers: int, repeats: int = 1) -> str:
     return COUNTED.format(layers=layers, repeats=repeats)
 
 
+@pytest.mark.nightly
 def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     """What was stored on this device is found again by ``auto``; slower than it fails.
 
@@ -120,6 +121,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     assert file.read_text() != before
 
 
+@pytest.mark.nightly
 def test_entries_that_cannot_be_compared(run: Run, pytester: pytest.Pytester) -> None:
     """Other threads are inconclusive; schema 1, without measurements, is new, or fails if named."""
     file = pytester.path / "baselines" / "mine" / "toy.json"

@@ -136,6 +136,7 @@ def test_another_folder_of_that_name(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess(*QUICK).assert_outcomes(passed=1)
 
 
+@pytest.mark.nightly
 def test_own_cases_and_protocol(run: Run, pytester: pytest.Pytester) -> None:
     """A test gets the cases that it declares, of an unlisted model too, and its own protocol."""
     keywords = "models='toy', engines=('eager-fp32', 'eager-fp64', 'trt-fp32'), batches=(1, 3)"

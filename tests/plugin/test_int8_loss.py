@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 INT8 = ("--engine=ort", "--infer-precision=int8", "-k", "test_outputs or test_task")
 
 
+@pytest.mark.nightly
 def test_found_and_left_out(run: Run, pytester: pytest.Pytester) -> None:
     """The worst layer is named with an option; a run with it loses what was measured."""
     found = run(*INT8, "--infer-int8-loss", "--infer-report=json:a.json,html:a.html")

@@ -83,6 +83,7 @@ def test_gone(run: Run) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_known_of_some_versions(run: Run) -> None:
     """An entry is about the versions that it names; with others a failure is one."""
     options = ("--engine=broken", "-k", "test_outputs")

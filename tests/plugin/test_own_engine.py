@@ -57,6 +57,7 @@ def run(project: Path) -> Callable[..., str]:
     return call
 
 
+@pytest.mark.nightly
 def test_contract(run: Callable[..., str]) -> None:
     """The contract passes, from a package that is not this one."""
     text = run("test_contract.py")

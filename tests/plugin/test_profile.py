@@ -48,6 +48,7 @@ def test_on_request(run: Run, pytester: pytest.Pytester) -> None:
     assert 'class="drawings"' in page
 
 
+@pytest.mark.nightly
 def test_not_on_request(run: Run, pytester: pytest.Pytester) -> None:
     """Without the option nothing is profiled, and without such a report nothing is drawn."""
     run(*TIMED, "--infer-report=json:a.json")

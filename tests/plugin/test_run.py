@@ -184,6 +184,7 @@ def test_budget(run: Run, pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_budget_over_the_baseline(run: Run, pytester: pytest.Pytester) -> None:
     """A budget over the stored median is new without one, and is judged when there is one."""
     pytester.makepyfile(
@@ -210,6 +211,7 @@ def test_budget_over_the_baseline(run: Run, pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.nightly
 def test_resources(run: Run, pytester: pytest.Pytester) -> None:
     """Memory beyond the stored one is reported as grown, and fails where a mark limits it."""
     pytester.makepyfile(

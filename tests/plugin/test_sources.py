@@ -118,6 +118,7 @@ def test_an_unread_model_is_told_once(pytester, sources):
     )
 
 
+@pytest.mark.nightly
 def test_a_file_that_changes(pytester, sources):
     """It is read again: nothing of the former file is served."""
     path, stated = pytester.path / "scripted.pt", "--infer-input=x:float32[batch,3]"

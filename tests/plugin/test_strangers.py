@@ -144,6 +144,7 @@ def test_a_hugging_face_model_is_compiled_as_it_is(strangers) -> None:
     strangers("bert", "--engine=compile").assert_outcomes(passed=4)
 
 
+@pytest.mark.nightly
 def test_a_model_that_differs_from_itself(strangers) -> None:
     """It is the model's failure, in the first run and in one that finds everything in the cache."""
     for _ in range(2):
@@ -155,6 +156,7 @@ def test_a_model_that_differs_from_itself(strangers) -> None:
         found.stdout.no_fnmatch_line("*diverged*")
 
 
+@pytest.mark.nightly
 def test_a_function_that_returns_no_module(strangers) -> None:
     """An error of ours, without frames or a debugger; the test beside it runs."""
     found = strangers("state,without_batch", "--engine=eager", "-k", "test_outputs")
@@ -170,6 +172,7 @@ def test_a_function_that_returns_no_module(strangers) -> None:
     found.stdout.no_fnmatch_line("*debugger*")
 
 
+@pytest.mark.nightly
 def test_batches_of_a_model_without_one(strangers) -> None:
     """They are reported, and not run twice under two names."""
     options = ("--engine=eager", "--infer-batch=1,4", "-k", "test_outputs")
