@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     Run = Callable[..., pytest.RunResult]
 
