@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.activity import Activity, going_on_beside, stop_watching, watch
+from pytest_infer.activity import AHEAD, Activity, going_on_beside, stop_watching, watch
 from pytest_infer.plain_text import plain_text
 from pytest_infer.plugin.live_line import LiveLine
 from pytest_infer.plugin.past_durations import LEAST_S, read_durations, write_durations
@@ -151,10 +151,14 @@ class Progress:
                 os.write(self._descriptor, line.encode(errors="replace"))
 
     def _activities(self) -> Iterator[tuple[str, Activity]]:
-        """Yield what goes on here and in workers, with the names of these."""
-        if self._own:
+        """Yield what goes on here and in workers, with the names of these.
+
+        What is built ahead is told once, also while this process waits for it.
+        """
+        other = going_on_beside()
+        if self._own and not (other and self._own.kind == AHEAD):
             yield "", self._own
-        if other := going_on_beside():
+        if other:
             yield "ahead: ", other
         if self._folder:
             for file in sorted(Path(self._folder.name).glob("gw*[0-9]")):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.activity import Activity, activity, beside
+from pytest_infer.activity import AHEAD, Activity, activity, beside
 from pytest_infer.plugin import progress as module
 from pytest_infer.plugin.progress import FOLDER, OUTPUT, Progress
 
@@ -69,7 +69,11 @@ def test_what_is_built_ahead_is_shown_beside():
     progress._own = Activity("run toy", NOW)
     with beside(), activity("build toy", "engine.build"):
         found = [(name, each.doing) for name, each in progress._activities()]
+        progress._own = Activity("build toy", NOW, AHEAD)
+        waited = [(name, each.doing) for name, each in progress._activities()]
     assert found == [("", "run toy"), ("ahead: ", "build toy")]
+    assert waited == [("ahead: ", "build toy")]
+    assert [name for name, _ in progress._activities()] == [""]
 
 
 def test_after_the_end_nobody_watches():
