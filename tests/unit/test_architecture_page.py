@@ -16,7 +16,7 @@ def test_the_graph_of_packages() -> None:
     """What the page's program prints is what stands below it."""
     pytest.importorskip("grimp", reason="pip install 'pytest-infer[lint]'")
     program, printed = re.findall(
-        r"<<'EOF'\n(.*?)EOF\n.*?```text\n(.*?)```", PAGE.read_text(), re.S
+        r"<<'EOF'\n(.*?)EOF\n.*?```text\n(.*?)```", PAGE.read_text(), re.DOTALL
     )[0]
     found = subprocess.run(  # noqa: S603 - our own page
         [sys.executable, "-c", program],
