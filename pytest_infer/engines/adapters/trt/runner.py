@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_infer.engines.adapters.trt.buffer import DTYPES, Buffer
 from pytest_infer.engines.adapters.trt.layers import layer_precisions
 from pytest_infer.engines.adapters.trt.profile import layer_profiler, layer_times, ran_layers
 from pytest_infer.engines.adapters.trt.versions import explained, given, reason
@@ -26,21 +27,6 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, ...]
 
-DTYPES = {
-    "FLOAT": "float32",
-    "HALF": "float16",
-    "BF16": "bfloat16",
-    "INT32": "int32",
-    "INT64": "int64",
-    "INT8": "int8",
-    "UINT8": "uint8",
-    "BOOL": "bool",
-}
-"""torch's name of each type that a network's inputs and outputs may have here."""
-
-SENTINEL = 0xA5
-"""Fills every byte of an output to see whether it is written: no network returns only these."""
-
 INSPECT_MEND = "remove the built engine's folder, and it is built again by this TensorRT"
 RUN_MEND = "give the inputs and shapes that the engine was built for; see the messages"
 PROFILE_MEND = "leave out --infer-profile"
@@ -48,32 +34,11 @@ CAPTURE_MEND = "leave out trt.cuda_graph: a layer that talks to the host cannot 
 
 
 @dataclass(frozen=True)
-class _Buffer:
-    """A tensor's memory: on the device, and pinned on the host to be copied from or to."""
-
-    device: Any
-    host: Any
-
-    def has_been_written(self) -> bool:
-        """Return whether some byte on the device differs from the sentinel."""
-        return self.device.numel() == 0 or bool((self._bytes() != SENTINEL).any())
-
-    def fill(self) -> None:
-        """Write the sentinel into every byte on the device."""
-        self._bytes().fill_(SENTINEL)
-
-    def _bytes(self) -> Any:
-        import torch
-
-        return self.device.flatten().view(torch.uint8)
-
-
-@dataclass(frozen=True)
 class _Captured:
     """A CUDA graph, and the buffers that it reads and writes, which must live as long."""
 
     graph: Any
-    buffers: tuple[_Buffer, ...]
+    buffers: tuple[Buffer, ...]
 
 
 class TensorRtRunner:
@@ -108,7 +73,7 @@ class TensorRtRunner:
             for buffer in self._outputs.values():
                 buffer.host.copy_(buffer.device, non_blocking=True)
         self._stream.synchronize()
-        return {name: _array(buffer.host) for name, buffer in self._outputs.items()}
+        return {name: buffer.array() for name, buffer in self._outputs.items()}
 
     def bind(self, feeds: Arrays) -> Callable[[], object]:
         """Return an asynchronous call on torch's current stream, whose events can time it.
@@ -129,7 +94,7 @@ class TensorRtRunner:
         torch.cuda.synchronize()
         for buffer in self._outputs.values():
             buffer.host.copy_(buffer.device)
-        return {name: _array(buffer.host) for name, buffer in self._outputs.items()}
+        return {name: buffer.array() for name, buffer in self._outputs.items()}
 
     def evidence(self) -> Evidence:
         """Return the layers' precisions by the inspector, and the device of the outputs."""
@@ -238,7 +203,7 @@ class TensorRtRunner:
         self._outputs = {name: self._buffer(name) for name in self._output_names}
         self._shapes = shapes
 
-    def _buffer(self, name: str) -> _Buffer:
+    def _buffer(self, name: str) -> Buffer:
         import torch
 
         shape = tuple(self._context.get_tensor_shape(name))
@@ -251,7 +216,7 @@ class TensorRtRunner:
         dtype = getattr(torch, DTYPES[kind])
         device = torch.zeros(shape, dtype=dtype, device=self._request.device)
         given(self._context.set_tensor_address(name, device.data_ptr()), "set_tensor_address")
-        return _Buffer(device, torch.empty(shape, dtype=dtype, pin_memory=True))
+        return Buffer(device, torch.empty(shape, dtype=dtype, pin_memory=True))
 
     def _upload(self, feeds: Arrays) -> None:
         import torch
@@ -325,12 +290,3 @@ def _check_type(name: str, feed: Array, host: Any) -> None:
             why=f"the engine takes {takes}, and the feed is {feed.dtype}",
             mend=f"feed {name} as {takes}",
         )
-
-
-def _array(host: Any) -> Array:
-    """Return a copy as an array; numpy has no bfloat16, and float32 holds it exactly."""
-    import torch
-
-    value = host.float() if host.dtype == torch.bfloat16 else host
-    array: Array = value.numpy().copy()
-    return array
