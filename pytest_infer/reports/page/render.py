@@ -76,6 +76,10 @@ SECTIONS = (
 )
 
 
+OF_TIMES = ("latency", "baseline")
+"""The judges that do not look at what an engine answers."""
+
+
 def page_text(result: Result) -> str:
     """Return the page of a result."""
     environment = template_environment()
@@ -159,7 +163,8 @@ def _details(
 
 
 def _title(cases: Sequence[CaseView], counts: Mapping[str, int], result: Result) -> str:
-    unread, parts = result.coverage.unread, [_verdict(cases, counts)]
+    is_judged = any(record.judge not in OF_TIMES for record in result.records)
+    unread, parts = result.coverage.unread, [_verdict(cases, counts, is_judged=is_judged)]
     if unread:
         parts.insert(0, f"{len(unread)} model{'s' * (len(unread) > 1)} could not be read")
     if stop := stop_line(result):
@@ -175,7 +180,7 @@ def _worst(counts: Mapping[str, int], result: Result) -> str:
     return "inconclusive" if result.run.stopped and found in {"pass", "new"} else found
 
 
-def _verdict(cases: Sequence[CaseView], counts: Mapping[str, int]) -> str:
+def _verdict(cases: Sequence[CaseView], counts: Mapping[str, int], *, is_judged: bool) -> str:
     if not cases:
         return "No case was judged"
     number = len(cases)
@@ -183,10 +188,11 @@ def _verdict(cases: Sequence[CaseView], counts: Mapping[str, int]) -> str:
         return "The case fails" if number == 1 else f"{counts['fail']} of {number} cases fail"
     if "inconclusive" in counts:
         return f"{counts['inconclusive']} of {number} cases have no conclusion"
-    right = "The case is right" if number == 1 else f"All {number} cases are right"
+    is_so = "right" if is_judged else "timed, and no answer was judged"
+    told = f"The case is {is_so}" if number == 1 else f"All {number} cases are {is_so}"
     if "new" not in counts:
-        return right
-    return f"{right}, {counts['new']} {'has' if counts['new'] == 1 else 'have'} no baseline yet"
+        return told
+    return f"{told}, {counts['new']} {'has' if counts['new'] == 1 else 'have'} no baseline yet"
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:

@@ -232,6 +232,17 @@ def test_only_passes():
     assert "All 40 cases are right" in text
 
 
+def test_only_times():
+    """A run that only stores latencies has judged no answer."""
+    records = [
+        replace(each, judge="latency", status="new", code="no-baseline")
+        for each in synthetic_result(40).records
+    ]
+    text = page_text(Result(records, Coverage()))
+    told = "All 40 cases are timed, and no answer was judged, 40 have no baseline yet"
+    assert f"<title>{told}" in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (1234.5, "1234"), (0.012345, "0.0123"), (1.23456e-7, "1.23e-07"), (2e9, "2e+09")],

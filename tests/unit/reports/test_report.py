@@ -369,7 +369,7 @@ def test_a_run_that_was_stopped():
     told = "Stopped (interrupted): 6 of 12 checks ran"
     assert markdown_text(run).startswith(f"### ❔ pytest-infer: {told}; 1 pass\n")
     page = page_text(run)
-    assert f"<title>{told}. The case is right</title>" in page
+    assert f"<title>{told}. The case is timed, and no answer was judged</title>" in page
     assert '<h1><span class="badge pass' not in page
     assert "Stopped" not in markdown_text(replace(run, run=RunInfo()))
     assert markdown_text(Result([], Coverage())).startswith("### 🆕 pytest-infer: no case")
