@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pytest_infer.plugin.state import State
     from pytest_infer.session.builds_ahead import Build
@@ -42,18 +42,20 @@ class BuildPlan:
         if not self._state.is_used or hasattr(config, "workerinput"):
             return
         session = self._state.session
-        ahead = {build for build in _builds(items) if session.is_made_ahead(build)}
+        needed = {item: list(_builds(item)) for item in items}
+        wanted = {build for builds in needed.values() for build in builds}
+        ahead = {build for build in wanted if session.is_made_ahead(build)}
         if ahead:
-            _put_in_turn(items, ahead)
-            session.ahead.plan(build for build in _builds(items) if build in ahead)
+            _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
+            session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
 
 
-def _put_in_turn(items: list[pytest.Item], ahead: set[Build]) -> None:
-    """Sort tests of the suites, among the places that these have."""
+def _put_in_turn(items: list[pytest.Item], needy: set[pytest.Item]) -> None:
+    """Sort tests of the suites, among the places that these have; ``needy`` need slow builds."""
     from pytest_infer.plugin.collection import case_of
 
     places = [number for number, item in enumerate(items) if _is_suite(item.path)]
-    slow = {case_of(item) for item in items if not ahead.isdisjoint(_builds([item]))}
+    slow = {case_of(item) for item in needy}
 
     def turn(item: pytest.Item) -> tuple[bool, bool]:
         return TIMER in _fixtures(item), case_of(item) in slow
@@ -63,21 +65,20 @@ def _put_in_turn(items: list[pytest.Item], ahead: set[Build]) -> None:
         items[number] = item
 
 
-def _builds(items: Iterable[pytest.Item]) -> Iterator[Build]:
-    """Yield what tests need built."""
+def _builds(item: pytest.Item) -> Iterator[Build]:
+    """Yield what a test needs built."""
     from pytest_infer.plugin.collection import case_of
     from pytest_infer.session.builds_ahead import Build
     from pytest_infer.session.variants import cases_of_variants
 
-    for item in items:
-        case, fixtures = case_of(item), _fixtures(item)
-        if case and ENGINE in fixtures:
-            yield Build(case)
-        if case and VARIANTS in fixtures:
-            cases = cases_of_variants(case)
-            yield from map(Build, cases)
-            if REBUILT in item.function.__code__.co_names:  # type: ignore[attr-defined]
-                yield Build(cases[0], is_second=True)
+    case, fixtures = case_of(item), _fixtures(item)
+    if case and ENGINE in fixtures:
+        yield Build(case)
+    if case and VARIANTS in fixtures:
+        cases = cases_of_variants(case)
+        yield from map(Build, cases)
+        if REBUILT in item.function.__code__.co_names:  # type: ignore[attr-defined]
+            yield Build(cases[0], is_second=True)
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

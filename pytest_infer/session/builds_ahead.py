@@ -73,10 +73,10 @@ def is_made_ahead(build: Build, config: InferConfig) -> bool:
     """
     case = build.case
     return (
-        isinstance(engines.find(case.engine), BuildsSlowly)
-        and not Device.named(case.device).is_gpu
-        and not case.options
+        not case.options
         and case.engine not in config.hosts
+        and isinstance(engines.find(case.engine), BuildsSlowly)
+        and not Device.named(case.device).is_gpu
         and not (build.is_second and config.thorough)
         and len(os.sched_getaffinity(0)) >= LEAST_CORES
     )
