@@ -149,7 +149,7 @@ class HostPool:
         Most of a fresh one's time would go into importing. An error ends it: something may still
         run there.
         """
-        name = f"{engine} timed"
+        name = _companion(engine)
         if not self.has_companion(engine):
             with activity(f"start a host of {engine}", START):
                 self._shared[name] = _GuardedHost(self._start(engine, {}), self._fresh_guard)
@@ -162,7 +162,7 @@ class HostPool:
 
     def has_companion(self, engine: str) -> bool:
         """Return whether a host is kept for the times of ``engine`` beside those of others."""
-        host = self._shared.get(f"{engine} timed")
+        host = self._shared.get(_companion(engine))
         return host is not None and host.is_alive
 
     def close(self) -> None:
@@ -186,6 +186,11 @@ class HostPool:
             cache=self._cache,
             sent=self._sent,
         )
+
+
+def _companion(engine: str) -> str:
+    """Return the name of the host that is kept for an engine's times."""
+    return f"{engine} timed"
 
 
 class _GuardedHost:

@@ -41,10 +41,12 @@ class BuildPlan:
         """Plan the builds of the tests that are left, in their order."""
         if not self._state.is_used or hasattr(config, "workerinput"):
             return
+        from pytest_infer.session.builds_ahead import is_made_ahead
+
         session = self._state.session
         needed = {item: list(_builds(item)) for item in items}
         wanted = {build for builds in needed.values() for build in builds}
-        ahead = {build for build in wanted if session.is_made_ahead(build)}
+        ahead = {build for build in wanted if is_made_ahead(build, session.config)}
         if ahead:
             _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
             session.ahead.plan(build for item in items for build in needed[item] if build in ahead)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.results import BuildResult
 
 LOOK_AGAIN_S = 0.2
+"""How long the end of a run waits for the thread before it ends what was started meanwhile."""
 
 LEAST_CORES = 2
 """With one, a build would only slow down what runs beside it."""

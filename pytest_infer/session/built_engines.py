@@ -131,9 +131,10 @@ class BuiltEngines:
 
     def _own(self, build: Build) -> BuiltEngine:
         """Return a build from the case's own graph and settings: begun ahead, or made now."""
+        found = None
         if self._ahead:
             self._begin(build, self._ahead)
-        found = self._ahead.take(build) if self._ahead else None
+            found = self._ahead.take(build)
         return self._build(build.case, is_second=build.is_second, found=found)
 
     def _begin(self, now: Build, ahead: BuildsAhead) -> None:

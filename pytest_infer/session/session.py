@@ -19,7 +19,7 @@ from pytest_infer.judges.tasks import registry as tasks
 from pytest_infer.models import registry as models
 from pytest_infer.session.artefacts import Artefacts
 from pytest_infer.session.availability import Availability
-from pytest_infer.session.builds_ahead import BuildsAhead, is_made_ahead
+from pytest_infer.session.builds_ahead import BuildsAhead
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
 from pytest_infer.session.experiment import experiment_matrix
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.place import Place
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
-    from pytest_infer.session.builds_ahead import Build
     from pytest_infer.session.drawings import Drawings
     from pytest_infer.session.experiment import Experiment
     from pytest_infer.session.explainer import Explainer
@@ -130,10 +129,6 @@ class InferSession:
         """Return what makes slow builds while tests of other engines run."""
         hold = self.cache.hold
         return BuildsAhead(lambda: self._pool(self.config), lambda folder: hold(Path(folder)))
-
-    def is_made_ahead(self, build: Build) -> bool:
-        """Return whether a build is worth a process beside the tests."""
-        return is_made_ahead(build, self.config)
 
     @cached_property
     def hosts(self) -> HostPool:

@@ -76,9 +76,9 @@ def test_order(run: Run) -> None:
 
 
 def test_each_build_is_made_once(run: Run, pytester: pytest.Pytester) -> None:
-    """Those for one row and for two, and the second one for two; not all by the tests' own host."""
-    result = run("-k", "equal_rows or rebuilt or test_outputs", "--infer-durations")
-    result.assert_outcomes(passed=6, deselected=None)
+    """Those for one row and for two, and the second one for two, whoever makes them."""
+    result = run("-k", "equal_rows or rebuilt or test_outputs")
+    result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(["*engines: 6 built, 0 found in the cache"])
     builders = (pytester.path / "log").read_text().split()
     assert len(builders) == 3
@@ -87,7 +87,7 @@ def test_each_build_is_made_once(run: Run, pytester: pytest.Pytester) -> None:
 
 
 def test_a_builder_that_is_killed(run: Run, pytester: pytest.Pytester) -> None:
-    """Its test builds again, and passes."""
+    """Its test builds again, and passes: it was another process than the test's."""
     result = run("-k", "test_outputs", process="die")
     result.assert_outcomes(passed=2)
     assert len(set((pytester.path / "log").read_text().split())) == 2

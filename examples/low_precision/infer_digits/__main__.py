@@ -25,4 +25,4 @@ if find_spec("modelopt"):
 
     write_calibrated(calibrated(module), folder / "digits_modelopt.onnx")
 else:
-    pass
+    sys.stderr.write("no digits_modelopt.onnx: nvidia-modelopt is not installed (extra modelopt)\n")

@@ -1,5 +1,6 @@
 """What the fixtures of one process share."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -59,3 +60,17 @@ def test_counts_are_added_to_those_of_workers(run):
     assert (coverage.built, coverage.reused, coverage.notices) == (3, 1, ("odd",))
     assert coverage.weights == {"toy": "random", "net": "seeded"}
     assert coverage.probe_s == {"toy": 1.5}
+
+
+def test_nothing_is_built_ahead_beside_what_is_timed(monkeypatch, tmp_path):
+    """Holding devices alone, for a measurement or a build that times kernels, lets builds wait."""
+    held = []
+    monkeypatch.setattr(
+        session.BuildsAhead, "paused", lambda _: held.append("paused") or nullcontext()
+    )
+    run = InferSession(InferConfig(device="cpu", cache=tmp_path))
+    with run.exclusive(["eager"]):
+        assert held == ["paused"]
+    with run.hosts._alone_guard(run.hosts.here):
+        assert held == ["paused"] * 2
+    run.close()
