@@ -18,6 +18,7 @@ from pytest_infer.engines.protocol import (
     WrapsEngine,
 )
 from pytest_infer.graphs.graph import Graph
+from pytest_infer.hosts.heap import leaves_memory
 from pytest_infer.hosts.resources import BUILD_S
 from pytest_infer.hosts.results import BuildResult, TimingsResult
 from pytest_infer.hosts.wire import as_type
@@ -71,6 +72,7 @@ class BuildOperations:
         adapter = engines.find(engine)
         return adapter.lack(precision, device) if isinstance(adapter, LimitsPrecisions) else None
 
+    @leaves_memory
     def build(
         self,
         engine: str,

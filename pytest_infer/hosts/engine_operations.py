@@ -27,6 +27,7 @@ from pytest_infer.engines.protocol import (
 )
 from pytest_infer.errors import LoadError
 from pytest_infer.hosts.build_operations import BuildOperations
+from pytest_infer.hosts.heap import leaves_memory
 from pytest_infer.hosts.memory_layout import CONTIGUOUS, arranged
 from pytest_infer.hosts.resources import resources_of
 from pytest_infer.hosts.results import (
@@ -216,6 +217,7 @@ class EngineOperations(BuildOperations):
         opened = self._opened[runner]
         return resources_of(opened.built, opened.load_s)
 
+    @leaves_memory
     def close(self, runner: int) -> None:
         """Close a runner and free its memory."""
         self._opened.pop(runner).close()

@@ -15,6 +15,7 @@ from pytest_infer.graphs.graph_nodes import nodes_of
 from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.onnx_copies import write_copy
 from pytest_infer.graphs.quantization import calibration_feeds, quantize_onnx
+from pytest_infer.hosts.heap import leaves_memory
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
 from pytest_infer.models.reached_code import reached_code
@@ -40,6 +41,7 @@ class GraphOperations:
         code = reached_code([file_of(each) for each in (export_onnx, quantize_onnx, write_copy)])
         return fingerprint.runtime_fingerprint(EXPORTERS) | {"code": code.as_key()}
 
+    @leaves_memory
     def export(
         self,
         graph: dict[str, Any],
@@ -87,6 +89,7 @@ class GraphOperations:
         """Return the digest of what `quantize` calibrates on."""
         return digest_of_arrays(calibration_feeds(models.find(model), images))
 
+    @leaves_memory
     def quantize(
         self,
         graph: dict[str, Any],

@@ -12,6 +12,7 @@ from pytest_infer.graphs.graph import Graph
 from pytest_infer.graphs.module import own_module
 from pytest_infer.graphs.quantization import calibration_feeds
 from pytest_infer.hosts import probe
+from pytest_infer.hosts.heap import leaves_memory
 from pytest_infer.hosts.results import EvaluationResult, ProbeResult
 from pytest_infer.hosts.wire import as_type
 from pytest_infer.models import registry as models
@@ -86,6 +87,7 @@ class ModelOperations:
         models.settle(found)
         return found
 
+    @leaves_memory
     def probe(self, graph: dict[str, Any], structure: str) -> ProbeResult:
         """Return what a module as it is now answers to one row of feeds, in eager fp32 on the CPU.
 
@@ -103,6 +105,7 @@ class ModelOperations:
                 raise
             return ProbeResult(structure=found)
 
+    @leaves_memory
     def write_weights(self, model: str, weights: str, folder: str) -> str:
         """Save the module with the weights of ``--infer-weights``; return their structure."""
         module = load_module(models.find(model), weights)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_infer.activity import START, activity
+from pytest_infer.hosts.heap import KEEPING
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
@@ -43,6 +44,9 @@ WAITING = "OMP_WAIT_POLICY"
 They spin unless it is ``passive``: beside other work each then keeps a core from the thread that it
 waits for. MobileNetV2's weights took 32 s instead of 4 s so, and 6 s with it (2 cores, 2 loops).
 """
+
+UNTIMED: Mapping[str, str] = {WAITING: "passive", **KEEPING}
+"""The environment of a host in which nothing is timed."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """The environment of a host that sees these GPUs only."""
@@ -98,7 +102,7 @@ class HostPool:
         host = self._shared.get(name)
         if host is None or not host.is_alive:
             with self._guard(self.here), activity(f"start the host of {engine or 'models'}", START):
-                host = _GuardedHost(self._start(engine, self._passive(engine)), self._guard)
+                host = _GuardedHost(self._start(engine, self._untimed(engine)), self._guard)
             self._shared[name] = host
         return host
 
@@ -170,10 +174,14 @@ class HostPool:
         while self._shared:
             self._shared.popitem()[1].close()
 
-    def _passive(self, engine: str) -> dict[str, str]:
-        """Return the environment of a host in which nothing is timed, if the user sets no other."""
-        is_set = WAITING in os.environ or WAITING in self._specs.get(engine, DEFAULT)
-        return {} if is_set else {WAITING: "passive"}
+    def _untimed(self, engine: str) -> dict[str, str]:
+        """Return the environment of a host in which nothing is timed, without what the user set."""
+        spec = self._specs.get(engine, DEFAULT)
+        return {
+            name: value
+            for name, value in UNTIMED.items()
+            if name not in os.environ and f"env:{name}=" not in spec
+        }
 
     def _start(self, engine: str, environment: Mapping[str, str]) -> Host:
         spec = self._specs.get(engine, DEFAULT)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.lost_gpu import has_lost_gpu
 from pytest_infer.errors import InferError, message_from_error
+from pytest_infer.hosts.heap import keep_as_told
 from pytest_infer.hosts.operations import Operations
 from pytest_infer.hosts.wire import packed, unpacked
 from pytest_infer.storage.lock_wait import listen
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def serve(channel: Channel) -> None:
     """Answer requests from ``channel``; what libraries print goes to stderr, which is kept."""
     _redirect_output()
+    keep_as_told()
     listen(partial(_tell, channel))
     operations = Operations()
     for request in channel:

@@ -22,7 +22,7 @@ CALLS = 32
 MOST_CALLS, FAST_S = 320, 1.0
 """A fast engine is called more often, for this long at most."""
 
-LEAST_CALLS, SLOW_S = 8, 30.0
+LEAST_CALLS, SLOW_S = 8, 10.0
 """An engine that needs longer than this for the `CALLS` is called less often."""
 
 

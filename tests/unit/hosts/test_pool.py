@@ -64,19 +64,24 @@ def test_a_host_of_few_threads(started):
 
 
 @pytest.mark.parametrize("spec", ["popen", "ssh=me@jetson"])
-def test_threads_that_do_not_spin(started, monkeypatch, spec):
-    """They would take the cores from each other; a measurement has them as the library does."""
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert started({"ort": spec}, "ort", is_shared=True)[0] == {"OMP_WAIT_POLICY": "passive"}
+def test_the_environment_where_nothing_is_timed(started, monkeypatch, spec):
+    """Threads do not spin, and memory is kept; a measurement has both as libraries have them."""
+    for name in pool.UNTIMED:
+        monkeypatch.delenv(name, raising=False)
+    assert started({"ort": spec}, "ort", is_shared=True)[0] == pool.UNTIMED
     assert started({"ort": spec}, "ort")[0] == {}
+    assert pool.UNTIMED["OMP_WAIT_POLICY"] == "passive"
 
 
-def test_what_a_user_says_of_threads(started, monkeypatch):
+@pytest.mark.parametrize("name", pool.UNTIMED)
+def test_what_a_user_says_of_the_environment(started, monkeypatch, name):
     """By the environment of pytest, or by that of a host."""
-    spec = "popen//env:OMP_WAIT_POLICY=active"
-    assert started({"ort": spec}, "ort", is_shared=True)[0] == {}
-    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
-    assert started({}, "ort", is_shared=True)[0] == {}
+    for each in pool.UNTIMED:
+        monkeypatch.delenv(each, raising=False)
+    others = {each: value for each, value in pool.UNTIMED.items() if each != name}
+    assert started({"ort": f"popen//env:{name}=1"}, "ort", is_shared=True)[0] == others
+    monkeypatch.setenv(name, "1")
+    assert started({}, "ort", is_shared=True)[0] == others
 
 
 def test_calls_of_a_measurement(monkeypatch, tmp_path):
