@@ -28,7 +28,7 @@ class Activity:
 
 START = "start a host"
 WAIT = "wait for a lock"
-AHEAD = "wait for what is built ahead"
+AHEAD = "wait for what is made ahead"
 
 _stack: list[Activity] = []
 _beside: list[Activity] = []

@@ -230,6 +230,19 @@ class BuildsSlowly(Protocol):
 
 
 @runtime_checkable
+class ImportsLate(Protocol):
+    """What an `Engine` has besides if opening one imports a library that takes its time.
+
+    A host imports it before it is needed, and counts what that takes as a part of ``load_s``.
+    """
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Return what is imported, by the names of modules."""
+        ...
+
+
+@runtime_checkable
 class WrapsEngine(Protocol):
     """What an `Engine` has besides if it runs another one: its key holds the other's adapter."""
 

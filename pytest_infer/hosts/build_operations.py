@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from pytest_infer.engines import registry as engines
 from pytest_infer.engines.kept_timings import join_timings
 from pytest_infer.engines.protocol import (
     BuildRequest,
+    ImportsLate,
     LimitsPrecisions,
     TimesKernels,
     WrapsEngine,
@@ -44,10 +47,20 @@ class BuildOperations:
 
     def __init__(self) -> None:
         self._adapters: dict[str, list[list[str]]] = {}
+        self._import_s: dict[str, float] = {}
+        """What importing an engine's libraries has taken, until it is counted."""
 
     def missing(self, engine: str, device: str) -> Missing | None:
         """Return why ``engine`` cannot run on ``device`` in this host."""
         return engines.find(engine).missing(device)
+
+    def import_libraries(self, engine: str) -> None:
+        """Import what opening an engine imports; what fails here fails again there, and is told."""
+        adapter, began = engines.find(engine), perf_counter()
+        with suppress(Exception):
+            for name in adapter.modules if isinstance(adapter, ImportsLate) else ():
+                import_module(name)
+        self._import_s[engine] = self._import_s.get(engine, 0.0) + perf_counter() - began
 
     def runtime(self, engine: str) -> dict[str, Any]:
         """Return the versions that an engine's built engines depend on."""

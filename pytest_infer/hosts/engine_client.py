@@ -47,6 +47,10 @@ class EngineClient:
         )
         return Missing(**found) if found else None
 
+    def import_libraries(self, *, engine: str, doing: str) -> None:
+        """Import what opening an engine imports."""
+        self.host.call("engine.import_libraries", error=HostError, doing=doing, engine=engine)
+
     def runtime(self, *, engine: str, doing: str) -> dict[str, Any]:
         """Return the versions that an engine's built engines depend on."""
         found: dict[str, Any] = self.host.call(

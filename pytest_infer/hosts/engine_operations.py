@@ -96,11 +96,13 @@ class EngineOperations(BuildOperations):
         """
         engine = as_type(built, BuiltEngine)
         _check_whole(engine)
+        self.import_libraries(engine.engine)
         stack = ExitStack()
         began = perf_counter()
         runner = stack.enter_context(engines.find(engine.engine).open(engine))
         number = next(self._numbers)
-        self._opened[number] = _Opened(runner, engine, perf_counter() - began, stack.close)
+        load_s = perf_counter() - began + self._import_s.pop(engine.engine, 0.0)
+        self._opened[number] = _Opened(runner, engine, load_s, stack.close)
         return number
 
     def infer(self, runner: int, feeds: Arrays, layout: str = CONTIGUOUS) -> dict[str, Array]:

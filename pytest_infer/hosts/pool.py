@@ -6,13 +6,16 @@ import os
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pytest_infer.activity import START, activity
+from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.heap import KEEPING
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
+from pytest_infer.made_ahead import MadeAhead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_infer.storage.cache import Cache
 
     Guard = Callable[[Place], AbstractContextManager[object]]
+    Role = Literal["shared", "beside", "companion", "fresh"]
 
 EAGER = "eager"
 """The engine whose host has the models' Python code and libraries, unless it is elsewhere."""
@@ -52,6 +56,23 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 """The environment of a host that sees these GPUs only."""
 
 
+MOST_AHEAD = 8
+"""How many hosts may wait for those who need them; each has 0.2 to 0.5 GB of libraries."""
+
+
+class HostRole(NamedTuple):
+    """What a host is for."""
+
+    engine: str
+    role: Role
+
+    @property
+    def doing(self) -> str:
+        """Return what is done to have it, as it follows "cannot"."""
+        kinds = {"shared": "the", "beside": "another", "companion": "a", "fresh": "a fresh"}
+        return f"start {kinds[self.role]} host of {self.engine or 'models'}"
+
+
 class HostPool:
     """Starts hosts when they are first needed, and new ones for those that died."""
 
@@ -78,8 +99,17 @@ class HostPool:
         """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
         """The UUID of the only GPU that hosts on this machine see; empty: what there is."""
-        self._shared: dict[str, _GuardedHost] = {}
+        self._shared: dict[HostRole, _GuardedHost] = {}
         self._sent = SentFiles(cache.root)
+        self._ahead = MadeAhead(
+            "hosts ahead",
+            self._prepared,
+            doing=lambda role: role.doing,
+            stop=self._end_prepared,
+            most=MOST_AHEAD,
+        )
+        self._begun: list[Host] = []
+        """The hosts that were started ahead, and that nobody has taken yet."""
 
     def shared(self, engine: str) -> Host:
         """Return the host in which all parity cases of ``engine`` run.
@@ -87,24 +117,38 @@ class HostPool:
         Each of its calls holds the guard of its place, which a measurement of another process
         excludes.
         """
-        return self._kept(engine, engine)
+        return self._kept(HostRole(engine, "shared"))
 
     def alone(self, engine: str) -> Host:
         """Return the shared host of ``engine``, whose calls have the device for themselves."""
         self.shared(engine)
-        return self._shared[engine].guarded(self._alone_guard)
+        return self._shared[HostRole(engine, "shared")].guarded(self._alone_guard)
 
     def beside(self, engine: str) -> Host:
         """Return another host of ``engine``, a process beside the shared one."""
-        return self._kept(f"{engine} beside", engine)
+        return self._kept(HostRole(engine, "beside"))
 
-    def _kept(self, name: str, engine: str) -> Host:
-        host = self._shared.get(name)
+    def _kept(self, wanted: HostRole) -> Host:
+        host = self._shared.get(wanted)
         if host is None or not host.is_alive:
-            with self._guard(self.here), activity(f"start the host of {engine or 'models'}", START):
-                host = _GuardedHost(self._start(engine, self._untimed(engine)), self._guard)
-            self._shared[name] = host
+            begun = self._taken(wanted)
+            with self._guard(self.here):
+                started = begun or self._started(wanted)
+            host = self._shared[wanted] = _GuardedHost(started, self._guard)
+            if begun is None:
+                self._ahead.put_back(wanted)  # it has to import its libraries yet
         return host
+
+    def begin(self, wanted: Sequence[HostRole]) -> None:
+        """Start these hosts in this order, and import their libraries, before they are needed.
+
+        Those that run already only import. Those elsewhere, and in this process, are left out.
+        """
+        self._ahead.add(*(each for each in wanted if self._is_process_here(each.engine)))
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Let no host be started ahead meanwhile."""
+        return self._ahead.paused()
 
     def models(self) -> Host:
         """Return the host that has the models' code, and writes files that this process reads."""
@@ -138,9 +182,10 @@ class HostPool:
         Libraries that take their number of threads from the environment find ``threads`` there,
         unless it is 0.
         """
-        named = dict.fromkeys(THREADS, str(threads)) if threads else {}
-        with activity(f"start a fresh host of {engine}", START):
-            host = _GuardedHost(self._start(engine, named), self._fresh_guard)
+        wanted = HostRole(engine, "fresh")
+        begun = None if threads else self._taken(wanted)
+        started = begun or self._started(wanted, threads)
+        host = _GuardedHost(started, self._fresh_guard)
         try:
             yield host
         finally:
@@ -153,11 +198,11 @@ class HostPool:
         Most of a fresh one's time would go into importing. An error ends it: something may still
         run there.
         """
-        name = _companion(engine)
+        wanted = HostRole(engine, "companion")
         if not self.has_companion(engine):
-            with activity(f"start a host of {engine}", START):
-                self._shared[name] = _GuardedHost(self._start(engine, {}), self._fresh_guard)
-        host = self._shared[name]
+            started = self._taken(wanted) or self._started(wanted)
+            self._shared[wanted] = _GuardedHost(started, self._fresh_guard)
+        host = self._shared[wanted]
         try:
             yield host
         except BaseException:
@@ -166,51 +211,83 @@ class HostPool:
 
     def has_companion(self, engine: str) -> bool:
         """Return whether a host is kept for the times of ``engine`` beside those of others."""
-        host = self._shared.get(_companion(engine))
+        host = self._shared.get(HostRole(engine, "companion"))
         return host is not None and host.is_alive
 
     def close(self) -> None:
         """End every host."""
+        self._ahead.close()
         while self._shared:
             self._shared.popitem()[1].close()
 
-    def _untimed(self, engine: str) -> dict[str, str]:
-        """Return the environment of a host in which nothing is timed, without what the user set."""
-        spec = self._specs.get(engine, DEFAULT)
-        return {
-            name: value
-            for name, value in UNTIMED.items()
-            if name not in os.environ and f"env:{name}=" not in spec
-        }
+    def _taken(self, wanted: HostRole) -> Host | None:
+        """Return a host that was started ahead, and lives."""
+        host = self._ahead.take(wanted)
+        if host is not None:
+            self._begun.remove(host)
+        return host if host and host.is_alive else None
 
-    def _start(self, engine: str, environment: Mapping[str, str]) -> Host:
-        spec = self._specs.get(engine, DEFAULT)
-        is_bound = self._gpu and spec.startswith(DEFAULT) and VISIBLE not in spec
-        return start_host(
-            spec,
-            environment={**environment, VISIBLE: self._gpu} if is_bound else environment,
-            timeout_s=self._timeout_s,
-            sources=self._sources(),
-            cache=self._cache,
-            sent=self._sent,
-        )
+    def _prepared(self, wanted: HostRole) -> Host | None:
+        """Return a new host whose libraries are imported; None for one that runs already."""
+        running = self._shared.get(wanted)
+        if running and running.is_alive:
+            _import_libraries(running, wanted)
+            return None
+        with self._guard(self.here):
+            host = self._started(wanted)
+            self._begun.append(host)
+            _import_libraries(host, wanted)
+        return host
+
+    def _end_prepared(self) -> None:
+        for host in self._begun:
+            host.close()
+
+    def _is_process_here(self, engine: str) -> bool:
+        return self._specs.get(engine, DEFAULT).startswith(DEFAULT)
+
+    def _started(self, wanted: HostRole, threads: int = 0) -> Host:
+        spec = self._specs.get(wanted.engine, DEFAULT)
+        environment = dict.fromkeys(THREADS, str(threads)) if threads else {}
+        if wanted.role in {"shared", "beside"}:
+            environment = _untimed(spec)
+        if self._gpu and spec.startswith(DEFAULT) and VISIBLE not in spec:
+            environment = {**environment, VISIBLE: self._gpu}
+        with activity(wanted.doing, START):
+            return start_host(
+                spec,
+                environment=environment,
+                timeout_s=self._timeout_s,
+                sources=self._sources(),
+                cache=self._cache,
+                sent=self._sent,
+            )
 
 
-def _companion(engine: str) -> str:
-    """Return the name of the host that is kept for an engine's times."""
-    return f"{engine} timed"
+def _untimed(spec: str) -> dict[str, str]:
+    """Return the environment of a host in which nothing is timed, without what the user has set."""
+    return {
+        name: value
+        for name, value in UNTIMED.items()
+        if name not in os.environ and f"env:{name}=" not in spec
+    }
+
+
+def _import_libraries(host: Host, wanted: HostRole) -> None:
+    EngineClient(host).import_libraries(engine=wanted.engine, doing=wanted.doing)
 
 
 class _GuardedHost:
-    """A host whose every call holds the guard of its place."""
+    """A host whose every call holds the guard of its place, one call at a time."""
 
-    def __init__(self, host: Host, guard: Guard) -> None:
+    def __init__(self, host: Host, guard: Guard, turn: Lock | None = None) -> None:
         self._host = host
         self._guard = guard
+        self._turn = turn or Lock()
 
     def guarded(self, guard: Guard) -> _GuardedHost:
         """Return the same host under another guard."""
-        return _GuardedHost(self._host, guard)
+        return _GuardedHost(self._host, guard, self._turn)
 
     @property
     def place(self) -> Place:
@@ -223,7 +300,7 @@ class _GuardedHost:
     def call(
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
     ) -> Any:
-        with activity(doing, operation), self._guard(self.place):
+        with activity(doing, operation), self._guard(self.place), self._turn:
             return self._host.call(operation, error=error, doing=doing, **arguments)
 
     def close(self) -> None:

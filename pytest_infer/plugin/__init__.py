@@ -15,11 +15,11 @@ from pytest_infer.border import border
 from pytest_infer.errors import CaseError, InferError
 from pytest_infer.fuzzing.profiles import PROFILES
 from pytest_infer.plugin.aliases import PLUGIN, alias_plugin, names_needed, stand_back
-from pytest_infer.plugin.build_plan import BuildPlan
 from pytest_infer.plugin.complete_run import CompleteRun
 from pytest_infer.plugin.conftests import load_conftests
 from pytest_infer.plugin.left_out import LeftOut
 from pytest_infer.plugin.options import add_options, is_asked
+from pytest_infer.plugin.plan import Plan
 from pytest_infer.plugin.progress import Progress
 from pytest_infer.plugin.reporter import Reporter
 from pytest_infer.plugin.state import ATTEMPT, FIXTURE, RECORDS, STATE, State, state_of
@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(CompleteRun(config, state), "pytest_infer.plugin.complete_run")
     config.pluginmanager.register(Progress(config), "pytest_infer.plugin.progress")
     config.pluginmanager.register(LeftOut(config, state), "pytest_infer.plugin.left_out")
-    config.pluginmanager.register(BuildPlan(state), "pytest_infer.plugin.build_plan")
+    config.pluginmanager.register(Plan(state), "pytest_infer.plugin.plan")
     if config.getoption("infer_durations"):
         from pytest_infer.plugin.durations import TimeSpent
 

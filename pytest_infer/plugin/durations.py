@@ -22,7 +22,7 @@ IMPORT, COLLECT, REST = "start pytest and its plugins", "collect", "judge, repor
 KINDS: Mapping[str, str] = {
     START: "start hosts (imports)",
     WAIT: "wait for locks (other runs and workers)",
-    AHEAD: "wait for builds begun ahead",
+    AHEAD: "wait for what is made ahead",
     "model.write_weights": "make weights",
     "graph.export": "export graphs",
     "graph.quantize": "quantize graphs",

@@ -116,12 +116,12 @@ class InferSession:
         return user_cache() if self.config.cache == OFF else self.cache.root
 
     def exclusive(self, engines: Sequence[str]) -> AbstractContextManager[None]:
-        """Hold every device on which one of the engines runs, while nothing is built ahead."""
+        """Hold every device on which one of the engines runs, while nothing is made ahead."""
         return self._alone([self.hosts.place(engine) for engine in engines])
 
     @contextmanager
     def _alone(self, places: Sequence[Place]) -> Iterator[None]:
-        with self.ahead.paused(), self._locks.exclusive(places):
+        with self.ahead.paused(), self.hosts.paused(), self._locks.exclusive(places):
             yield
 
     @cached_property

@@ -39,6 +39,7 @@ class Eager:
 
     name = "eager"
     libraries = ("torch",)
+    modules = ("torch",)
     builds_files = False
     options: Mapping[str, EngineOption] = {
         "sparse": EngineOption(

@@ -38,6 +38,7 @@ class TorchScript:
 
     name = "torchscript"
     libraries = ("torch",)
+    modules = ("torch",)
     builds_files = True
     options: Mapping[str, EngineOption] = {OPTION: CUDA_GRAPH, BENCHMARK: CUDNN_BENCHMARK}
     precisions: Mapping[str, tuple[Precision, ...]] = {

@@ -46,6 +46,7 @@ class Compile:
 
     name = "compile"
     libraries = ("torch", "triton")
+    modules = ("torch._inductor.codecache",)
     builds_files = True
     builds_slowly = True
     traces_python = True

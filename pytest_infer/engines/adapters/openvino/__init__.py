@@ -49,6 +49,7 @@ class OpenVino:
 
     name = "openvino"
     libraries = ("openvino", "nncf")
+    modules = ("openvino",)
     builds_files = True
     unknown_domains = ("ai.onnx.ml",)
     options: Mapping[str, EngineOption] = {

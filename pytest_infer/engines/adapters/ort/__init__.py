@@ -56,6 +56,7 @@ class OnnxRuntime:
 
     name = "ort"
     libraries = ("onnxruntime", "onnxruntime-gpu")
+    modules = ("onnxruntime",)
     builds_files = True
     precisions: Mapping[str, tuple[Precision, ...]] = {
         "cpu": ("fp32", "int8"),

@@ -104,6 +104,7 @@ class TensorRt:
 
     name = "trt"
     libraries = DISTRIBUTIONS
+    modules = ("tensorrt",)
     builds_files = True
     options: Mapping[str, EngineOption] = OPTIONS
     precisions: Mapping[str, tuple[Precision, ...]] = {

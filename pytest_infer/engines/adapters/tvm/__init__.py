@@ -42,6 +42,7 @@ class Tvm:
 
     name = "tvm"
     libraries = ("apache-tvm", "apache-tvm-ffi")
+    modules = ("tvm",)
     builds_files = True
     builds_slowly = True
     unknown_domains = ("ai.onnx.ml",)

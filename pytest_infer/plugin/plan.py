@@ -1,4 +1,4 @@
-"""Plan which slow builds to begin ahead, and run last what needs them or is timed."""
+"""Plan what is made ahead of the tests that need it, and run last what is timed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.case import Case
+    from pytest_infer.hosts.pool import HostRole
     from pytest_infer.plugin.state import State
     from pytest_infer.session.builds_ahead import Build
 
@@ -23,8 +25,11 @@ ENGINE, VARIANTS, TIMER = "infer_engine", "infer_variants", "infer_gpu_timer"
 REBUILT = "rebuilt"
 """The method of `Variants` that makes a second build."""
 
+BESIDE = {"reopened", "concurrent"}
+"""Its methods that need a second host."""
 
-class BuildPlan:
+
+class Plan:
     """The hook that sees every test of a run; a worker of xdist plans nothing, for there are more.
 
     Tests of the suites are put in another order where something is built ahead: those of engines
@@ -38,10 +43,10 @@ class BuildPlan:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Plan the builds of the tests that are left, in their order."""
+        """Plan the builds and the hosts of the tests that are left, in their order."""
         if not self._state.is_used or hasattr(config, "workerinput"):
             return
-        from pytest_infer.session.builds_ahead import is_made_ahead
+        from pytest_infer.session.builds_ahead import has_cores, is_made_ahead
 
         session = self._state.session
         needed = {item: list(_builds(item)) for item in items}
@@ -50,6 +55,38 @@ class BuildPlan:
         if ahead:
             _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
             session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
+        if has_cores() and not config.option.collectonly:
+            session.hosts.begin(_hosts(items))
+
+
+def _hosts(items: list[pytest.Item]) -> list[HostRole]:
+    """Return the hosts that tests need, in their order, each as often as it is started."""
+    from pytest_infer.plugin.collection import case_of
+
+    found: list[HostRole] = []
+    for item in items:
+        case = case_of(item)
+        if case and {ENGINE, VARIANTS}.intersection(_fixtures(item)):
+            for role in _roles(item, case, found):
+                if role.role == "fresh" or role not in found:
+                    found.append(role)
+    return found
+
+
+def _roles(item: pytest.Item, case: Case, found: list[HostRole]) -> Iterator[HostRole]:
+    """Yield the hosts of one test; ``found`` are those of the tests before it."""
+    from pytest_infer.devices.device import Device
+    from pytest_infer.hosts.pool import EAGER, HostRole
+
+    companion = HostRole(EAGER, "companion")
+    yield HostRole(EAGER, "shared")
+    yield HostRole(case.engine, "shared")
+    if BESIDE.intersection(_names(item)):
+        yield HostRole(case.engine, "beside")
+    if TIMER in _fixtures(item) and not Device.named(case.device).is_gpu:
+        if case.engine != EAGER or companion in found:
+            yield HostRole(case.engine, "fresh")
+        yield companion
 
 
 def _put_in_turn(items: list[pytest.Item], needy: set[pytest.Item]) -> None:
@@ -79,8 +116,14 @@ def _builds(item: pytest.Item) -> Iterator[Build]:
     if case and VARIANTS in fixtures:
         cases = cases_of_variants(case)
         yield from map(Build, cases)
-        if REBUILT in item.function.__code__.co_names:  # type: ignore[attr-defined]
+        if REBUILT in _names(item):
             yield Build(cases[0], is_second=True)
+
+
+def _names(item: pytest.Item) -> tuple[str, ...]:
+    """Return the names that a test's code has, methods among them; none for one without code."""
+    names: tuple[str, ...] = item.function.__code__.co_names  # type: ignore[attr-defined]
+    return names
 
 
 def _fixtures(item: pytest.Item) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_infer.plugin.build_plan import BuildPlan
+from pytest_infer.plugin.plan import Plan
 from pytest_infer.session.builds_ahead import LEAST_CORES
 
 if TYPE_CHECKING:
@@ -98,5 +98,5 @@ def test_a_worker_plans_nothing() -> None:
     items: list[Any] = [object()]
     config: Any = SimpleNamespace(workerinput={})
     state: Any = SimpleNamespace(is_used=True)
-    BuildPlan(state).pytest_collection_modifyitems(config, items)
+    Plan(state).pytest_collection_modifyitems(config, items)
     assert len(items) == 1

@@ -1,0 +1,144 @@
+"""Things that a thread makes before anyone asks for them, one after the other."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from math import inf
+from threading import Condition, Thread
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pytest_infer.activity import AHEAD, activity, beside
+from pytest_infer.errors import InferError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterator
+
+Key = TypeVar("Key", bound="Hashable")
+Made = TypeVar("Made")
+
+LOOK_AGAIN_S = 0.2
+"""How long the end of a run waits for the thread before it ends what was started meanwhile."""
+
+
+class MadeAhead(Generic[Key, Made]):
+    """A thread that makes what it is told to; without that, there is none.
+
+    What fails is not made, nor is None: whoever needs it makes it, and learns why that fails.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[Key], Made | None],
+        *,
+        doing: Callable[[Key], str],
+        stop: Callable[[], object],
+        most: float = inf,
+    ) -> None:
+        """Take ``stop``, which ends what is being made, whatever it is at.
+
+        ``doing`` is what is done, as it follows "cannot". When ``most`` things are made and not
+        taken, no other is begun.
+        """
+        self._name = name
+        self._make = make
+        self._doing = doing
+        self._stop = stop
+        self._most = most
+        self._state = Condition()
+        self._order: list[Key] = []
+        """Everything that was ever added."""
+        self._queue: list[Key] = []
+        self._current: Key | None = None
+        self._made: dict[Key, list[Made]] = {}
+        self._pauses = 0
+        self._is_over = False
+        self._thread: Thread | None = None
+
+    def add(self, *keys: Key) -> None:
+        """Make these when those that were added before are made; a key may be there twice."""
+        with self._state:
+            self._order.extend(keys)
+            self._queue.extend(keys)
+            self._state.notify_all()
+        if keys and self._thread is None:
+            self._thread = Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+
+    def take(self, key: Key) -> Made | None:
+        """Return what was made, waiting if it is being made; None if it is to be made now."""
+        with self._state:
+            if not self._made.get(key):
+                if self._current == key:
+                    with activity(self._doing(key), AHEAD):
+                        self._state.wait_for(lambda: self._current != key)
+                elif key in self._queue:
+                    self._queue.remove(key)
+            found = self._made.get(key)
+            self._state.notify_all()
+            return found.pop(0) if found else None
+
+    def put_back(self, key: Key) -> None:
+        """Let what was added, and was taken before it was begun, be made in its turn after all."""
+        with self._state:
+            if key in self._order and key != self._current and key not in self._queue:
+                self._queue = sorted([*self._queue, key], key=self._order.index)
+                self._state.notify_all()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Wait until nothing is being made, and let nothing be begun meanwhile."""
+        with self._state:
+            self._pauses += 1
+            if self._current is not None:
+                with activity(self._doing(self._current), AHEAD):
+                    self._state.wait_for(lambda: self._current is None)
+        try:
+            yield
+        finally:
+            with self._state:
+                self._pauses -= 1
+                self._state.notify_all()
+
+    def close(self) -> None:
+        """End the thread, whatever it is at."""
+        with self._state:
+            self._is_over = True
+            self._state.notify_all()
+        while self._thread and self._thread.is_alive():
+            self._stop()
+            self._thread.join(LOOK_AGAIN_S)
+
+    def _run(self) -> None:
+        try:
+            with beside():
+                while (key := self._next()) is not None:
+                    found: Made | None = None
+                    try:
+                        with suppress(InferError):
+                            found = self._make(key)
+                    finally:
+                        self._end(key, found)
+        finally:
+            self._stop()  # by this thread, with which the processes that it has started end
+
+    def _next(self) -> Key | None:
+        """Return what is to be made now; None when all is over."""
+        with self._state:
+            self._state.wait_for(lambda: self._is_over or self._may_begin)
+            if self._is_over:
+                return None
+            self._current = self._queue.pop(0)
+            return self._current
+
+    @property
+    def _may_begin(self) -> bool:
+        waiting = sum(map(len, self._made.values()))
+        return bool(self._queue) and not self._pauses and waiting < self._most
+
+    def _end(self, key: Key, found: Made | None) -> None:
+        with self._state:
+            self._current = None
+            if found is not None:
+                self._made.setdefault(key, []).append(found)
+            self._state.notify_all()
