@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from math import inf
 from threading import Condition, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pytest_infer.activity import AHEAD, activity, beside
@@ -18,6 +19,9 @@ Made = TypeVar("Made")
 
 LOOK_AGAIN_S = 0.2
 """How long the end of a run waits for the thread before it ends what was started meanwhile."""
+
+GIVE_UP_S = 10.0
+"""How long it waits in all: then the thread ends with this process, and its processes with it."""
 
 
 class MadeAhead(Generic[Key, Made]):
@@ -105,7 +109,8 @@ class MadeAhead(Generic[Key, Made]):
         with self._state:
             self._is_over = True
             self._state.notify_all()
-        while self._thread and self._thread.is_alive():
+        end_s = monotonic() + GIVE_UP_S
+        while self._thread and self._thread.is_alive() and monotonic() < end_s:
             self._stop()
             self._thread.join(LOOK_AGAIN_S)
 

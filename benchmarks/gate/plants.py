@@ -23,7 +23,9 @@ HERE = Path(__file__).parent
 BASELINES = HERE.parents[1] / "baselines"
 
 LEAST_EFFORT = "optimization_level=0"
-CASE = re.compile(r"(?P<model>\w+)-trt-fp16-b1\+cuda_graph(\+optimization_level=\d)?$")
+CASE = re.compile(
+    r"(?P<plain>(?P<model>\w+)-trt-(fp16-b1\+cuda_graph|fp32-b1))(\+optimization_level=\d)?$"
+)
 """Of these entries there is a plant."""
 
 
@@ -33,7 +35,7 @@ def planted(entries: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for case_id, entry in entries.items():
         if match := CASE.match(case_id):
             model = match["model"]
-            least = f"{model}-trt-fp16-b1+cuda_graph+{LEAST_EFFORT}"
+            least = f"{match['plain']}+{LEAST_EFFORT}"
             found.setdefault(model, {}).setdefault(least, entry)
             slower = f"{model}_slower1"
             found.setdefault(slower, {})[case_id.replace(model, slower, 1)] = entry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from importlib import import_module
@@ -54,13 +53,13 @@ class BuildOperations:
         """Return why ``engine`` cannot run on ``device`` in this host."""
         return engines.find(engine).missing(device)
 
-    def import_libraries(self, engine: str) -> None:
-        """Import what opening an engine imports; what fails here fails again there, and is told."""
+    def import_libraries(self, engine: str) -> list[str]:
+        """Import what opening an engine imports; return what failed, which fails there again."""
         adapter, began = engines.find(engine), perf_counter()
-        with suppress(Exception):
-            for name in adapter.modules if isinstance(adapter, ImportsLate) else ():
-                import_module(name)
+        names = adapter.modules if isinstance(adapter, ImportsLate) else ()
+        failed = [name for name in names if not _is_imported(name)]
         self._import_s[engine] = self._import_s.get(engine, 0.0) + perf_counter() - began
+        return failed
 
     def runtime(self, engine: str) -> dict[str, Any]:
         """Return the versions that an engine's built engines depend on."""
@@ -149,6 +148,15 @@ class BuildOperations:
         """Return the folder of a built engine in ``cache``; empty if it is not there, or broken."""
         found = read_entry(Path(cache, KIND, artefact))
         return str(found.folder) if isinstance(found, Entry) else ""
+
+
+def _is_imported(name: str) -> bool:
+    """Import a module, and return whether that went well: a library's own code runs."""
+    try:
+        import_module(name)
+    except Exception:  # noqa: BLE001 - whatever that raises
+        return False
+    return True
 
 
 def _times_kernels(engine: str) -> TimesKernels:

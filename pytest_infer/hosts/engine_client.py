@@ -47,9 +47,12 @@ class EngineClient:
         )
         return Missing(**found) if found else None
 
-    def import_libraries(self, *, engine: str, doing: str) -> None:
-        """Import what opening an engine imports."""
-        self.host.call("engine.import_libraries", error=HostError, doing=doing, engine=engine)
+    def import_libraries(self, *, engine: str, doing: str) -> list[str]:
+        """Import what opening an engine imports; return the names of modules that failed."""
+        failed: list[str] = self.host.call(
+            "engine.import_libraries", error=HostError, doing=doing, engine=engine
+        )
+        return failed
 
     def runtime(self, *, engine: str, doing: str) -> dict[str, Any]:
         """Return the versions that an engine's built engines depend on."""

@@ -32,8 +32,8 @@ BESIDE = {"reopened", "concurrent"}
 class Plan:
     """The hook that sees every test of a run; a worker of xdist plans nothing, for there are more.
 
-    Tests of the suites are put in another order where something is built ahead: those of engines
-    that are not, those that need what is, and then all that are timed, for which builds wait.
+    Tests of the suites are put in another order: those of engines that are not built ahead, those
+    that need what is, and then all that are timed, for which everything else waits.
     """
 
     def __init__(self, state: State) -> None:
@@ -52,9 +52,8 @@ class Plan:
         needed = {item: list(_builds(item)) for item in items}
         wanted = {build for builds in needed.values() for build in builds}
         ahead = {build for build in wanted if is_made_ahead(build, session.config)}
-        if ahead:
-            _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
-            session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
+        _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
+        session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
         if has_cores() and not config.option.collectonly:
             session.hosts.begin(_hosts(items))
 

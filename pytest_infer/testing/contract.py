@@ -111,6 +111,11 @@ class EngineContract:
             assert precisions
             assert set(precisions) <= set(PRECISIONS)
 
+    def test_imports_its_libraries(self, run: InferSession, engine: Engine) -> None:
+        """What a host imports ahead is there to be imported."""
+        client = EngineClient(run.hosts.shared(engine.name))
+        assert client.import_libraries(engine=engine.name, doing="import libraries") == []
+
     def test_agrees_with_eager(
         self,
         run: InferSession,

@@ -93,6 +93,56 @@ def test_a_builder_that_is_killed(run: Run, pytester: pytest.Pytester) -> None:
     assert len(set((pytester.path / "log").read_text().split())) == 2
 
 
+BEGUN = """
+from pytest_infer.hosts.pool import HostPool
+
+HostPool.begin = lambda _, roles: print("begun:", *(f"{each.engine}/{each.role}" for each in roles))
+"""
+
+
+@pytest.fixture
+def begun(run: Run, pytester: pytest.Pytester) -> Callable[..., str]:
+    """Return which hosts a run would begin ahead."""
+
+    def call(*options: str) -> str:
+        pytester.makepyfile(own_hosts=BEGUN)
+        result = run("-p", "own_hosts", "-s", "--engine=eager", "--setup-plan", *options)
+        assert result.ret in (0, 5)
+        lines = [line for line in result.outlines if line.startswith("begun:")]
+        assert len(lines) <= 1
+        return "".join(lines).removeprefix("begun:").strip()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("tests", "expected"),
+    [
+        ("test_outputs", "eager/shared ort/shared a_slow/shared"),
+        ("equal_rows", "eager/shared ort/shared a_slow/shared"),
+        ("reopened and not ort", "eager/shared eager/beside a_slow/shared a_slow/beside"),
+        ("concurrent and not slow", "eager/shared eager/beside ort/shared ort/beside"),
+        (
+            "latency and not slow",
+            "eager/shared eager/companion ort/shared ort/fresh",
+        ),
+        (
+            "(latency or concurrent) and not slow",
+            "eager/shared eager/beside ort/shared ort/beside eager/companion ort/fresh",
+        ),
+        ("nothing", ""),
+    ],
+)
+def test_hosts_that_are_begun_ahead(begun: Callable[..., str], tests: str, expected: str) -> None:
+    """Those that the tests need, in their order, each once but for the fresh ones."""
+    assert begun("-k", tests) == expected
+
+
+def test_nothing_is_begun_for_a_list(begun: Callable[..., str]) -> None:
+    """Tests that are only collected need no host."""
+    assert begun("--collect-only") == ""
+
+
 def test_a_worker_plans_nothing() -> None:
     """It has others beside it, and all of them share one order of tests."""
     items: list[Any] = [object()]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import LoadError
 from pytest_infer.graphs.graph import Graph, GraphRequest
+from pytest_infer.hosts import build_operations, engine_operations
 from pytest_infer.hosts.engine_operations import EngineOperations
 from pytest_infer.models.source import Source
 from pytest_infer.models.spec import Dim, ModelSpec
@@ -129,3 +133,52 @@ def test_what_was_damaged_since_is_not_opened(build, damage, why):
         EngineOperations().open(asdict(built))
     assert str(caught.value).startswith("cannot open counted's engine of ")
     assert fnmatch(caught.value.why, why)
+
+
+@dataclass(frozen=True)
+class ImportingEngine(FakeEngine):
+    """An engine that imports modules when it is opened."""
+
+    modules: tuple[str, ...] = ()
+
+
+@pytest.fixture
+def importing(monkeypatch):
+    """Return the operations of a host whose engine imports modules."""
+
+    def call(*modules):
+        engine = ImportingEngine("importing", "none", modules=modules)
+        monkeypatch.setattr(engines, "find", lambda _: engine)
+        return EngineOperations()
+
+    return call
+
+
+def test_libraries_are_imported_ahead(importing, tmp_path, monkeypatch):
+    """All of them; what fails is told, and is no error before the engine is opened."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    (tmp_path / "a_fine_library.py").write_text("")
+    (tmp_path / "a_broken_library.py").write_text("raise OSError")
+    names = ("a_broken_library", "no_such_library", "a_fine_library")
+    assert importing(*names).import_libraries("importing") == list(names[:2])
+    assert "a_fine_library" in sys.modules
+
+
+def test_an_engine_without_modules(monkeypatch):
+    """There is nothing to import."""
+    monkeypatch.setattr(engines, "find", lambda _: CountedEngine())
+    assert EngineOperations().import_libraries("counted") == []
+
+
+def test_the_import_counts_as_loading_once(importing, monkeypatch):
+    """It belongs to the first engine that is opened, whenever it was imported."""
+    operations = importing()
+    clock = count(step=10)
+    monkeypatch.setattr(build_operations, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(engine_operations, "perf_counter", lambda: 0)
+    monkeypatch.setattr(ImportingEngine, "open", lambda *_: nullcontext())
+    operations.import_libraries("importing")
+    opened = asdict(BuiltEngine("importing", GRAPH, BuildRequest("fp32", "cpu", {}, {}), folder=""))
+    loads = [operations._opened[operations.open(opened)].load_s for _ in range(2)]
+    assert loads == [20, 10]

@@ -1,12 +1,14 @@
 """How hosts are started, and which GPU they see."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from time import monotonic, sleep
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_infer.hosts import pool
-from pytest_infer.hosts.pool import HostPool
+from pytest_infer.hosts.pool import HostPool, HostRole
 from pytest_infer.storage.cache import Cache
 
 
@@ -132,3 +134,173 @@ def test_a_companion_is_kept_until_an_error(monkeypatch, tmp_path):
     assert (len(started), len(ended)) == (2, 1)
     made.close()
     assert len(ended) == 2
+
+
+class Hosts:
+    """Stands for processes: notes which were started, and what each of them was asked."""
+
+    def __init__(self):
+        self.started = []
+
+    def start(self, _spec, *, environment, **_):
+        """Start one."""
+        host = StartedHost(environment)
+        self.started.append(host)
+        return host
+
+    def wait_until(self, is_so):
+        """Wait for what a thread does."""
+        end_s = monotonic() + 60
+        while not is_so():
+            assert monotonic() < end_s
+            sleep(0.01)
+
+
+class StartedHost:
+    """One of them."""
+
+    def __init__(self, environment):
+        self.environment = environment
+        self.is_alive, self.place, self.asked = True, "here", []
+
+    def call(self, operation, /, *, error, doing, **arguments):
+        """Answer."""
+        del error, doing
+        self.asked.append((operation, arguments.get("engine")))
+        return []
+
+    def close(self):
+        """End."""
+        self.is_alive = False
+
+
+@pytest.fixture
+def hosts(monkeypatch):
+    """Hosts that are started."""
+    found = Hosts()
+    monkeypatch.setattr(pool, "start_host", found.start)
+    return found
+
+
+@pytest.fixture
+def pooled(hosts, tmp_path):
+    """Return a pool; it ends with the test."""
+    made = []
+
+    def call(specs=None):
+        made.append(
+            HostPool(
+                specs or {},
+                timeout_s=1,
+                sources=list,
+                cache=Cache(tmp_path),
+                guard=lambda _: nullcontext(),
+            )
+        )
+        return made[-1]
+
+    yield call
+    for each in made:
+        each.close()
+    assert not any(each.is_alive for each in hosts.started)
+
+
+IMPORT = "engine.import_libraries"
+
+
+@pytest.mark.parametrize("role", ["shared", "beside", "companion", "fresh"])
+def test_a_host_is_begun_ahead(pooled, hosts, role):
+    """Its libraries are imported; whoever needs it gets that one, and the next one another."""
+    made = pooled()
+    made.begin([HostRole("ort", role)])
+    hosts.wait_until(lambda: hosts.started and hosts.started[0].asked == [(IMPORT, "ort")])
+    ways = {
+        "shared": lambda: nullcontext(made.shared("ort")),
+        "beside": lambda: nullcontext(made.beside("ort")),
+        "companion": lambda: made.companion("ort"),
+        "fresh": lambda: made.fresh("ort"),
+    }
+    for _ in range(2):
+        with ways[role]() as host:
+            host.call("engine.open", error=None, doing="open")
+    assert hosts.started[0].asked[:2] == [(IMPORT, "ort"), ("engine.open", None)]
+    assert len(hosts.started) == (2 if role == "fresh" else 1)
+    timed = role in {"companion", "fresh"}
+    assert (hosts.started[0].environment == {}) is timed
+
+
+def test_a_host_with_its_own_threads_is_not_begun_ahead(pooled, hosts):
+    """One that was begun has other threads, and waits for another."""
+    made = pooled()
+    made.begin([HostRole("ort", "fresh")])
+    hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
+    with made.fresh("ort", threads=1):
+        assert hosts.started[1].environment == dict.fromkeys(pool.THREADS, "1")
+    with made.fresh("ort"):
+        assert len(hosts.started) == 2
+
+
+def test_a_host_that_runs_already_imports(pooled, hosts):
+    """No second one is started."""
+    made = pooled()
+    made.shared("ort")
+    made.begin([HostRole("ort", "shared")])
+    hosts.wait_until(lambda: hosts.started[0].asked == [(IMPORT, "ort")])
+    assert len(hosts.started) == 1
+
+
+def test_a_host_that_is_needed_before_its_turn(pooled, hosts):
+    """It is started at once, and imports in its turn."""
+    made = pooled()
+    with made.paused():
+        made.begin([HostRole("eager", "shared"), HostRole("ort", "shared")])
+        made.shared("ort")
+        assert [each.asked for each in hosts.started] == [[]]
+    hosts.wait_until(lambda: hosts.started[0].asked == [(IMPORT, "ort")])
+    assert [each.asked for each in hosts.started[1:]] == [[(IMPORT, "eager")]]
+
+
+def test_a_host_begun_ahead_that_has_died(pooled, hosts):
+    """Another one is started."""
+    made = pooled()
+    made.begin([HostRole("ort", "shared")])
+    hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
+    hosts.started[0].close()
+    assert made.shared("ort").is_alive
+    assert len(hosts.started) == 2
+
+
+@pytest.mark.parametrize("spec", ["inline", "ssh=me@jetson", "socket=jetson:8888"])
+def test_hosts_that_are_not_begun_ahead(pooled, hosts, spec):
+    """Those that are this process, or on other machines."""
+    made = pooled({"ort": spec})
+    made.begin([HostRole("ort", "shared"), HostRole("eager", "shared")])
+    hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
+    assert [each.asked for each in hosts.started] == [[(IMPORT, "eager")]]
+
+
+def test_a_pool_ends_what_nobody_has_taken(pooled, hosts):
+    """Hosts that were begun ahead end with the others, by the fixture."""
+    made = pooled()
+    made.begin([HostRole("ort", "fresh"), HostRole("eager", "companion")])
+    hosts.wait_until(lambda: len(hosts.started) == 2 and hosts.started[1].asked)
+
+
+@pytest.mark.usefixtures("hosts")
+def test_one_call_at_a_time(pooled, monkeypatch):
+    """A process answers one thread after the other."""
+    made, running, most = pooled(), [], []
+
+    def call(_self, operation, /, **_):
+        running.append(operation)
+        most.append(len(running))
+        sleep(0.02)
+        running.remove(operation)
+
+    monkeypatch.setattr(StartedHost, "call", call)
+    host = made.shared("ort")
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(8):
+            way = host if number % 2 else made.alone("ort")
+            threads.submit(way.call, "engine.infer", error=None, doing="run")
+    assert most == [1] * 8

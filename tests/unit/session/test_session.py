@@ -62,15 +62,16 @@ def test_counts_are_added_to_those_of_workers(run):
     assert coverage.probe_s == {"toy": 1.5}
 
 
-def test_nothing_is_built_ahead_beside_what_is_timed(monkeypatch, tmp_path):
-    """Holding devices alone, for a measurement or a build that times kernels, lets builds wait."""
+def test_nothing_is_made_ahead_beside_what_is_timed(monkeypatch, tmp_path):
+    """Holding devices alone, for a measurement or a build that times kernels, lets all wait."""
     held = []
-    monkeypatch.setattr(
-        session.BuildsAhead, "paused", lambda _: held.append("paused") or nullcontext()
-    )
+    for kind in (session.BuildsAhead, session.HostPool):
+        monkeypatch.setattr(
+            kind, "paused", lambda each: held.append(type(each).__name__) or nullcontext()
+        )
     run = InferSession(InferConfig(device="cpu", cache=tmp_path))
     with run.exclusive(["eager"]):
-        assert held == ["paused"]
+        assert held == ["BuildsAhead", "HostPool"]
     with run.hosts._alone_guard(run.hosts.here):
-        assert held == ["paused"] * 2
+        assert held == ["BuildsAhead", "HostPool"] * 2
     run.close()
