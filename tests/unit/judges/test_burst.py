@@ -31,17 +31,17 @@ def clock_of(call_s):
     return lambda: next(ticks) * call_s
 
 
-def burst(infer=right, call_s=0.5, feeds=4):
+def burst(infer=right, call_s=0.3, feeds=4):
     """Run a burst."""
     return run_burst(infer, FEEDS[:feeds], FIRST[:feeds], clock_of(call_s))
 
 
 @pytest.mark.parametrize(
     ("call_s", "calls"),
-    [(60, LEAST_CALLS), (2, 15), (0.5, CALLS), (0.03, 34), (0.01, 100), (1e-6, MOST_CALLS)],
+    [(60, LEAST_CALLS), (1, 10), (0.3, CALLS), (0.03, 34), (0.01, 100), (1e-6, MOST_CALLS)],
 )
 def test_number_of_calls(call_s, calls):
-    """32; more within a second, fewer beyond half a minute; 8 to 320 at any speed."""
+    """32; more within a second, fewer beyond ten; 8 to 320 at any speed."""
     assert burst(call_s=call_s).calls == pytest.approx(calls, abs=1)
 
 
@@ -144,7 +144,7 @@ def test_another_shape():
     """An answer that cannot be compared is no answer."""
     verdict = judged(FIRST[2]["y"][:5])
     assert (verdict.status, verdict.code) == ("fail", "not-repeatable")
-    assert run_burst(lambda _: {"y": FIRST[2]["y"][:5]}, FEEDS, FIRST, clock_of(0.5)).odd == 32
+    assert run_burst(lambda _: {"y": FIRST[2]["y"][:5]}, FEEDS, FIRST, clock_of(0.3)).odd == 32
 
 
 @pytest.mark.parametrize(
