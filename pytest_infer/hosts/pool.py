@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytest_infer.activity import START, activity
 from pytest_infer.hosts.engine_client import EngineClient
-from pytest_infer.hosts.heap import KEEPING
+from pytest_infer.hosts.guarded_host import GuardedHost
+from pytest_infer.hosts.host_role import HostRole
 from pytest_infer.hosts.place import Place, place_here
 from pytest_infer.hosts.sent_files import SentFiles
 from pytest_infer.hosts.start import DEFAULT, INLINE, start_host
@@ -21,13 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pytest_infer.errors import InferError
+    from pytest_infer.hosts.guarded_host import Guard
     from pytest_infer.hosts.host import Host
     from pytest_infer.models.source import Source
     from pytest_infer.storage.cache import Cache
-
-    Guard = Callable[[Place], AbstractContextManager[object]]
-    Role = Literal["shared", "beside", "companion", "fresh"]
 
 EAGER = "eager"
 """The engine whose host has the models' Python code and libraries, unless it is elsewhere."""
@@ -35,42 +31,8 @@ EAGER = "eager"
 MODELS = ""
 """Names the host of the models where that is nobody else's: like this process, and here."""
 
-
-THREADS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "TVM_NUM_THREADS")
-"""The environment that sets how many threads a host computes on.
-
-The limit is for compiled code that has a number of threads built in.
-"""
-
-WAITING = "OMP_WAIT_POLICY"
-"""The environment that sets how OpenMP's threads wait for each other.
-
-They spin unless it is ``passive``: beside other work each then keeps a core from the thread that it
-waits for. MobileNetV2's weights took 32 s instead of 4 s so, and 6 s with it (2 cores, 2 loops).
-"""
-
-UNTIMED: Mapping[str, str] = {WAITING: "passive", **KEEPING}
-"""The environment of a host in which nothing is timed."""
-
-VISIBLE = "CUDA_VISIBLE_DEVICES"
-"""The environment of a host that sees these GPUs only."""
-
-
 MOST_AHEAD = 8
 """How many hosts may wait for those who need them; each has 0.2 to 0.5 GB of libraries."""
-
-
-class HostRole(NamedTuple):
-    """What a host is for."""
-
-    engine: str
-    role: Role
-
-    @property
-    def doing(self) -> str:
-        """Return what is done to have it, as it follows "cannot"."""
-        kinds = {"shared": "the", "beside": "another", "companion": "a", "fresh": "a fresh"}
-        return f"start {kinds[self.role]} host of {self.engine or 'models'}"
 
 
 class HostPool:
@@ -99,7 +61,7 @@ class HostPool:
         """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
         """The UUID of the only GPU that hosts on this machine see; empty: what there is."""
-        self._shared: dict[HostRole, _GuardedHost] = {}
+        self._shared: dict[HostRole, GuardedHost] = {}
         self._sent = SentFiles(cache.root)
         self._ahead = MadeAhead(
             "hosts ahead",
@@ -134,7 +96,7 @@ class HostPool:
             begun = self._taken(wanted)
             with self._guard(self.here):
                 started = begun or self._started(wanted)
-            host = self._shared[wanted] = _GuardedHost(started, self._guard)
+            host = self._shared[wanted] = GuardedHost(started, self._guard)
             if begun is None:
                 self._ahead.put_back(wanted)  # it has to import its libraries yet
         return host
@@ -185,7 +147,7 @@ class HostPool:
         wanted = HostRole(engine, "fresh")
         begun = None if threads else self._taken(wanted)
         started = begun or self._started(wanted, threads)
-        host = _GuardedHost(started, self._fresh_guard)
+        host = GuardedHost(started, self._fresh_guard)
         try:
             yield host
         finally:
@@ -201,7 +163,7 @@ class HostPool:
         wanted = HostRole(engine, "companion")
         if not self.has_companion(engine):
             started = self._taken(wanted) or self._started(wanted)
-            self._shared[wanted] = _GuardedHost(started, self._fresh_guard)
+            self._shared[wanted] = GuardedHost(started, self._fresh_guard)
         host = self._shared[wanted]
         try:
             yield host
@@ -248,15 +210,10 @@ class HostPool:
 
     def _started(self, wanted: HostRole, threads: int = 0) -> Host:
         spec = self._specs.get(wanted.engine, DEFAULT)
-        environment = dict.fromkeys(THREADS, str(threads)) if threads else {}
-        if wanted.role in {"shared", "beside"}:
-            environment = _untimed(spec)
-        if self._gpu and spec.startswith(DEFAULT) and VISIBLE not in spec:
-            environment = {**environment, VISIBLE: self._gpu}
         with activity(wanted.doing, START):
             return start_host(
                 spec,
-                environment=environment,
+                environment=wanted.environment(spec, threads=threads, gpu=self._gpu),
                 timeout_s=self._timeout_s,
                 sources=self._sources(),
                 cache=self._cache,
@@ -264,44 +221,5 @@ class HostPool:
             )
 
 
-def _untimed(spec: str) -> dict[str, str]:
-    """Return the environment of a host in which nothing is timed, without what the user has set."""
-    return {
-        name: value
-        for name, value in UNTIMED.items()
-        if name not in os.environ and f"env:{name}=" not in spec
-    }
-
-
 def _import_libraries(host: Host, wanted: HostRole) -> None:
     EngineClient(host).import_libraries(engine=wanted.engine, doing=wanted.doing)
-
-
-class _GuardedHost:
-    """A host whose every call holds the guard of its place, one call at a time."""
-
-    def __init__(self, host: Host, guard: Guard, turn: Lock | None = None) -> None:
-        self._host = host
-        self._guard = guard
-        self._turn = turn or Lock()
-
-    def guarded(self, guard: Guard) -> _GuardedHost:
-        """Return the same host under another guard."""
-        return _GuardedHost(self._host, guard, self._turn)
-
-    @property
-    def place(self) -> Place:
-        return self._host.place
-
-    @property
-    def is_alive(self) -> bool:
-        return self._host.is_alive
-
-    def call(
-        self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
-    ) -> Any:
-        with activity(doing, operation), self._guard(self.place), self._turn:
-            return self._host.call(operation, error=error, doing=doing, **arguments)
-
-    def close(self) -> None:
-        self._host.close()

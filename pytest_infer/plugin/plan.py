@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_infer.case import Case
-    from pytest_infer.hosts.pool import HostRole
+    from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.plugin.state import State
     from pytest_infer.session.builds_ahead import Build
 
@@ -75,7 +75,8 @@ def _hosts(items: list[pytest.Item]) -> list[HostRole]:
 def _roles(item: pytest.Item, case: Case, found: list[HostRole]) -> Iterator[HostRole]:
     """Yield the hosts of one test; ``found`` are those of the tests before it."""
     from pytest_infer.devices.device import Device
-    from pytest_infer.hosts.pool import EAGER, HostRole
+    from pytest_infer.hosts.host_role import HostRole
+    from pytest_infer.hosts.pool import EAGER
 
     companion = HostRole(EAGER, "companion")
     yield HostRole(EAGER, "shared")

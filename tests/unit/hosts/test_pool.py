@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_infer.hosts import pool
-from pytest_infer.hosts.pool import HostPool, HostRole
+from pytest_infer.hosts import host_role, pool
+from pytest_infer.hosts.host_role import HostRole
+from pytest_infer.hosts.pool import HostPool
 from pytest_infer.storage.cache import Cache
 
 
@@ -62,25 +63,25 @@ def test_a_host_that_is_not_bound(started, spec):
 
 def test_a_host_of_few_threads(started):
     """Libraries find the number in their environment."""
-    assert started({}, "ort", threads=1)[0] == dict.fromkeys(pool.THREADS, "1")
+    assert started({}, "ort", threads=1)[0] == dict.fromkeys(host_role.THREADS, "1")
 
 
 @pytest.mark.parametrize("spec", ["popen", "ssh=me@jetson"])
 def test_the_environment_where_nothing_is_timed(started, monkeypatch, spec):
     """Threads do not spin, and memory is kept; a measurement has both as libraries have them."""
-    for name in pool.UNTIMED:
+    for name in host_role.UNTIMED:
         monkeypatch.delenv(name, raising=False)
-    assert started({"ort": spec}, "ort", is_shared=True)[0] == pool.UNTIMED
+    assert started({"ort": spec}, "ort", is_shared=True)[0] == host_role.UNTIMED
     assert started({"ort": spec}, "ort")[0] == {}
-    assert pool.UNTIMED["OMP_WAIT_POLICY"] == "passive"
+    assert host_role.UNTIMED["OMP_WAIT_POLICY"] == "passive"
 
 
-@pytest.mark.parametrize("name", pool.UNTIMED)
+@pytest.mark.parametrize("name", host_role.UNTIMED)
 def test_what_a_user_says_of_the_environment(started, monkeypatch, name):
     """By the environment of pytest, or by that of a host."""
-    for each in pool.UNTIMED:
+    for each in host_role.UNTIMED:
         monkeypatch.delenv(each, raising=False)
-    others = {each: value for each, value in pool.UNTIMED.items() if each != name}
+    others = {each: value for each, value in host_role.UNTIMED.items() if each != name}
     assert started({"ort": f"popen//env:{name}=1"}, "ort", is_shared=True)[0] == others
     monkeypatch.setenv(name, "1")
     assert started({}, "ort", is_shared=True)[0] == others
@@ -235,7 +236,7 @@ def test_a_host_with_its_own_threads_is_not_begun_ahead(pooled, hosts):
     made.begin([HostRole("ort", "fresh")])
     hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
     with made.fresh("ort", threads=1):
-        assert hosts.started[1].environment == dict.fromkeys(pool.THREADS, "1")
+        assert hosts.started[1].environment == dict.fromkeys(host_role.THREADS, "1")
     with made.fresh("ort"):
         assert len(hosts.started) == 2
 
