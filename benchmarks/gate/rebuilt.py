@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from evaluate_pairs import table
 
 from pytest_infer.judges.gate import Stored, decide
-from pytest_infer.judges.terms import GPU, OTHER_GPU, with_rebuild
+from pytest_infer.judges.terms import GPU, LAUNCH_BOUND, OTHER_CLOCK, OTHER_GPU, with_rebuild
 from pytest_infer.timing.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ BEGIN, END = "<!-- rebuilt: begin -->", "<!-- rebuilt: end -->"
 
 TERMS = {
     terms.name: terms
-    for each in (GPU, OTHER_GPU, replace(OTHER_GPU, by_kernel=True))
+    for each in (GPU, OTHER_GPU, replace(OTHER_GPU, by_kernel=True), OTHER_CLOCK, LAUNCH_BOUND)
     for terms in (each, with_rebuild(each))
 }
 """By their names; of two of one name the last one stays, by which TensorRT's plans are judged."""
