@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.session.artefacts import Artefacts
     from pytest_infer.session.engine import EngineUnderTest
-    from pytest_infer.session.timer import CallCounts
+    from pytest_infer.session.timed_arm import CallCounts
     from pytest_infer.timing.measurement import Measurement
 
 REFERENCE_NET = "reference_net"

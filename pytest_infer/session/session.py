@@ -28,7 +28,8 @@ from pytest_infer.session.matrix import Origin, known_models, make_matrix
 from pytest_infer.session.pair_timer import PairTimer
 from pytest_infer.session.rival import Rival, check_rival, rival_config
 from pytest_infer.session.run_baselines import RunBaselines
-from pytest_infer.session.timer import CallCounts, GpuTimer
+from pytest_infer.session.timed_arm import CallCounts
+from pytest_infer.session.timer import GpuTimer
 from pytest_infer.session.wanted_models import read_specs, register_wanted
 from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache

@@ -9,8 +9,9 @@ import pytest
 
 from pytest_infer.case import Case
 from pytest_infer.errors import LoadError, TimingError
-from pytest_infer.session import timer
-from pytest_infer.session.timer import CallCounts, GpuTimer
+from pytest_infer.session import timed_arm
+from pytest_infer.session.timed_arm import CallCounts
+from pytest_infer.session.timer import GpuTimer
 from pytest_infer.timing.split import Split
 
 MS = 1_000_000
@@ -113,7 +114,7 @@ def measure(monkeypatch):
     """Time engines in a world, and return their samples."""
 
     def run(world, *names, **counts):
-        monkeypatch.setattr(timer, "monotonic", lambda: world.now_s)
+        monkeypatch.setattr(timed_arm, "monotonic", lambda: world.now_s)
         gpu_timer = GpuTimer(world, CallCounts(**counts), world.exclusive)
         return gpu_timer.interleaved([name and engine(name) for name in names], FEEDS)
 
