@@ -50,8 +50,8 @@ class MadeAhead(Generic[Key, Made]):
         self._stop = stop
         self._most = most
         self._state = Condition()
-        self._order: list[Key] = []
-        """Everything that was ever added."""
+        self._turns: dict[Key, int] = {}
+        """Everything that was ever added, by what was first."""
         self._queue: list[Key] = []
         self._current: Key | None = None
         self._made: dict[Key, list[Made]] = {}
@@ -62,7 +62,8 @@ class MadeAhead(Generic[Key, Made]):
     def add(self, *keys: Key) -> None:
         """Make these when those that were added before are made; a key may be there twice."""
         with self._state:
-            self._order.extend(keys)
+            for key in keys:
+                self._turns.setdefault(key, len(self._turns))
             self._queue.extend(keys)
             self._state.notify_all()
         if keys and self._thread is None:
@@ -85,9 +86,12 @@ class MadeAhead(Generic[Key, Made]):
     def put_back(self, key: Key) -> None:
         """Let what was added, and was taken before it was begun, be made in its turn after all."""
         with self._state:
-            if key in self._order and key != self._current and key not in self._queue:
-                self._queue = sorted([*self._queue, key], key=self._order.index)
-                self._state.notify_all()
+            turn = self._turns.get(key)
+            if turn is None or key == self._current or key in self._queue:
+                return
+            later = (n for n, each in enumerate(self._queue) if self._turns[each] > turn)
+            self._queue.insert(next(later, len(self._queue)), key)
+            self._state.notify_all()
 
     @contextmanager
     def paused(self) -> Iterator[None]:

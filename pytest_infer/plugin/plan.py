@@ -60,33 +60,36 @@ class Plan:
 
 def _hosts(items: list[pytest.Item]) -> list[HostRole]:
     """Return the hosts that tests need, in their order, each as often as it is started."""
+    from pytest_infer.hosts.host_role import HostRole
+    from pytest_infer.hosts.pool import EAGER
     from pytest_infer.plugin.collection import case_of
 
     found: list[HostRole] = []
+    kept: set[HostRole] = set()
     for item in items:
         case = case_of(item)
         if case and {ENGINE, VARIANTS}.intersection(_fixtures(item)):
-            for role in _roles(item, case, found):
-                if role.role == "fresh" or role not in found:
+            for role in _roles(item, case, has_companion=HostRole(EAGER, "companion") in kept):
+                if role.role == "fresh" or role not in kept:
                     found.append(role)
+                    kept.add(role)
     return found
 
 
-def _roles(item: pytest.Item, case: Case, found: list[HostRole]) -> Iterator[HostRole]:
-    """Yield the hosts of one test; ``found`` are those of the tests before it."""
+def _roles(item: pytest.Item, case: Case, *, has_companion: bool) -> Iterator[HostRole]:
+    """Yield the hosts of one test; eager may have a companion from a test before it."""
     from pytest_infer.devices.device import Device
     from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.hosts.pool import EAGER
 
-    companion = HostRole(EAGER, "companion")
     yield HostRole(EAGER, "shared")
     yield HostRole(case.engine, "shared")
     if BESIDE.intersection(_names(item)):
         yield HostRole(case.engine, "beside")
     if TIMER in _fixtures(item) and not Device.named(case.device).is_gpu:
-        if case.engine != EAGER or companion in found:
+        if case.engine != EAGER or has_companion:
             yield HostRole(case.engine, "fresh")
-        yield companion
+        yield HostRole(EAGER, "companion")
 
 
 def _put_in_turn(items: list[pytest.Item], needy: set[pytest.Item]) -> None:
