@@ -111,6 +111,7 @@ class EngineContract:
             assert precisions
             assert set(precisions) <= set(PRECISIONS)
 
+    @pytest.mark.usefixtures("able")
     def test_imports_its_libraries(self, run: InferSession, engine: Engine) -> None:
         """What a host imports ahead is there to be imported."""
         client = EngineClient(run.hosts.shared(engine.name))
