@@ -70,8 +70,13 @@ class MadeAhead(Generic[Key, Made]):
             self._thread = Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
-    def take(self, key: Key) -> Made | None:
-        """Return what was made, waiting if it is being made; None if it is to be made now."""
+    def take(self, key: Key, make: Callable[[Key], Made] | None = None) -> Made | None:
+        """Return what was made, waiting if it is being made; None if it is to be made now.
+
+        Whoever waits makes what comes next meanwhile, if it says how.
+        """
+        while make and (other := self._next_beside(key)) is not None:
+            self._keep(other, self._tried(make, other))
         with self._state:
             if not self._made.get(key):
                 if self._current == key:
@@ -124,10 +129,9 @@ class MadeAhead(Generic[Key, Made]):
                 while (key := self._next()) is not None:
                     found: Made | None = None
                     try:
-                        with suppress(InferError):
-                            found = self._make(key)
+                        found = self._tried(self._make, key)
                     finally:
-                        self._end(key, found)
+                        self._keep(key, found)
         finally:
             self._stop()  # by this thread, with which the processes that it has started end
 
@@ -145,9 +149,23 @@ class MadeAhead(Generic[Key, Made]):
         waiting = sum(map(len, self._made.values()))
         return bool(self._queue) and not self._pauses and waiting < self._most
 
-    def _end(self, key: Key, found: Made | None) -> None:
+    def _next_beside(self, key: Key) -> Key | None:
+        """Return what is to be made while the thread makes ``key``; None if it does not."""
         with self._state:
-            self._current = None
+            is_being_made = self._current == key and not self._made.get(key)
+            return self._queue.pop(0) if is_being_made and self._may_begin else None
+
+    @staticmethod
+    def _tried(make: Callable[[Key], Made | None], key: Key) -> Made | None:
+        with suppress(InferError):
+            return make(key)
+        return None
+
+    def _keep(self, key: Key, found: Made | None) -> None:
+        """Note that a thing is made, or that it failed."""
+        with self._state:
+            if self._current == key:
+                self._current = None
             if found is not None:
                 self._made.setdefault(key, []).append(found)
             self._state.notify_all()

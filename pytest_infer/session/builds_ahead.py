@@ -113,9 +113,12 @@ class BuildsAhead:
         self._asked[asked.build] = asked
         self._builds.add(asked.build)
 
-    def take(self, build: Build) -> BuildResult | None:
-        """Return a build, waiting for one that is being made; None if it is to be made now."""
-        return self._builds.take(build)
+    def take(self, build: Build, make: Callable[[Asked], BuildResult]) -> BuildResult | None:
+        """Return a build, waiting for one that is being made; None if it is to be made now.
+
+        Meanwhile ``make`` is given what comes next: a core has nothing else to do.
+        """
+        return self._builds.take(build, lambda other: make(self._asked[other]))
 
     def paused(self) -> AbstractContextManager[None]:
         """Wait until nothing is being built, and let nothing be begun meanwhile."""

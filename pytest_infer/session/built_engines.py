@@ -134,7 +134,7 @@ class BuiltEngines:
         found = None
         if self._ahead:
             self._begin(build, self._ahead)
-            found = self._ahead.take(build)
+            found = self._ahead.take(build, self._made)
         return self._build(build.case, is_second=build.is_second, found=found)
 
     def _begin(self, now: Build, ahead: BuildsAhead) -> None:
@@ -166,7 +166,7 @@ class BuiltEngines:
         self.hold(case, found.folder)
         return BuiltEngine(case.engine, graph, request, found.folder, found.content)
 
-    def _made(self, asked: Asked, cache: str) -> BuildResult:
+    def _made(self, asked: Asked, cache: str = "") -> BuildResult:
         """Return where the engine's host has built it, or found it: in ``cache``, or its own."""
         case = asked.build.case
         times_kernels = isinstance(engines.find(case.engine), TimesKernels)

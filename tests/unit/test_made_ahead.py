@@ -135,6 +135,39 @@ def test_one_that_is_being_made_is_waited_for(make, maker, told):
     assert found == [1]
 
 
+def test_whoever_waits_makes_what_comes_next(make, maker, told):
+    """One after the other, until what it waits for is made; what fails is made by its taker."""
+    ahead = make()
+    ahead.add("a", "b", "broken", "c")
+    maker.wait_for("a")
+    helped = []
+
+    def help_out(key: str) -> str:
+        helped.append(key)
+        if key == "broken":
+            raise HostError("cannot make it", why="", mend="")
+        if key == "c":
+            maker.let("a", 1)
+        return f"{key} by the one who waits"
+
+    assert ahead.take("a", help_out) == 1
+    assert helped == ["b", "broken", "c"]
+    assert maker.begun == ["a"]
+    assert ahead.take("b", pytest.fail) == "b by the one who waits"
+    assert ahead.take("broken", pytest.fail) is None
+    assert [each.kind for each in told if each] in ([], [AHEAD])
+
+
+def test_nobody_helps_who_does_not_wait(make, maker):
+    """What is made already is taken, and what is not begun is left to its taker."""
+    ahead = make()
+    maker.let("a", 1)
+    ahead.add("a", "b", "c")
+    maker.wait_for("a", "b")
+    assert ahead.take("a", pytest.fail) == 1
+    assert ahead.take("c", pytest.fail) is None
+
+
 def test_one_that_is_not_begun_is_left_to_its_taker(make, maker):
     """It is not made twice at the same time."""
     ahead = make()

@@ -90,9 +90,9 @@ def test_a_build_is_made_and_taken_once(ahead, pool, held):
     pool.let(FIRST, "folder")
     ahead.add(asked(FIRST))
     pool.wait_for(FIRST)
-    assert ahead.take(FIRST).folder == "folder"
+    assert ahead.take(FIRST, pytest.fail).folder == "folder"
     assert held == ["folder"]
-    assert ahead.take(FIRST) is None
+    assert ahead.take(FIRST, pytest.fail) is None
 
 
 def test_the_end_of_a_run_ends_the_builder(ahead, pool):
@@ -101,7 +101,7 @@ def test_the_end_of_a_run_ends_the_builder(ahead, pool):
     pool.wait_for(FIRST)
     ahead.close()
     assert pool.is_closed.is_set()
-    assert ahead.take(FIRST) is None
+    assert ahead.take(FIRST, pytest.fail) is None
 
 
 def test_a_pause_lets_builds_wait(ahead, pool):
@@ -119,7 +119,7 @@ def test_without_builds_there_is_no_pool():
     idle = BuildsAhead(lambda: pytest.fail("no pool is needed"), print)
     idle.plan([FIRST])
     with idle.paused():
-        assert idle.take(FIRST) is None
+        assert idle.take(FIRST, pytest.fail) is None
     idle.close()
 
 
