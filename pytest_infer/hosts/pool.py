@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_infer.activity import START, activity
+from pytest_infer.errors import InferError
 from pytest_infer.hosts.engine_client import EngineClient
 from pytest_infer.hosts.guarded_host import GuardedHost
 from pytest_infer.hosts.host_role import HostRole
@@ -31,7 +32,7 @@ EAGER = "eager"
 MODELS = ""
 """Names the host of the models where that is nobody else's: like this process, and here."""
 
-MOST_AHEAD = 8
+MOST_AHEAD = 4
 """How many hosts may wait for those who need them; each has 0.2 to 0.5 GB of libraries."""
 
 
@@ -183,11 +184,16 @@ class HostPool:
             self._shared.popitem()[1].close()
 
     def _taken(self, wanted: HostRole) -> Host | None:
-        """Return a host that was started ahead, and lives."""
+        """Return a host that was started ahead, if it answers."""
         host = self._ahead.take(wanted)
-        if host is not None:
-            self._begun.remove(host)
-        return host if host and host.is_alive else None
+        if host is None:
+            return None
+        self._begun.remove(host)
+        with suppress(InferError):  # it may have died since, of which nobody has heard
+            _import_libraries(host, wanted)
+            return host
+        host.close()
+        return None
 
     def _prepared(self, wanted: HostRole) -> Host | None:
         """Return a new host whose libraries are imported; None for one that runs already."""

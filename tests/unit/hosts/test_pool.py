@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_infer.errors import HostError
 from pytest_infer.hosts import host_role, pool
 from pytest_infer.hosts.host_role import HostRole
 from pytest_infer.hosts.pool import HostPool
@@ -163,10 +164,12 @@ class StartedHost:
     def __init__(self, environment):
         self.environment = environment
         self.is_alive, self.place, self.asked = True, "here", []
+        self.has_died = False
 
     def call(self, operation, /, *, error, doing, **arguments):
-        """Answer."""
-        del error, doing
+        """Answer, unless it has died."""
+        if self.has_died:
+            raise error(f"cannot {doing}", why="its engine host died", mend="")
         self.asked.append((operation, arguments.get("engine")))
         return []
 
@@ -224,7 +227,7 @@ def test_a_host_is_begun_ahead(pooled, hosts, role):
     for _ in range(2):
         with ways[role]() as host:
             host.call("engine.open", error=None, doing="open")
-    assert hosts.started[0].asked[:2] == [(IMPORT, "ort"), ("engine.open", None)]
+    assert hosts.started[0].asked[:3] == [(IMPORT, "ort")] * 2 + [("engine.open", None)]
     assert len(hosts.started) == (2 if role == "fresh" else 1)
     timed = role in {"companion", "fresh"}
     assert (hosts.started[0].environment == {}) is timed
@@ -266,9 +269,11 @@ def test_a_host_begun_ahead_that_has_died(pooled, hosts):
     made = pooled()
     made.begin([HostRole("ort", "shared")])
     hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
-    hosts.started[0].close()
-    assert made.shared("ort").is_alive
-    assert len(hosts.started) == 2
+    hosts.started[0].has_died = True  # of which its caller has not heard
+    host = made.shared("ort")
+    assert host.is_alive
+    assert host.call("engine.open", error=HostError, doing="open") == []
+    assert [each.is_alive for each in hosts.started] == [False, True]
 
 
 @pytest.mark.parametrize("spec", ["inline", "ssh=me@jetson", "socket=jetson:8888"])
