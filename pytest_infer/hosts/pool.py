@@ -178,10 +178,10 @@ class HostPool:
         return host is not None and host.is_alive
 
     def close(self) -> None:
-        """End every host."""
-        self._ahead.close()
+        """End every host; the thread that has started some of them last, for they die with it."""
         while self._shared:
             self._shared.popitem()[1].close()
+        self._ahead.close()
 
     def _taken(self, wanted: HostRole) -> Host | None:
         """Return a host that was started ahead, if it answers."""
