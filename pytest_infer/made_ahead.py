@@ -113,6 +113,11 @@ class MadeAhead(Generic[Key, Made]):
                 self._pauses -= 1
                 self._state.notify_all()
 
+    def begin_no_more(self) -> None:
+        """Let nothing else be begun; what is being made is made, and the thread waits."""
+        with self._state:
+            self._pauses += 1
+
     def close(self) -> None:
         """End the thread, whatever it is at."""
         with self._state:

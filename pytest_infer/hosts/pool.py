@@ -179,6 +179,7 @@ class HostPool:
 
     def close(self) -> None:
         """End every host; the thread that has started some of them last, for they die with it."""
+        self._ahead.begin_no_more()
         while self._shared:
             self._shared.popitem()[1].close()
         self._ahead.close()

@@ -230,6 +230,20 @@ def test_nothing_is_made_beside_what_pauses_it(make, maker):
     assert ahead.take("b") == 2
 
 
+def test_nothing_is_begun_any_more(make, maker):
+    """What is being made is made; the thread stays, for processes may hang on it."""
+    ahead = make()
+    ahead.add("a", "b")
+    maker.wait_for("a")
+    ahead.begin_no_more()
+    maker.let("a", 1)
+    maker.let("b", 2)
+    assert ahead.take("a") == 1
+    assert not maker.is_stopped.wait(0.1)
+    assert maker.begun == ["a"]
+    assert ahead._thread.is_alive()
+
+
 def test_one_that_fails_is_none(make, maker):
     """Its taker makes it again and says why; the next one is made."""
     ahead = make()
