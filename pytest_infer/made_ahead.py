@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager, suppress
 from math import inf
 from threading import Condition, Thread
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 Key = TypeVar("Key", bound="Hashable")
 Made = TypeVar("Made")
 
+LEAST_CORES = 2
+"""With one, whatever is made ahead would only slow down what runs beside it."""
+
 LOOK_AGAIN_S = 0.2
 """How long the end of a run waits for the thread before it ends what was started meanwhile."""
 
 GIVE_UP_S = 10.0
 """How long it waits in all: then the thread ends with this process, and its processes with it."""
+
+
+def has_cores() -> bool:
+    """Return whether there is a core for what is made ahead."""
+    return len(os.sched_getaffinity(0)) >= LEAST_CORES
 
 
 class MadeAhead(Generic[Key, Made]):

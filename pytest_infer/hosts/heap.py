@@ -1,9 +1,8 @@
 """The heap of a process in which nothing is timed: what is freed stays there, to be used again.
 
 glibc returns every large array to the system as soon as it is freed, and takes a new one, page by
-page, for the next layer. A process that keeps them infers faster: DETR in eager mode 0.74 s instead
-of 1.13 s, with two images 1.51 s instead of 2.74 s (2 cores of an Intel Xeon, torch 2.14.1). The
-memory is given back once an engine is closed.
+page, for the next layer. A process that keeps them infers faster (``benchmarks/kept_memory.py``).
+The memory is given back once an engine is closed.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     Arguments = ParamSpec("Arguments")
     Result = TypeVar("Result")
 
-KEEPING: Mapping[str, str] = {"INFER_FREED_MEMORY": "kept"}
-"""The environment of a host that keeps what is freed, as `keep_as_told` reads it."""
+FREED_MEMORY, KEPT = "INFER_FREED_MEMORY", "kept"
+"""The variable, and its value in a host that keeps what is freed."""
 
 _MOST_MMAPS, _LEAST_TO_TRIM = -4, -1
 """Parameters of ``mallopt``, from ``malloc.h``."""
@@ -31,8 +30,7 @@ _MOST = 2**31 - 1
 
 def keep_as_told() -> None:
     """Keep what will be freed if the environment says so: no array is a mapping of its own."""
-    is_told = all(os.environ.get(name) == value for name, value in KEEPING.items())
-    if is_told and _has_glibc():
+    if os.environ.get(FREED_MEMORY) == KEPT and _has_glibc():
         library = ctypes.CDLL(None)
         library.mallopt(_MOST_MMAPS, 0)
         library.mallopt(_LEAST_TO_TRIM, _MOST)

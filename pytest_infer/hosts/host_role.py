@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pytest_infer.hosts.heap import KEEPING
+from pytest_infer.hosts.heap import FREED_MEMORY, KEPT
 from pytest_infer.hosts.start import DEFAULT
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ They spin unless it is ``passive``: beside other work each then keeps a core fro
 waits for. MobileNetV2's weights took 32 s instead of 4 s so, and 6 s with it (2 cores, 2 loops).
 """
 
-UNTIMED: Mapping[str, str] = {WAITING: "passive", **KEEPING}
+UNTIMED: Mapping[str, str] = {WAITING: "passive", FREED_MEMORY: KEPT}
 """The environment of a host in which nothing is timed."""
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"

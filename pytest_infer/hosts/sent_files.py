@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_infer.engines.protocol import BuiltEngine
 from pytest_infer.graphs.graph import Graph
 from pytest_infer.hosts.file_client import FileClient
+from pytest_infer.hosts.wrapped_host import WrappedHost
 from pytest_infer.models.source import Source
 from pytest_infer.storage.digest import digest_of_file
 from pytest_infer.storage.lock_wait import Wanted, acquire
@@ -16,7 +17,6 @@ from pytest_infer.storage.lock_wait import Wanted, acquire
 if TYPE_CHECKING:
     from pytest_infer.errors import InferError
     from pytest_infer.hosts.host import Host
-    from pytest_infer.hosts.place import Place
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """What is in memory of a file at a time, on both sides: each chunk waits for the one before."""
@@ -92,22 +92,12 @@ class SentFiles:
                 self.bytes[host.place.machine] += len(chunk)
 
 
-class SendingHost:
+class SendingHost(WrappedHost):
     """A host that does not see the caller's files, and gets those that its operations need."""
 
     def __init__(self, host: Host, sent: SentFiles) -> None:
-        self._host = host
+        super().__init__(host)
         self._sent = sent
-
-    @property
-    def place(self) -> Place:
-        """Return where it runs."""
-        return self._host.place
-
-    @property
-    def is_alive(self) -> bool:
-        """Return whether it can still answer."""
-        return self._host.is_alive
 
     def call(
         self, operation: str, /, *, error: type[InferError], doing: str, **arguments: Any
@@ -115,7 +105,3 @@ class SendingHost:
         """Send the files in ``arguments``, then ask."""
         there = {name: self._sent.adapted(value, self._host) for name, value in arguments.items()}
         return self._host.call(operation, error=error, doing=doing, **there)
-
-    def close(self) -> None:
-        """End the process."""
-        self._host.close()

@@ -46,7 +46,8 @@ class Plan:
         """Plan the builds and the hosts of the tests that are left, in their order."""
         if not self._state.is_used or hasattr(config, "workerinput"):
             return
-        from pytest_infer.session.builds_ahead import has_cores, is_made_ahead
+        from pytest_infer.made_ahead import has_cores
+        from pytest_infer.session.builds_ahead import is_made_ahead
 
         session = self._state.session
         needed = {item: list(_builds(item)) for item in items}
@@ -54,8 +55,8 @@ class Plan:
         ahead = {build for build in wanted if is_made_ahead(build, session.config)}
         _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
         session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
-        if has_cores() and not config.option.collectonly:
-            session.hosts.begin(_hosts(items))
+        if has_cores() and not config.option.collectonly and (hosts := _hosts(items)):
+            session.hosts.begin(hosts)
 
 
 def _hosts(items: list[pytest.Item]) -> list[HostRole]:

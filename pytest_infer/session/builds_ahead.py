@@ -5,7 +5,6 @@ They are made in processes of their own, one after the other, and wait while som
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +14,7 @@ from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.protocol import BuildsSlowly
 from pytest_infer.hosts.engine_client import EngineClient
-from pytest_infer.made_ahead import MadeAhead
+from pytest_infer.made_ahead import MadeAhead, has_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.hosts.pool import HostPool
     from pytest_infer.hosts.results import BuildResult
-
-LEAST_CORES = 2
-"""With one, a build would only slow down what runs beside it."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +73,6 @@ def is_made_ahead(build: Build, config: InferConfig) -> bool:
         and not (build.is_second and config.thorough)
         and has_cores()
     )
-
-
-def has_cores() -> bool:
-    """Return whether there is a core for what is made ahead."""
-    return len(os.sched_getaffinity(0)) >= LEAST_CORES
 
 
 class BuildsAhead:

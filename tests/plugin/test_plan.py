@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_infer.made_ahead import LEAST_CORES
 from pytest_infer.plugin.plan import Plan
-from pytest_infer.session.builds_ahead import LEAST_CORES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from pytest_infer.hosts import heap
-from pytest_infer.hosts.heap import KEEPING
+from pytest_infer.hosts.heap import FREED_MEMORY, KEPT
 from pytest_infer.hosts.operations import Operations
 
 pytestmark = pytest.mark.skipif(
@@ -52,14 +52,14 @@ def sizes(environment: dict[str, str]) -> tuple[int, int]:
 
 def test_freed_memory_is_kept_until_it_is_given_back():
     """The next array needs no new pages."""
-    freed, given_back = sizes(dict(KEEPING))
+    freed, given_back = sizes({FREED_MEMORY: KEPT})
     assert freed > 190 * MIB
     assert given_back < 20 * MIB
 
 
 def test_without_the_environment():
     """Such an array is given back at once: the other test would see it if this changed."""
-    freed, _ = sizes(dict.fromkeys(KEEPING, ""))
+    freed, _ = sizes({FREED_MEMORY: ""})
     assert freed < 20 * MIB
 
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_infer import made_ahead
 from pytest_infer.case import Case
 from pytest_infer.config import InferConfig
 from pytest_infer.errors import BuildError
-from pytest_infer.session import builds_ahead
 from pytest_infer.session.builds_ahead import Asked, Build, BuildsAhead, is_made_ahead
 
 CASE = Case("net", "compile", "fp32", 1, "cpu")
@@ -104,6 +104,21 @@ def test_the_end_of_a_run_ends_the_builder(ahead, pool):
     assert ahead.take(FIRST, pytest.fail) is None
 
 
+def test_whoever_waits_builds_what_comes_next(ahead, pool):
+    """It gets what that is made from, and the build is there for its taker."""
+    ahead.add(asked(FIRST))
+    ahead.add(asked(SECOND))
+    pool.wait_for(FIRST)
+
+    def make(other):
+        pool.let(FIRST, "first")
+        return f"built of {other.graph}" if other == asked(SECOND) else None
+
+    assert ahead.take(FIRST, make).folder == "first"
+    assert ahead.take(SECOND, pytest.fail) == "built of graph"
+    assert pool.begun == [FIRST.doing]
+
+
 def test_a_pause_lets_builds_wait(ahead, pool):
     """None is begun in it."""
     pool.let(FIRST, "folder")
@@ -148,16 +163,16 @@ def test_what_is_planned_of_a_model():
 )
 def test_what_is_made_ahead(monkeypatch, changes, config, expected):
     """Slow builds on this machine's CPU that time nothing."""
-    monkeypatch.setattr(builds_ahead.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(made_ahead.os, "sched_getaffinity", lambda _: {0, 1})
     build = Build(replace(CASE, **changes))
     assert is_made_ahead(build, InferConfig(**config)) is expected
 
 
 def test_what_a_thorough_run_makes_ahead(monkeypatch):
     """Its second builds go into folders of their own; and on one core nothing is made ahead."""
-    monkeypatch.setattr(builds_ahead.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(made_ahead.os, "sched_getaffinity", lambda _: {0, 1})
     assert is_made_ahead(SECOND, InferConfig())
     assert not is_made_ahead(SECOND, InferConfig(thorough=True))
     assert is_made_ahead(FIRST, InferConfig(thorough=True))
-    monkeypatch.setattr(builds_ahead.os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(made_ahead.os, "sched_getaffinity", lambda _: {0})
     assert not is_made_ahead(FIRST, InferConfig())
