@@ -66,7 +66,8 @@ def _judge_share(
 ) -> Verdict:
     """Judge one thing that all of the work should share; ``other`` is a code and its mend.
 
-    The share itself is in the figures and in the message.
+    The share itself is in the figures and in the message. It is of what was asked for: where
+    something else ran, there is none.
     """
     name, value = share
     told = f"{value:.1%} of the computing nodes"
@@ -77,7 +78,6 @@ def _judge_share(
             what=f"{fact} {found}, not {asked}",
             why=f"that is what the engine's own record says{_told(evidence)}",
             mend=f"ask for what runs, or {other[1]}",
-            figures={name: value},
         )
     if not value >= LEAST_SHARE:
         return failed(

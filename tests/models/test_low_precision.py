@@ -120,7 +120,7 @@ def test_by_modelopt(trained: Any, tmp_path: Path) -> None:
     from infer_digits.with_modelopt import calibrated, write_calibrated
 
     path = tmp_path / "digits.onnx"
-    write_calibrated(calibrated(trained), path)
+    write_calibrated(calibrated(trained, is_unsigned=True), path)
     assert judged(file_outputs(path, images()), trained).status != "fail"
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")

@@ -73,14 +73,14 @@ def test_left_out_and_said(clone: Run) -> None:
     ids = collected(result)
     assert any("test_parity" in each for each in ids)
     assert not [each for each in ids if "seeds" in each]
-    result.stdout.fnmatch_lines(["4 experiments of the articles left to: pytest suites/seeds"])
+    result.stdout.fnmatch_lines(["5 experiments of the articles left to: pytest suites/seeds"])
 
 
 def test_left_out_by_name(clone: Run) -> None:
     """The package's name leaves them out too, and they have theirs."""
     result = clone("--pyargs", "pytest_infer.suites", "--engine=eager", "--infer-model=resnet50")
     assert not [each for each in collected(result) if "seeds" in each]
-    told = "4 experiments of the articles left to: pytest --pyargs pytest_infer.suites.seeds"
+    told = "5 experiments of the articles left to: pytest --pyargs pytest_infer.suites.seeds"
     result.stdout.fnmatch_lines([told])
 
 
@@ -92,7 +92,7 @@ def test_left_out_by_workers(clone: Run, pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess(*options, "--infer-model=resnet50", *QUICK)
     result.assert_outcomes(passed=1)
     lines = [each for each in result.outlines if "experiments of the articles" in each]
-    assert lines == ["4 experiments of the articles left to: pytest suites/seeds"]
+    assert lines == ["5 experiments of the articles left to: pytest suites/seeds"]
 
 
 @pytest.mark.parametrize(

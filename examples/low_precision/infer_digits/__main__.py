@@ -21,8 +21,13 @@ torch.save(module.state_dict(), folder / "digits.pt")
 torch.save(sparse(module).state_dict(), folder / "digits_sparse.pt")
 write_onnx(quantized(module), folder / "digits_qat.onnx")
 if find_spec("modelopt"):
-    from infer_digits.with_modelopt import calibrated, write_calibrated
+    from infer_digits.with_modelopt import calibrated, quantized_for_tensorrt, write_calibrated
 
-    write_calibrated(calibrated(module), folder / "digits_modelopt.onnx")
+    write_calibrated(calibrated(module, is_unsigned=True), folder / "digits_modelopt.onnx")
+    write_calibrated(calibrated(module, is_unsigned=False), folder / "digits_trt.onnx")
+    write_calibrated(quantized_for_tensorrt(module), folder / "digits_qat_trt.onnx")
 else:
-    sys.stderr.write("no digits_modelopt.onnx: nvidia-modelopt is not installed (extra modelopt)\n")
+    sys.stderr.write(
+        "no digits_modelopt.onnx, digits_trt.onnx and digits_qat_trt.onnx: nvidia-modelopt is not "
+        "installed (extra modelopt)\n"
+    )

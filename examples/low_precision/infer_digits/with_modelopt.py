@@ -1,4 +1,9 @@
-"""int8 after training by NVIDIA's modelopt, as an ONNX file with Q and DQ nodes."""
+"""int8 by NVIDIA's modelopt, as ONNX files with Q and DQ nodes: for CPUs, and for TensorRT.
+
+TensorRT wants int8 around zero for inputs of layers too, which is modelopt's default. ONNX Runtime
+then computes all in fp32 on a CPU: it removes a ReLU before int8 only where nothing below zero can
+be written. So a CPU gets uint8 for the inputs, none of which is below zero in this network.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +17,31 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from infer_digits.digits import calibration
 from infer_digits.onnx_file import EXAMPLE
+from infer_digits.training import train
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+OPSET = 17
+"""The newest that TensorRT 8.6 reads."""
 
-def calibrated(module: nn.Module) -> nn.Module:
+
+def calibrated(module: nn.Module, *, is_unsigned: bool) -> nn.Module:
     """Return a trained network with modelopt's int8 roundings, calibrated on digits apart.
 
-    Weights are int8 with a scale per output channel, inputs of layers uint8 with one per tensor.
+    Weights are int8 with a scale per output channel. Inputs of layers have one scale per tensor,
+    and are uint8 if ``is_unsigned``, else int8.
     """
     images = torch.from_numpy(calibration())
-    return mtq.quantize(_folded(module), _settings(), lambda net: net(images))
+    return mtq.quantize(_folded(module), _settings(is_unsigned), lambda net: net(images))
 
 
-def _settings() -> dict[str, Any]:
-    """Return modelopt's default for int8 with inputs without a sign, which none of them has here.
-
-    The default is for TensorRT, which wants int8. ONNX Runtime then computes all in fp32 on a CPU:
-    it removes a ReLU before int8 only where nothing below zero can be written.
-    """
-    found = copy.deepcopy(mtq.INT8_DEFAULT_CFG)
-    for each in found["quant_cfg"]:
-        if each["quantizer_name"] == "*input_quantizer":
-            each["cfg"]["unsigned"] = True
-    return found
+def quantized_for_tensorrt(module: nn.Module, epochs: int = 4) -> nn.Module:
+    """Return a trained network after more training with int8's roundings, in eval mode."""
+    torch.manual_seed(1)
+    found = calibrated(module, is_unsigned=False).train()
+    train(found, epochs, rate=2e-4)
+    return found.eval()
 
 
 def write_calibrated(module: nn.Module, path: Path) -> None:
@@ -46,11 +51,19 @@ def write_calibrated(module: nn.Module, path: Path) -> None:
         EXAMPLE,
         path,
         dynamo=False,
-        opset_version=18,
+        opset_version=OPSET,
         input_names=["image"],
         output_names=["scores"],
         dynamic_axes={"image": {0: "batch"}, "scores": {0: "batch"}},
     )
+
+
+def _settings(is_unsigned: bool) -> dict[str, Any]:
+    found = copy.deepcopy(mtq.INT8_DEFAULT_CFG)
+    for each in found["quant_cfg"]:
+        if each["quantizer_name"] == "*input_quantizer":
+            each["cfg"]["unsigned"] = is_unsigned
+    return found
 
 
 def _folded(module: nn.Module) -> nn.Module:

@@ -41,7 +41,7 @@ def digits_sparse() -> nn.Module:
     return _with_weights("digits_sparse.pt")
 
 
-for name in ("digits_qat", "digits_modelopt"):
+for name in ("digits_qat", "digits_modelopt", "digits_trt", "digits_qat_trt"):
     model_from(
         str(BUILT / f"{name}.onnx"),
         task="classification",

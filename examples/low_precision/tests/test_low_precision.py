@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     )
 
 
-pytestmark = pytest.mark.infer(models=("digits", "digits_sparse", "digits_qat", "digits_modelopt"))
+pytestmark = pytest.mark.infer(
+    models=(
+        *("digits", "digits_sparse", "digits_qat"),
+        *("digits_modelopt", "digits_trt", "digits_qat_trt"),
+    )
+)
 
 
 @pytest.mark.accuracy(max_drop=0.01, at_least=0.97)

@@ -53,6 +53,7 @@ def test_precision_that_did_not_run():
         "  why:  that is what the engine's own record says (layers=56, is_typed=false)\n"
         "  mend: ask for what runs, or find why the engine falls back from fp16"
     )
+    assert verdict.figures == {}  # a share of another precision is none of fp16
 
 
 @pytest.mark.parametrize(("share", "code"), [(0.5, "as-asked"), (0.49, "partly"), (0.0, "partly")])
