@@ -31,6 +31,7 @@ CUDNN_BENCHMARK = EngineOption(
     default=False,
     help="cuDNN times its convolutions at the first call, and takes the fastest",
     affects_build=False,
+    times_kernels=True,
     gpu_only=True,
 )
 """The setting of engines whose convolutions are cuDNN's: ``torch.backends.cudnn.benchmark``."""

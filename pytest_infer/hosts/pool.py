@@ -48,6 +48,7 @@ class HostPool:
         cache: Cache,
         guard: Guard,
         alone_guard: Guard | None = None,
+        ahead_guard: Guard | None = None,
         fresh_guard: Guard = nullcontext,
         gpu: str = "",
     ) -> None:
@@ -58,6 +59,8 @@ class HostPool:
         self._guard = guard
         self._alone_guard = alone_guard or guard
         """The guard of calls that nothing else may run beside on their device."""
+        self._ahead_guard = ahead_guard or guard
+        """The guard of what is done ahead, which must not wait for a measurement of this run."""
         self._fresh_guard = fresh_guard
         """The guard of a measurement's calls, which are within a lock on the device."""
         self._gpu = gpu
@@ -200,9 +203,9 @@ class HostPool:
         """Return a new host whose libraries are imported; None for one that runs already."""
         running = self._shared.get(wanted)
         if running and running.is_alive:
-            _import_libraries(running, wanted)
+            _import_libraries(running.guarded(self._ahead_guard), wanted)
             return None
-        with self._guard(self.here):
+        with self._ahead_guard(self.here):
             host = self._started(wanted)
             self._begun.append(host)
             _import_libraries(host, wanted)

@@ -20,6 +20,7 @@ SUITES = Path(__file__).resolve().parents[1] / "suites"
 """The tests whose order is ours; others, and experiments, may have reasons for theirs."""
 
 ENGINE, VARIANTS, TIMER = "infer_engine", "infer_variants", "infer_gpu_timer"
+EAGER_BESIDE, REPLAY_BESIDE = "infer_eager", "infer_eager_replay"
 """Fixtures that tell what a test needs."""
 
 REBUILT = "rebuilt"
@@ -87,10 +88,29 @@ def _roles(item: pytest.Item, case: Case, *, has_companion: bool) -> Iterator[Ho
     yield HostRole(case.engine, "shared")
     if BESIDE.intersection(_names(item)):
         yield HostRole(case.engine, "beside")
-    if TIMER in _fixtures(item) and not Device.named(case.device).is_gpu:
-        if case.engine != EAGER or has_companion:
-            yield HostRole(case.engine, "fresh")
-        yield HostRole(EAGER, "companion")
+    if TIMER not in _fixtures(item):
+        return
+    if Device.named(case.device).is_gpu:
+        yield from (HostRole(engine, "fresh") for engine in _timed_on_gpu(item, case))
+        return
+    if case.engine != EAGER or has_companion:
+        yield HostRole(case.engine, "fresh")
+    yield HostRole(EAGER, "companion")
+
+
+def _timed_on_gpu(item: pytest.Item, case: Case) -> Iterator[str]:
+    """Yield the engine of each process that a test times together: those of eager are not kept."""
+    from pytest_infer.hosts.pool import EAGER
+    from pytest_infer.models.registry import find
+
+    yield case.engine
+    if find(case.model).spec.onnx is not None:
+        return  # a file has no eager mode
+    is_eager = (case.engine, case.precision, case.options) == (EAGER, "fp32", ())
+    if EAGER_BESIDE in _fixtures(item) and not is_eager:
+        yield EAGER
+    if REPLAY_BESIDE in _fixtures(item):
+        yield EAGER
 
 
 def _put_in_turn(items: list[pytest.Item], needy: set[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pytest_infer.devices.device import Device
@@ -24,10 +24,19 @@ class DeviceLocks:
 
     def __init__(self, config: InferConfig) -> None:
         self._config = config
+        self._is_held = False
+        """This run has devices for itself."""
 
     def shared(self, place: Place) -> AbstractContextManager[None]:
         """Hold the device at ``place`` together with other work that is not timed."""
         return self._lock(self._name(place)).shared()
+
+    def shared_unless_held(self, place: Place) -> AbstractContextManager[None]:
+        """Hold the device at ``place`` so, but for nothing while this run has one for itself.
+
+        Whoever waits for what holds this must not take a device for itself meanwhile.
+        """
+        return nullcontext() if self._is_held else self.shared(place)
 
     @contextmanager
     def exclusive(self, places: Iterable[Place]) -> Iterator[None]:
@@ -35,7 +44,11 @@ class DeviceLocks:
         with ExitStack() as stack:
             for name in sorted({self._name(place) for place in places}):
                 stack.enter_context(self._lock(name).exclusive())
-            yield
+            self._is_held = True
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     @contextmanager
     def going_on(self, place: Place) -> Iterator[None]:

@@ -98,8 +98,9 @@ class GateTimer:
             opened = {name: open_bound(client, case, *arms[name], setting) for name in order}
             runner = opened[ENGINE]
             first = client.infer(runner=runner, feeds=feeds, doing=doing, error=TimingError)
-            found = client.measure(arms=opened, rounds=setting.rounds, doing=doing)
-            seen = client.look(runner=runner, doing=doing)
+            with self._hosts.paused():
+                found = client.measure(arms=opened, rounds=setting.rounds, doing=doing)
+                seen = client.look(runner=runner, doing=doing)
             look = look_from_outputs(first, seen.timed, seen.after)
         return replace(found, look=look)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -120,10 +120,26 @@ class InferSession:
         """Hold every device on which one of the engines runs, while nothing is made ahead."""
         return self._alone([self.hosts.place(engine) for engine in engines])
 
+    def held(self, engines: Sequence[str]) -> AbstractContextManager[None]:
+        """Hold them, while nothing is built ahead; whoever times pauses the pool of hosts then."""
+        return self._held([self.hosts.place(engine) for engine in engines])
+
     @contextmanager
     def _alone(self, places: Sequence[Place]) -> Iterator[None]:
-        with self.ahead.paused(), self.hosts.paused(), self._locks.exclusive(places):
+        with self.hosts.paused(), self._held(places):
             yield
+
+    @contextmanager
+    def _held(self, places: Sequence[Place]) -> Iterator[None]:
+        """Hold places; what starts a host ahead holds them too, or waits for none of them."""
+        with self.ahead.paused(), ExitStack() as lock:
+            with self.hosts.paused():
+                lock.enter_context(self._locks.exclusive(places))
+            try:
+                yield
+            finally:
+                with self.hosts.paused():
+                    lock.close()
 
     @cached_property
     def ahead(self) -> BuildsAhead:
@@ -156,6 +172,7 @@ class InferSession:
             cache=self.cache,
             guard=self._locks.shared,
             alone_guard=lambda place: self._alone([place]),
+            ahead_guard=self._locks.shared_unless_held,
             fresh_guard=self._locks.going_on,
             gpu=gpu_of_worker(self.config),
         )
@@ -210,7 +227,7 @@ class InferSession:
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
-        return GpuTimer(self.hosts, self._counts, self.exclusive)
+        return GpuTimer(self.hosts, self._counts, self.held)
 
     @property
     def _counts(self) -> CallCounts:
@@ -219,7 +236,7 @@ class InferSession:
     @cached_property
     def gate_timer(self) -> GateTimer:
         """Return what measures built engines for the gate."""
-        return GateTimer(self.hosts, self.artefacts, self._counts, self.exclusive)
+        return GateTimer(self.hosts, self.artefacts, self._counts, self.held)
 
     @cached_property
     def pair_timer(self) -> PairTimer:

@@ -50,22 +50,28 @@ class Way:
 
 
 class TimedArm:
-    """What a measurement does with one engine; making it opens the engine and binds its feeds."""
+    """What a measurement does with one engine; making it opens the engine."""
 
     def __init__(self, host: Host, engine: EngineUnderTest, feeds: Arrays, way: Way) -> None:
         self._client = EngineClient(host)
         self._doing = f"time {engine.case.id}"
         self._batch = engine.case.batch
+        self._feeds = feeds
         self._way = way
         self._runner = self._client.open(built=engine.built, doing=self._doing)
-        self._first = self._client.infer(
-            runner=self._runner, feeds=feeds, doing=self._doing, error=TimingError
-        )
-        self._client.bind(runner=self._runner, feeds=feeds, doing=self._doing)
+        self._first: Arrays = {}
+        """What it returns before it is timed."""
         self._durations: dict[str, list[int]] = {}
         self._warmup_calls = 0
         self._calls: list[int] = []
         """How many calls each round has."""
+
+    def bind(self) -> None:
+        """Make the first call, in which a library may time its kernels, and bind the feeds."""
+        self._first = self._client.infer(
+            runner=self._runner, feeds=self._feeds, doing=self._doing, error=TimingError
+        )
+        self._client.bind(runner=self._runner, feeds=self._feeds, doing=self._doing)
 
     def warm_up(self) -> None:
         """Call until warm, and settle how many calls a round has."""
@@ -114,10 +120,10 @@ class TimedArm:
         """Free what a host that is kept has opened."""
         self._client.close(runner=self._runner, doing=self._doing)
 
-    def split(self, feeds: Arrays) -> Split:
+    def split(self) -> Split:
         """Return the medians of the parts of as many calls as a measurement has."""
         durations = self._client.split(
-            runner=self._runner, feeds=feeds, calls=sum(self._calls), doing=self._doing
+            runner=self._runner, feeds=self._feeds, calls=sum(self._calls), doing=self._doing
         )
         return split_from_durations(durations)
 

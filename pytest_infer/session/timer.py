@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, overload
 
 from pytest_infer.devices.device import Device
+from pytest_infer.engines import registry as engines
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.session.timed_arm import ROUNDS, CallCounts, TimedArm, Way
@@ -120,6 +121,9 @@ class GpuTimer:
                 return TimedArm(hosts[case], engines_of[case], feeds, way)
 
             arms = self._opened(arm_of, list(engines_of))
+            stack.enter_context(self._hosts.paused())
+            for arm in arms.values():
+                arm.bind()
             for arm in arms.values():
                 arm.warm_up()
             order = Random(0)  # noqa: S311 - an order, not a secret
@@ -142,12 +146,10 @@ class GpuTimer:
     ) -> dict[Case, TimedArm]:
         """Return what ``arm_of`` opens for each case.
 
-        On CPUs all are opened at once, which is mostly importing; on a GPU one by one, for some
-        libraries time kernels at the first call, and in this process for a debugger's sake.
+        All are opened at once, which is mostly importing; one by one in this process, for a
+        debugger's sake, and where one times kernels meanwhile.
         """
-        if any(
-            Device.named(case.device).is_gpu or self._hosts.is_inline(case.engine) for case in cases
-        ):
+        if any(self._hosts.is_inline(case.engine) or _times_kernels(case) for case in cases):
             return {case: arm_of(case) for case in cases}
         threads = ThreadPoolExecutor(len(cases))
         try:
@@ -164,8 +166,10 @@ class GpuTimer:
         name = engine.case.engine
         with self._exclusive([name]), self._hosts.fresh(name) as host:
             arm = TimedArm(host, engine, feeds, Way(self._counts))
-            arm.warm_up()
-            return arm.split(feeds)
+            with self._hosts.paused():
+                arm.bind()
+                arm.warm_up()
+                return arm.split()
 
 
 def _may_be_kept(case: Case) -> bool:
@@ -174,6 +178,14 @@ def _may_be_kept(case: Case) -> bool:
     On a GPU it would keep memory there that the next engine may need.
     """
     return case.engine == EAGER and not Device.named(case.device).is_gpu
+
+
+def _times_kernels(case: Case) -> bool:
+    """Return whether opening a case's engine may choose kernels by their times."""
+    return any(
+        value and engines.find(case.engine).options[name].times_kernels
+        for name, value in case.options
+    )
 
 
 def _check_l2(engines: Sequence[EngineUnderTest]) -> None:

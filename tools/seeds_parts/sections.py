@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from seeds_parts import charts
 from seeds_parts.data import by_device, calls_ms, read_stored, rows_of
 from seeds_parts.markdown import factor, figure, table
-from seeds_parts.tables import ARTICLE, measured_tables, published_table, stored_table
+from seeds_parts.tables import (
+    ARTICLE,
+    measured_tables,
+    published_table,
+    speedup_tables,
+    stored_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,13 +30,14 @@ AS_STORED = {MOBILENET: "mobilenet_v2", EFFICIENTNET: "efficientnet_b0"}
 """Torchvision's networks, of which the H200 has figures."""
 
 
-def values_of(root: Path, runs: list[Run]) -> dict[str, Values]:
-    """Return what each article's section shows."""
+def values_of(root: Path, runs: list[Run]) -> dict[str, Values | str]:
+    """Return what each article's section shows, and the speed-ups."""
     return {
         "detr": _detr(root, runs),
         "mobilenet": {**_common(root, runs, MOBILENET, ""), "charts": list(_calls(runs))},
         "efficientnet": _common(root, runs, EFFICIENTNET, "a100"),
         "resnet": _resnet(root, runs),
+        "speedups": speedup_tables(runs),
     }
 
 

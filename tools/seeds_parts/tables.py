@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 EAGER = "eager-fp32"
 ARTICLE, IN_TURNS = "test_article", "test_in_turns"
+SPEEDUP = ("test_floating_point", "test_int8")
+
+NETWORKS = {
+    "resnet50": "ResNet-50",
+    "detr_resnet50": "DETR-ResNet50",
+    "efficientnet_b0": "EfficientNet-B0",
+    "mobilenet_v2": "MobileNetV2",
+}
 
 NOT_MEASURED = "It was not measured on this machine yet."
 
@@ -92,6 +100,42 @@ def _measured(runs: list[Run], model: str) -> str:
         )
     headings = [name for name in rows[0] if any(row[name] for row in rows)]
     return table(headings, [[row[name] for name in headings] for row in rows])
+
+
+def speedup_tables(runs: list[Run]) -> str:
+    """Return a table per device: each network's engines over eager, the fastest in bold."""
+    parts = []
+    for device, group in by_device(runs).items():
+        if rows := [each for model in NETWORKS for each in _speedups(group, model)]:
+            headings = [name for name in rows[0] if any(row[name] for row in rows)]
+            shown = table(headings, [[row[name] for name in headings] for row in rows])
+            parts += [f"{device}:", shown]
+    return "\n\n".join(parts) or NOT_MEASURED
+
+
+def _speedups(runs: list[Run], model: str) -> list[dict[str, str]]:
+    rows = [each for test in SPEEDUP for each in rows_of(runs, model, test)]
+    errors = {
+        each.engine: each.figures["worst_ratio"]
+        for test in SPEEDUP
+        for each in rows_of(runs, model, test, "parity")
+        if "worst_ratio" in each.figures
+    }
+    right = [each for each in rows if errors.get(each.engine, 2) <= 1]
+    best = max(right, key=lambda each: each.figures["speedup"], default=None)
+    return [
+        {
+            "network": NETWORKS[model],
+            "engine": f"**{each.engine}**" if each is best else each.engine,
+            "p50 ms": figure(each.figures["p50_ms"]),
+            "eager's": figure(each.figures["eager_p50_ms"]),
+            "over eager": figure(each.figures["speedup"], "{:.2f}x"),
+            "its CUDA graph's p50 ms": figure(each.figures.get("eager_replay_p50_ms")),
+            "over its CUDA graph": figure(each.figures.get("speedup_over_replay"), "{:.2f}x"),
+            "error, of tolerance": figure(errors.get(each.engine), "{:.0%}"),
+        }
+        for each in rows
+    ]
 
 
 def _copies(row: Row) -> str:

@@ -1,11 +1,14 @@
 """What the fixtures of one process share."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_infer.config import InferConfig
+from pytest_infer.hosts import pool
+from pytest_infer.hosts.host_role import HostRole
 from pytest_infer.reports.counts import Coverage
 from pytest_infer.session import session
 from pytest_infer.session.session import InferSession
@@ -65,13 +68,44 @@ def test_counts_are_added_to_those_of_workers(run):
 def test_nothing_is_made_ahead_beside_what_is_timed(monkeypatch, tmp_path):
     """Holding devices alone, for a measurement or a build that times kernels, lets all wait."""
     held = []
+
+    @contextmanager
+    def paused(each):
+        held.append(type(each).__name__)
+        yield
+        held.remove(type(each).__name__)
+
     for kind in (session.BuildsAhead, session.HostPool):
-        monkeypatch.setattr(
-            kind, "paused", lambda each: held.append(type(each).__name__) or nullcontext()
-        )
+        monkeypatch.setattr(kind, "paused", paused)
     run = InferSession(InferConfig(device="cpu", cache=tmp_path))
     with run.exclusive(["eager"]):
-        assert held == ["BuildsAhead", "HostPool"]
+        assert set(held) == {"BuildsAhead", "HostPool"}
     with run.hosts._alone_guard(run.hosts.here):
-        assert held == ["BuildsAhead", "HostPool"] * 2
+        assert set(held) == {"BuildsAhead", "HostPool"}
+    with run.held(["eager"]):
+        assert set(held) == {"BuildsAhead"}  # whoever times pauses hosts
+    assert held == []
     run.close()
+
+
+def test_hosts_are_started_ahead_while_devices_are_held(monkeypatch, tmp_path):
+    """What starts them does not wait for the measurement, which waits for it."""
+    started = Event()
+    monkeypatch.setattr(pool, "start_host", lambda *_, **__: started.set() or Started())
+    monkeypatch.setattr(pool, "_import_libraries", lambda *_: None)
+    run = InferSession(InferConfig(device="cpu", cache=tmp_path))
+    with run.held(["eager"]):
+        run.hosts.begin([HostRole("eager", "fresh")])
+        assert started.wait(60)
+        with run.hosts.paused():
+            assert run.hosts._ahead.take(HostRole("eager", "fresh")) is not None
+    run.close()
+
+
+class Started:
+    """A host that does nothing."""
+
+    is_alive = True
+
+    def close(self):
+        """End."""

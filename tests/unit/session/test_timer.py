@@ -1,7 +1,7 @@
 """The order, warm-up and number of timed calls, on hosts and a clock that are not real."""
 
 from contextlib import contextmanager
-from threading import Barrier
+from threading import Barrier, current_thread, main_thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,7 +61,7 @@ class World:
     def __init__(self, has_events=False, **durations_ns):
         self.durations_ns, self.has_events = durations_ns, has_events
         self.calls, self.errors, self.started, self.now_s = [], {}, [], 0.0
-        self.held, self.cold_l2, self.copies = [], [], []
+        self.held, self.cold_l2, self.copies, self.pauses = [], [], [], []
         self.timed_outputs = {"y": np.zeros(3)}
         self.opening = None
 
@@ -91,6 +91,14 @@ class World:
         return not self.opening
 
     @contextmanager
+    def paused(self):
+        """Start no host ahead, inside the lock."""
+        assert self.held[-1] == "locked"
+        self.pauses.append(len(self.calls))
+        yield
+        self.pauses.append(len(self.calls))
+
+    @contextmanager
     def exclusive(self, engines):
         """Hold the engines' devices alone."""
         self.engines = engines
@@ -102,6 +110,11 @@ class World:
         """Return how many calls each request to time an engine had."""
         asked = (engine, "engine.time")
         return [calls for name, what, calls in self.calls if (name, what) == asked]
+
+
+def on(device, name, settings=()):
+    """Return an engine on a device, as a test gets it."""
+    return SimpleNamespace(case=Case("toy", name, "fp32", 1, device, settings), built="built")
 
 
 def engine(name, batch=1):
@@ -220,15 +233,30 @@ def test_none_is_not_timed(measure):
     assert first.durations_ns
 
 
-def test_opened_at_once(measure):
-    """On CPUs each engine is opened while the others are, and timed when all are."""
-    world, both = World(a=MS, b=MS), Barrier(2, timeout=60)
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_opened_at_once(device):
+    """Each engine is opened while the others are, called alone, and timed when all were called.
+
+    Hosts are started ahead until the first of these calls.
+    """
+    world, both = World(ort=MS, eager=MS), Barrier(2, timeout=60)
     world.opening = lambda _: both.wait()
-    assert all(measure(world, "a", "b", warmup=0, calls=5))
+    engines = [on(device, name) for name in ("ort", "eager")]
+    assert all(GpuTimer(world, CallCounts(0, 5), world.exclusive).interleaved(engines, FEEDS))
     asked = [operation for _, operation, _ in world.calls]
-    assert asked.index("engine.time") > max(
-        place for place, each in enumerate(asked) if each == "engine.bind"
-    )
+    assert asked[:2] == ["engine.open"] * 2
+    assert asked[2:6] == ["engine.infer", "engine.bind"] * 2
+    assert world.pauses == [2, len(asked)]
+
+
+def test_opened_one_by_one():
+    """What may choose kernels by their times when it is opened is opened alone."""
+    world, opened = World(torchscript=MS, eager=MS), []
+    world.opening = lambda name: opened.append((name, current_thread() is main_thread()))
+    settings = (("cudnn_benchmark", True),)
+    engines = [on("cuda:0", "torchscript", settings), on("cuda:0", "eager")]
+    GpuTimer(world, CallCounts(0, 5), world.exclusive).interleaved(engines, FEEDS)
+    assert opened == [("torchscript", True), ("eager", True)]
 
 
 def test_one_that_cannot_be_opened(measure):
