@@ -82,7 +82,8 @@ def _runs(runs: list[Run]) -> str:
             link(each.file),
             each.device + (f", {each.cores} core{'s' * (each.cores > 1)}" if each.cores else ""),
             ", ".join(f"{name} {version}" for name, version in each.versions.items()),
-            f"{each.started[:16].replace('T', ' ')} UTC",
+            f"{each.started[:16].replace('T', ' ')} UTC"
+            + (f"; {each.ended_early}" if each.ended_early else ""),
             f"`{each.command}`",
         )
         for each in runs

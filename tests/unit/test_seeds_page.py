@@ -85,6 +85,51 @@ def test_a_published_figure_changes_the_page(root: Path) -> None:
     assert "1.25 ms with copies" in page
 
 
+def test_a_run_that_was_ended_early(root: Path) -> None:
+    """The page says how many of its checks ran."""
+
+    def ended(report: dict) -> None:
+        report["run"]["stopped"] = "interrupted"
+        report["coverage"] |= {"ran": 3, "expected": 11}
+
+    change(root, f"{data.DATA}/seeds-004-cpu.json", ended)
+    page = seeds_page.made_files(root)[seeds_page.PAGE]
+    row = next(line for line in page.splitlines() if "/seeds-004-cpu.json)" in line)
+    assert " UTC; ended early, after 3 of 11 checks |" in row
+
+
+def test_speedups() -> None:
+    """The fastest engine whose outputs pass is in bold, and a device has its own table."""
+
+    def record(engine: str, judge: str, **figures: float) -> dict:
+        return {
+            "test": f"suites/seeds/test_speedup.py::test_int8[resnet50-{engine}-b1]",
+            "case": {"model": "resnet50"},
+            "case_id": f"resnet50-{engine}-b1",
+            "judge": judge,
+            "figures": figures,
+            "details": {},
+        }
+
+    times = {"p50_ms": 2.0, "eager_p50_ms": 6.0}
+    records = (
+        record("ort-int8", "latency", **times, speedup=3.0),
+        record("ort-int8", "parity", worst_ratio=0.5),
+        record("trt-int8", "latency", **times, speedup=9.0, speedup_over_replay=4.0),
+        record("trt-int8", "parity", worst_ratio=1.1),
+    )
+    run = data.Run("f", "c", "t", "", "a GPU", 2, {}, "", records, ())
+    told, _, headings, _, first, second = tables.speedup_tables([run]).splitlines()
+    assert told == "a GPU:"
+    assert headings == (
+        "| network | engine | p50 ms | eager's | over eager | over its CUDA graph | "
+        "error, of tolerance |"
+    )
+    assert first == "| ResNet-50 | **ort-int8** | 2 | 6 | 3.00x |  | 50% |"
+    assert second == "| ResNet-50 | trt-int8 | 2 | 6 | 9.00x | 4.00x | 110% |"
+    assert tables.speedup_tables([]) == tables.NOT_MEASURED
+
+
 def test_nothing_measured(root: Path) -> None:
     """Without a report there is no page."""
     shutil.rmtree(root / data.DATA)
@@ -102,13 +147,18 @@ def test_a_report_without_records(root: Path) -> None:
 def test_kept_reports_name_no_machine(root: Path, tmp_path: Path) -> None:
     """A report is kept with its figures; the machine's name and its folders are not."""
     report = json.loads((root / data.DATA / "seeds-004-cpu.json").read_text())
-    report["run"] |= {"machine": "mine", "options": {"baselines": "/home/me/b", "calls": 5}}
+    report["run"] |= {
+        "machine": "mine",
+        "options": {"baselines": "/home/me/b", "calls": 5},
+        "command": "pytest suites/seeds --infer-report=json:/home/me/r/a.json -q",
+    }
     (tmp_path / "seeds-004-other.json").write_text(json.dumps(report))
     data.keep(tmp_path / "seeds-004-other.json", root)
     kept = json.loads((root / data.DATA / "seeds-004-other.json").read_text())
     assert kept["records"] == report["records"]
     assert kept["run"]["machine"] == ""
     assert kept["run"]["options"] == {"baselines": "b", "calls": 5}
+    assert kept["run"]["command"] == "pytest suites/seeds --infer-report=json:a.json -q"
 
 
 def test_no_kept_report_names_a_machine() -> None:
@@ -140,7 +190,7 @@ def test_rows_of_two_runs() -> None:
         "details": {},
     }
     others = [record | {"judge": "parity"}, record | {"test": "t.py::test_in_turns[x]"}]
-    run = data.Run("f", "c", "t", "d", 2, {}, "", (record, *others), ())
+    run = data.Run("f", "c", "t", "", "d", 2, {}, "", (record, *others), ())
     (row,) = data.rows_of([run], "net", "test_article")
     assert (row.engine, row.batch, row.figures) == ("ort-fp32+threads=2", 4, {"mean_ms": 2.0})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DATA = "docs/results/data"
 NS_PER_MS = 1_000_000
+REPORT_FOLDER = re.compile(r"(--infer-report=\w+:)/\S*/")
+"""An option that names a report in a folder of the machine that ran it."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Run:
     """From the repository's root on."""
     command: str
     started: str
+    ended_early: str
+    """How many of its checks ran, if it was ended before the last; else empty."""
     device: str
     cores: int
     versions: Mapping[str, str]
@@ -74,10 +79,11 @@ def by_device(runs: list[Run]) -> dict[str, list[Run]]:
 
 
 def keep(report: Path, root: Path) -> None:
-    """Store a report for the page; the machine's name and the folders of options are left out."""
+    """Store a report for the page; the machine's name and its folders are left out."""
     content = json.loads(report.read_text())
     options = {name: _public(value) for name, value in content["run"]["options"].items()}
-    content["run"] |= {"machine": "", "options": options}
+    command = REPORT_FOLDER.sub(r"\1", content["run"]["command"])
+    content["run"] |= {"machine": "", "options": options, "command": command}
     (root / DATA / report.name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
@@ -121,6 +127,7 @@ def _run(path: Path, root: Path) -> Run:
         file=_name(path, root),
         command=told["command"],
         started=told["started"],
+        ended_early=_early_end(report),
         device=devices.pop(),
         cores=int(records[0]["device"].get("cores", 0)),
         versions=_versions(records),
@@ -128,6 +135,13 @@ def _run(path: Path, root: Path) -> Run:
         records=tuple(records),
         lacks=tuple(_lacks(report["coverage"]["exclusions"])),
     )
+
+
+def _early_end(report: dict[str, Any]) -> str:
+    coverage = report["coverage"]
+    if not report["run"].get("stopped"):  # older reports do not say
+        return ""
+    return f"ended early, after {coverage['ran']} of {coverage['expected']} checks"
 
 
 def _public(value: Any) -> Any:
