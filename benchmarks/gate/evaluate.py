@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs" / "results"
 TRIALS = 2000
-SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
+SLOWDOWNS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
 CURVES = {
     "monotonic": tuple(number / 100 for number in range(13)),
     "cuda-event": tuple(number / 400 for number in range(17)),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer.config import AUTO
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ SUITES = Path(__file__).resolve().parents[1] / "suites"
 
 ENGINE, VARIANTS, TIMER = "infer_engine", "infer_variants", "infer_gpu_timer"
 EAGER_BESIDE, REPLAY_BESIDE = "infer_eager", "infer_eager_replay"
+BASELINE = "infer_baseline"
 """Fixtures that tell what a test needs."""
 
 REBUILT = "rebuilt"
@@ -56,12 +59,18 @@ class Plan:
         ahead = {build for build in wanted if is_made_ahead(build, session.config)}
         _put_in_turn(items, {item for item in items if not ahead.isdisjoint(needed[item])})
         session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
-        if has_cores() and not config.option.collectonly and (hosts := _hosts(items)):
+        if not has_cores() or config.option.collectonly:
+            return
+        is_gated = session.config.baseline != AUTO or session.config.update is not None
+        if hosts := _hosts(items, is_gated=is_gated):
             session.hosts.begin(hosts)
 
 
-def _hosts(items: list[pytest.Item]) -> list[HostRole]:
-    """Return the hosts that tests need, in their order, each as often as it is started."""
+def _hosts(items: list[pytest.Item], *, is_gated: bool) -> list[HostRole]:
+    """Return the hosts that tests need, in their order, each as often as it is started.
+
+    A run that ``is_gated`` has baselines to compare with, or stores them.
+    """
     from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.hosts.pool import EAGER
     from pytest_infer.plugin.collection import case_of
@@ -71,14 +80,17 @@ def _hosts(items: list[pytest.Item]) -> list[HostRole]:
     for item in items:
         case = case_of(item)
         if case and {ENGINE, VARIANTS}.intersection(_fixtures(item)):
-            for role in _roles(item, case, has_companion=HostRole(EAGER, "companion") in kept):
+            has_companion = HostRole(EAGER, "companion") in kept
+            for role in _roles(item, case, has_companion=has_companion, is_gated=is_gated):
                 if role.role == "fresh" or role not in kept:
                     found.append(role)
                     kept.add(role)
     return found
 
 
-def _roles(item: pytest.Item, case: Case, *, has_companion: bool) -> Iterator[HostRole]:
+def _roles(
+    item: pytest.Item, case: Case, *, has_companion: bool, is_gated: bool
+) -> Iterator[HostRole]:
     """Yield the hosts of one test; eager may have a companion from a test before it."""
     from pytest_infer.devices.device import Device
     from pytest_infer.hosts.host_role import HostRole
@@ -92,6 +104,8 @@ def _roles(item: pytest.Item, case: Case, *, has_companion: bool) -> Iterator[Ho
         return
     if Device.named(case.device).is_gpu:
         yield from (HostRole(engine, "fresh") for engine in _timed_on_gpu(item, case))
+        if is_gated and BASELINE in _fixtures(item):
+            yield HostRole(case.engine, "fresh")
         return
     if case.engine != EAGER or has_companion:
         yield HostRole(case.engine, "fresh")

@@ -122,7 +122,7 @@ def _speedups(runs: list[Run], model: str) -> list[dict[str, str]]:
         if "worst_ratio" in each.figures
     }
     right = [each for each in rows if errors.get(each.engine, 2) <= 1]
-    best = max(right, key=lambda each: each.figures["speedup"], default=None)
+    best = min(right, key=lambda each: each.figures["p50_ms"], default=None)
     return [
         {
             "network": NETWORKS[model],

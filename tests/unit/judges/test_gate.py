@@ -126,6 +126,21 @@ def test_a_gpu_is_gated_below_one_per_cent():
     assert outcome(*[look(0.15)] * 3, terms=LAUNCH_BOUND) == "regressed"
 
 
+def test_a_slow_host_makes_launches_slow_and_never_fast():
+    """An engine whose launches bind was as fast once: the other two looks were of a slow host."""
+    looks = [look(0.4), look(0.4), look(0.09)]
+    decision = decide(STORED, looks, LAUNCH_BOUND)
+    assert decision.outcome == "unchanged"
+    assert decision.change > decision.limit
+    assert decision.fastest_change == pytest.approx(0.09, abs=1e-3)
+    told = verdict_of(decision, looks, STORED, LAUNCH_BOUND, subject="net", mend="x").message
+    assert "the fastest of them says +9.00%: the host was slower in the others" in told
+    assert outcome(look(0.4), look(0.4), look(0.11), terms=LAUNCH_BOUND) == "regressed"
+    assert outcome(look(0.4), look(0.4), look(0.09), terms=OTHER_GPU) == "regressed"
+    beside = [look(0.4, duet=0.4), look(0.4, duet=0.4), look(0.0, duet=0.3)]
+    assert outcome(*beside, terms=LAUNCH_BOUND) == "regressed"
+
+
 def test_the_stored_artefact_beside_it_clears():
     """A machine that drifted slows the old artefact as well."""
     suspect = look(0.05)
