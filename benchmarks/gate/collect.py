@@ -135,7 +135,7 @@ class Collector:
         session, case = self._session, engine.case
         setting = session.gate_timer.setting(case)
         fresh = session.hosts.fresh(case.engine, threads=setting.threads)
-        with session.exclusive([case.engine]), fresh as host:
+        with session.devices.alone([case.engine]), fresh as host:
             client = EngineClient(host)
             runner = open_bound(client, case, engine.built, feeds, setting)
 

@@ -6,7 +6,6 @@ running code can name (a computed name, an entry point) are not seen.
 
 from __future__ import annotations
 
-import ast
 import sys
 import sysconfig
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer import home_of
 from pytest_infer.errors import ModelError
+from pytest_infer.models.imports import imports_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[1]
 """This package's own code, which counts by content wherever it is installed."""
 
-Import = tuple[int, str, tuple[str, ...]]
-
-_IMPORTERS = ("import_module", "__import__")
 _SUFFIXES = tuple(sorted(all_suffixes(), key=len, reverse=True))
 
 
@@ -86,7 +83,7 @@ class _Reach:
         self._digests[path] = sha256(content).hexdigest()
         return [
             found
-            for level, name, members in _imports(content)
+            for level, name, members in imports_of(content)
             for found in (
                 self._beside(path, level, name, members) if level else self._named(name, members)
             )
@@ -176,48 +173,6 @@ def _distributions(name: str) -> list[Distribution]:
     with suppress(PackageNotFoundError, ValueError):
         return [Distribution.from_name(name)]
     return []
-
-
-@lru_cache(maxsize=1024)
-def _imports(content: bytes) -> tuple[Import, ...]:
-    """Return level, module and imported names of every import, those inside functions too.
-
-    What only a type checker imports is left out. A file that is not Python imports nothing. Every
-    model of a run reaches the same files of this package.
-    """
-    try:
-        waiting: list[ast.AST] = [ast.parse(content)]
-    except (SyntaxError, ValueError):
-        return ()
-    found: dict[Import, None] = {}
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and _is_for_types(node.test):
-            waiting += node.orelse
-            continue
-        waiting += ast.iter_child_nodes(node)
-        found |= dict.fromkeys(_imported_by(node))
-    return tuple(found)
-
-
-def _imported_by(node: ast.AST) -> Iterator[Import]:
-    if isinstance(node, ast.Import):
-        yield from ((0, alias.name, ()) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        yield node.level, node.module or "", tuple(alias.name for alias in node.names)
-    elif isinstance(node, ast.Call) and node.args and _last_name(node.func) in _IMPORTERS:
-        name = getattr(node.args[0], "value", None)
-        if isinstance(name, str) and name.replace(".", "_").isidentifier():
-            level = len(name) - len(name.lstrip("."))
-            yield level, name.lstrip("."), ()
-
-
-def _is_for_types(test: ast.expr) -> bool:
-    return _last_name(test) == "TYPE_CHECKING"
-
-
-def _last_name(node: ast.expr) -> str:
-    return getattr(node, "id", "") or getattr(node, "attr", "")
 
 
 def _places(top: str) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
 from pytest_infer.session.experiment import experiment_matrix
 from pytest_infer.session.gate_timer import GateTimer
+from pytest_infer.session.held_devices import HeldDevices
 from pytest_infer.session.matrix import Origin, known_models, make_matrix
 from pytest_infer.session.pair_timer import PairTimer
 from pytest_infer.session.rival import Rival, check_rival, rival_config
@@ -35,12 +35,8 @@ from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
-    from pytest_infer.hosts.place import Place
     from pytest_infer.models.source import Source
     from pytest_infer.reports.counts import Coverage
     from pytest_infer.session.drawings import Drawings
@@ -60,6 +56,7 @@ class InferSession:
         self.config = config
         self._origin = origin
         self._locks = DeviceLocks(config)
+        self.devices = HeldDevices(self._locks, lambda: self.ahead, lambda: self.hosts)
         self._scratch: TemporaryDirectory[str] | None = None
         self._wanted = register_wanted(config.models, config.inputs)  # before a host is started
         self.experiments: dict[Experiment, Matrix] = {}
@@ -116,31 +113,6 @@ class InferSession:
         """Return where bundles are kept, which are meant to outlive the run."""
         return user_cache() if self.config.cache == OFF else self.cache.root
 
-    def exclusive(self, engines: Sequence[str]) -> AbstractContextManager[None]:
-        """Hold every device on which one of the engines runs, while nothing is made ahead."""
-        return self._alone([self.hosts.place(engine) for engine in engines])
-
-    def held(self, engines: Sequence[str]) -> AbstractContextManager[None]:
-        """Hold them, while nothing is built ahead; whoever times pauses the pool of hosts then."""
-        return self._held([self.hosts.place(engine) for engine in engines])
-
-    @contextmanager
-    def _alone(self, places: Sequence[Place]) -> Iterator[None]:
-        with self.hosts.paused(), self._held(places):
-            yield
-
-    @contextmanager
-    def _held(self, places: Sequence[Place]) -> Iterator[None]:
-        """Hold places; what starts a host ahead holds them too, or waits for none of them."""
-        with self.ahead.paused(), ExitStack() as lock:
-            with self.hosts.paused():
-                lock.enter_context(self._locks.exclusive(places))
-            try:
-                yield
-            finally:
-                with self.hosts.paused():
-                    lock.close()
-
     @cached_property
     def ahead(self) -> BuildsAhead:
         """Return what makes slow builds while tests of other engines run."""
@@ -171,7 +143,7 @@ class InferSession:
             sources=all_sources,
             cache=self.cache,
             guard=self._locks.shared,
-            alone_guard=lambda place: self._alone([place]),
+            alone_guard=lambda place: self.devices.alone_at([place]),
             ahead_guard=self._locks.shared_unless_held,
             fresh_guard=self._locks.going_on,
             gpu=gpu_of_worker(self.config),
@@ -222,12 +194,12 @@ class InferSession:
         """Return what finds out what layers take."""
         from pytest_infer.session.profiler import Profiler
 
-        return Profiler(self.artefacts, self.hosts, self.exclusive, self.drawings.modules)
+        return Profiler(self.artefacts, self.hosts, self.devices.alone, self.drawings.modules)
 
     @cached_property
     def timer(self) -> GpuTimer:
         """Return what measures built engines."""
-        return GpuTimer(self.hosts, self._counts, self.held)
+        return GpuTimer(self.hosts, self._counts, self.devices.held)
 
     @property
     def _counts(self) -> CallCounts:
@@ -236,12 +208,12 @@ class InferSession:
     @cached_property
     def gate_timer(self) -> GateTimer:
         """Return what measures built engines for the gate."""
-        return GateTimer(self.hosts, self.artefacts, self._counts, self.held)
+        return GateTimer(self.hosts, self.artefacts, self._counts, self.devices.held)
 
     @cached_property
     def pair_timer(self) -> PairTimer:
         """Return what measures an engine in two environments."""
-        return PairTimer(self.exclusive, self.gate_timer.setting)
+        return PairTimer(self.devices.alone, self.gate_timer.setting)
 
     @cached_property
     def compared_cases(self) -> int:

@@ -78,11 +78,11 @@ def test_nothing_is_made_ahead_beside_what_is_timed(monkeypatch, tmp_path):
     for kind in (session.BuildsAhead, session.HostPool):
         monkeypatch.setattr(kind, "paused", paused)
     run = InferSession(InferConfig(device="cpu", cache=tmp_path))
-    with run.exclusive(["eager"]):
+    with run.devices.alone(["eager"]):
         assert set(held) == {"BuildsAhead", "HostPool"}
     with run.hosts._alone_guard(run.hosts.here):
         assert set(held) == {"BuildsAhead", "HostPool"}
-    with run.held(["eager"]):
+    with run.devices.held(["eager"]):
         assert set(held) == {"BuildsAhead"}  # whoever times pauses hosts
     assert held == []
     run.close()
@@ -94,7 +94,7 @@ def test_hosts_are_started_ahead_while_devices_are_held(monkeypatch, tmp_path):
     monkeypatch.setattr(pool, "start_host", lambda *_, **__: started.set() or Started())
     monkeypatch.setattr(pool, "_import_libraries", lambda *_: None)
     run = InferSession(InferConfig(device="cpu", cache=tmp_path))
-    with run.held(["eager"]):
+    with run.devices.held(["eager"]):
         run.hosts.begin([HostRole("eager", "fresh")])
         assert started.wait(60)
         with run.hosts.paused():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_infer.devices.device import Device
 from pytest_infer.engines.adapters.trt import calibrator
+from pytest_infer.engines.adapters.trt.options import FRESH, OPTIONS
 from pytest_infer.engines.adapters.trt.runner import TensorRtRunner
 from pytest_infer.engines.adapters.trt.timing_cache import (
     MEND,
@@ -32,10 +33,8 @@ from pytest_infer.engines.adapters.trt.versions import (
     set_flags,
     wanted_flags,
 )
-from pytest_infer.engines.cuda_graph import CUDA_GRAPH, OPTION
 from pytest_infer.engines.missing import missing_gpu
 from pytest_infer.engines.protocol import Missing
-from pytest_infer.engines.setting import EngineOption
 from pytest_infer.errors import BuildError, LoadError, load_mend
 from pytest_infer.graphs.graph import OPSET, GraphRequest
 
@@ -46,46 +45,12 @@ if TYPE_CHECKING:
     from pytest_infer.arrays import Arrays
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.engines.protocol import BuildRequest, BuiltEngine, Engine, LayerTimes
+    from pytest_infer.engines.setting import EngineOption
     from pytest_infer.graphs.graph import Graph
     from pytest_infer.models.spec import ModelSpec
 
 PLAN = "engine.plan"
 FLAGS_FILE = "flags.json"
-FRESH = "fresh"
-OPTIONS = {
-    "sparse": EngineOption(
-        default=False, help="prune weights to 2:4 and allow the kernels for sparse tensor cores"
-    ),
-    "mixed": EngineOption(
-        default=False, help="in int8: allow fp16 where nothing is quantized (8.6 and 10)"
-    ),
-    "optimization_level": EngineOption(
-        default="3",
-        help="how long to look for fast kernels: 0 builds soonest, 5 searches longest",
-        choices=("0", "1", "2", "3", "4", "5"),
-    ),
-    "workspace_mib": EngineOption(
-        default=4096,  # fits beside a network on an 8 GB GPU
-        help="the most scratch memory that a kernel may ask for, in MiB",
-        least=1,
-    ),
-    "timing_cache": EngineOption(
-        default="baseline",
-        help="how builds choose kernels: baseline starts from the timings that are kept beside the "
-        "baselines and in the cache, fresh times every kernel again",
-        choices=("baseline", FRESH),
-    ),
-    calibrator.NAME: calibrator.OPTION,
-    OPTION: CUDA_GRAPH,
-    "dynamic_batch": EngineOption(
-        default=False, help="build for every size in the model's bounds instead of the case's alone"
-    ),
-    "unsafe_opset": EngineOption(
-        default=0,
-        help="build from this ONNX opset even if TensorRT is known to read it wrong; for tests of "
-        "that fault",
-    ),
-}
 
 MISSING_MEND = "pip install 'pytest-infer[trt]'"
 BUILD_MEND = "see what the messages name; a part of the graph may be beyond this TensorRT"
