@@ -90,7 +90,9 @@ class MadeAhead(Generic[Key, Made]):
             if not self._made.get(key):
                 if self._current == key:
                     with activity(self._doing(key), AHEAD):
-                        self._state.wait_for(lambda: self._current != key)
+                        self._state.wait_for(
+                            lambda: self._current != key or bool(self._made.get(key))
+                        )
                 elif key in self._queue:
                     self._queue.remove(key)
             found = self._made.get(key)

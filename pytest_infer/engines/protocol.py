@@ -243,6 +243,18 @@ class ImportsLate(Protocol):
 
 
 @runtime_checkable
+class TunesWhenOpened(Protocol):
+    """What an `Engine` has besides if opening one may choose kernels by their times on a GPU.
+
+    Engines that are timed together are opened at once, but not beside one of these.
+    """
+
+    def tunes_when_opened(self, request: BuildRequest) -> bool:
+        """Return whether that is so for what was built for ``request``."""
+        ...
+
+
+@runtime_checkable
 class WrapsEngine(Protocol):
     """What an `Engine` has besides if it runs another one: its key holds the other's adapter."""
 

@@ -38,8 +38,6 @@ class EngineOption:
     """Another value is another built engine, not the same one opened in another way."""
     counts_threads: bool = False
     """It is the number of threads on which one inference computes."""
-    times_kernels: bool = False
-    """With it, opening an engine may choose kernels by their times on the device."""
     gpu_only: bool = False
     """It means nothing on a CPU, where any other value than the default is refused."""
     most: int = MOST_INT

@@ -31,10 +31,14 @@ CUDNN_BENCHMARK = EngineOption(
     default=False,
     help="cuDNN times its convolutions at the first call, and takes the fastest",
     affects_build=False,
-    times_kernels=True,
     gpu_only=True,
 )
 """The setting of engines whose convolutions are cuDNN's: ``torch.backends.cudnn.benchmark``."""
+
+
+def is_tuned_when_opened(request: BuildRequest) -> bool:
+    """Return whether capturing a CUDA graph calls the module so that cuDNN times convolutions."""
+    return bool(request.options.get(BENCHMARK) and request.options.get(OPTION))
 
 
 def examples(graph: Graph, request: BuildRequest) -> tuple[Tensor, ...]:

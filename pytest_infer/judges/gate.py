@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, isfinite, log, sqrt
-from statistics import fmean, median_low, stdev
+from statistics import fmean, median, median_low, stdev
 from typing import TYPE_CHECKING, Literal
 
 from pytest_infer.stored_gate import KERNEL, NET
@@ -101,8 +101,8 @@ class Decision:
     """Of the reference net against the fixed kernel."""
     left_out: int = 0
     """Usable measurements that are too far from the others."""
-    fastest_change: float | None = None
-    """What the fastest measurement says, where only that kept the case from failing."""
+    acquitting_change: float | None = None
+    """What the fastest measurement says, where that alone kept the case from failing."""
 
 
 def decide(
@@ -117,8 +117,8 @@ def decide(
     slower by more than delta and by more than chance explains (one-sided t, its error shared out
     among the run's gated ``cases``). Where ``terms.drops_outliers`` says so, measurements are left
     out that are farther than `OUTLYING` spreads from the median. Where the host's launches take as
-    long as the call, the fastest look must be slower by more than delta, too: other work on the
-    host makes launches slower, never faster.
+    long as the call, and stored ones are compared, every look must be slower by more than delta:
+    other work on the host makes launches slower, never faster.
     """
     usable = [each for each in looks if each.is_usable]
     has_duet = any(each.duet is not None for each in usable)
@@ -218,13 +218,12 @@ def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases
     compared = compare(stored, usable, terms, cases=cases)
     engine_change = _engine_change(stored, usable, terms)
     outcome: Outcome = "unchanged"
-    fastest_change = None
+    acquitting = None
     if len(usable) >= LOOKS:
         is_engine = _is_engine_slower(stored, usable, terms, cases)
         is_slower = compared.change > compared.limit
-        if is_slower and (fastest := _as_fast_once(stored, usable, terms)) is not None:
-            is_slower, fastest_change = False, exp(fastest) - 1
-        if is_slower and not (is_engine and compared.beside == KERNEL):
+        acquitting = _acquitting(stored, usable, terms) if is_slower and not is_engine else None
+        if is_slower and acquitting is None and not (is_engine and compared.beside == KERNEL):
             outcome = "regressed"
         elif is_engine:
             outcome = "engine-regressed"
@@ -239,15 +238,21 @@ def _decision(stored: Stored, usable: Sequence[Measurement], terms: Terms, cases
         ratio_change=exp(_ratio_change(stored, usable, terms)) - 1,
         engine_change=exp(engine_change) - 1,
         left_out=compared.left_out,
-        fastest_change=fastest_change,
+        acquitting_change=None if acquitting is None else exp(acquitting) - 1,
     )
 
 
-def _as_fast_once(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float | None:
-    """Return the fastest look's change, if launches bind and it is none that matters; else None."""
+def _acquitting(stored: Stored, usable: Sequence[Measurement], terms: Terms) -> float | None:
+    """Return the fastest look's change, if launches bind and it is none that matters; else None.
+
+    A look is as slow as it is against the reference net and against the fixed kernel: the host may
+    have slowed the net alone.
+    """
     if not terms.is_launch_bound or any(each.duet is not None for each in usable):
         return None
-    fastest = min(each.theta for each in usable) - fmean(stored.thetas)
+    theta, over_kernel = median(stored.thetas), median(stored.over_kernel)
+    changes = (max(each.theta - theta, each.over_kernel - over_kernel) for each in usable)
+    fastest = min(changes)
     return fastest if fastest <= log(1 + terms.delta) else None
 
 
@@ -308,4 +313,5 @@ def _undecided(looks: Sequence[Measurement], stored: Stored, terms: Terms, cases
     nan = float("nan")
     nothing = Decision("noisy", NET, nan, nan, terms.spread, nan, nan)
     base = _decision(stored, known, terms, cases) if known else nothing
-    return replace(base, outcome="throttled" if throttled else "noisy")
+    outcome: Outcome = "throttled" if throttled else "noisy"
+    return replace(base, outcome=outcome, acquitting_change=None)

@@ -101,10 +101,10 @@ def _reasons(
     reasons = [f"{decision.change:+.2%} against {decision.beside} in {looked}, {allowed}"]
     if decision.left_out:
         reasons.append(f"left out: {decision.left_out}, too far from the others to be like them")
-    if decision.fastest_change is not None:
+    if decision.acquitting_change is not None:
         reasons.append(
-            f"the fastest of them says {decision.fastest_change:+.2%}: the host was slower in the "
-            "others, and not the engine"
+            f"the fastest of them says {decision.acquitting_change:+.2%}, and {terms.delta:.0%} is "
+            "allowed: other work on the host makes launches slower, never faster"
         )
     if any(each.duet is not None for each in looks):
         reasons.append(f"one measurement beside it spreads by {decision.spread:.2%}")

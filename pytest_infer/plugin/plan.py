@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.config import AUTO
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.case import Case
     from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.plugin.state import State
     from pytest_infer.session.builds_ahead import Build
+    from pytest_infer.session.run_baselines import RunBaselines
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
 """The tests whose order is ours; others, and experiments, may have reasons for theirs."""
@@ -61,16 +61,12 @@ class Plan:
         session.ahead.plan(build for item in items for build in needed[item] if build in ahead)
         if not has_cores() or config.option.collectonly:
             return
-        is_gated = session.config.baseline != AUTO or session.config.update is not None
-        if hosts := _hosts(items, is_gated=is_gated):
+        if hosts := _hosts(items, session.baselines):
             session.hosts.begin(hosts)
 
 
-def _hosts(items: list[pytest.Item], *, is_gated: bool) -> list[HostRole]:
-    """Return the hosts that tests need, in their order, each as often as it is started.
-
-    A run that ``is_gated`` has baselines to compare with, or stores them.
-    """
+def _hosts(items: list[pytest.Item], baselines: RunBaselines) -> list[HostRole]:
+    """Return the hosts that tests need, in their order, each as often as it is started."""
     from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.hosts.pool import EAGER
     from pytest_infer.plugin.collection import case_of
@@ -81,7 +77,7 @@ def _hosts(items: list[pytest.Item], *, is_gated: bool) -> list[HostRole]:
         case = case_of(item)
         if case and {ENGINE, VARIANTS}.intersection(_fixtures(item)):
             has_companion = HostRole(EAGER, "companion") in kept
-            for role in _roles(item, case, has_companion=has_companion, is_gated=is_gated):
+            for role in _roles(item, case, baselines, has_companion=has_companion):
                 if role.role == "fresh" or role not in kept:
                     found.append(role)
                     kept.add(role)
@@ -89,7 +85,7 @@ def _hosts(items: list[pytest.Item], *, is_gated: bool) -> list[HostRole]:
 
 
 def _roles(
-    item: pytest.Item, case: Case, *, has_companion: bool, is_gated: bool
+    item: pytest.Item, case: Case, baselines: RunBaselines, *, has_companion: bool
 ) -> Iterator[HostRole]:
     """Yield the hosts of one test; eager may have a companion from a test before it."""
     from pytest_infer.devices.device import Device
@@ -104,27 +100,38 @@ def _roles(
         return
     if Device.named(case.device).is_gpu:
         yield from (HostRole(engine, "fresh") for engine in _timed_on_gpu(item, case))
-        if is_gated and BASELINE in _fixtures(item):
-            yield HostRole(case.engine, "fresh")
+        if BASELINE in _fixtures(item):
+            count = _measurements(case, baselines.of(case))
+            yield from [HostRole(case.engine, "fresh")] * count
         return
     if case.engine != EAGER or has_companion:
         yield HostRole(case.engine, "fresh")
     yield HostRole(EAGER, "companion")
 
 
+def _measurements(case: Case, baselines: ChosenBaselines) -> int:
+    """Return how many processes measure a case for the gate, if the first shows nothing."""
+    from pytest_infer.judges.gate import STORED_MEASUREMENTS
+
+    if baselines.is_stored_anew(case):
+        return STORED_MEASUREMENTS
+    return int(baselines.gated(case) is not None)
+
+
 def _timed_on_gpu(item: pytest.Item, case: Case) -> Iterator[str]:
     """Yield the engine of each process that a test times together: those of eager are not kept."""
+    from pytest_infer.engines.cuda_graph import OPTION
     from pytest_infer.hosts.pool import EAGER
     from pytest_infer.models.registry import find
 
     yield case.engine
     if find(case.model).spec.onnx is not None:
         return  # a file has no eager mode
-    is_eager = (case.engine, case.precision, case.options) == (EAGER, "fp32", ())
-    if EAGER_BESIDE in _fixtures(item) and not is_eager:
-        yield EAGER
-    if REPLAY_BESIDE in _fixtures(item):
-        yield EAGER
+    rivals = {EAGER_BESIDE: (), REPLAY_BESIDE: ((OPTION, True),)}
+    for fixture, options in rivals.items():
+        is_itself = (case.engine, case.precision, case.options) == (EAGER, "fp32", options)
+        if fixture in _fixtures(item) and not is_itself:
+            yield EAGER
 
 
 def _put_in_turn(items: list[pytest.Item], needy: set[pytest.Item]) -> None:

@@ -189,7 +189,9 @@ class BaselineJudge:
         """Return what is another than when the baseline was stored: versions, what was built."""
         changed = [str(each) for each in changed_versions(_versions(entry), self._runtime())]
         if is_other and entry.gate and entry.gate.artefact:
-            changed.append("another artefact: the model, its weights or a setting has changed")
+            changed.append(
+                "another artefact: the model, its weights, a setting or the adapter has changed"
+            )
         if is_rebuilt:
             changed.append("built again, and its builder has chosen anew")
         return f"since then: {', '.join(changed)}" if changed else ""

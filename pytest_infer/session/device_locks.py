@@ -31,6 +31,10 @@ class DeviceLocks:
         """Hold the device at ``place`` together with other work that is not timed."""
         return self._lock(self._name(place)).shared()
 
+    def are_same(self, here: Place, places: Iterable[Place]) -> bool:
+        """Return whether the device at ``here`` is that of one of the places."""
+        return self._name(here) in map(self._name, places)
+
     def shared_unless_held(self, place: Place) -> AbstractContextManager[None]:
         """Hold the device at ``place`` so, but for nothing while this run has one for itself.
 

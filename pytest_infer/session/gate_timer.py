@@ -57,12 +57,13 @@ class GateTimer:
         hosts: HostPool,
         artefacts: Artefacts,
         counts: CallCounts,
-        exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
+        held: Callable[[Sequence[str]], AbstractContextManager[Callable[[], None]]],
     ) -> None:
+        """Take ``held``, which holds the devices of engines and returns what ends all starting."""
         self._hosts = hosts
         self._artefacts = artefacts
         self._rounds = max(counts.calls, LEAST_ROUNDS) if counts.calls else 0
-        self._exclusive = exclusive
+        self._held = held
 
     def setting(self, case: Case) -> Setting:
         """Return how ``case`` is measured on its device."""
@@ -93,14 +94,15 @@ class GateTimer:
         order = Random().sample(list(arms), len(arms))  # noqa: S311 - an order, not a secret
         fresh = self._hosts.fresh(case.engine, threads=setting.threads)
         doing = f"measure {case.id}"
-        with self._exclusive([case.engine]), fresh as host:
+        with self._held([case.engine]) as be_quiet, fresh as host:
             client = EngineClient(host)
+            client.import_libraries(engine=case.engine, doing=doing)
+            be_quiet()
             opened = {name: open_bound(client, case, *arms[name], setting) for name in order}
             runner = opened[ENGINE]
             first = client.infer(runner=runner, feeds=feeds, doing=doing, error=TimingError)
-            with self._hosts.paused():
-                found = client.measure(arms=opened, rounds=setting.rounds, doing=doing)
-                seen = client.look(runner=runner, doing=doing)
+            found = client.measure(arms=opened, rounds=setting.rounds, doing=doing)
+            seen = client.look(runner=runner, doing=doing)
             look = look_from_outputs(first, seen.timed, seen.after)
         return replace(found, look=look)
 

@@ -30,8 +30,12 @@ class HeldDevices:
         """Hold every device on which one of the engines runs, while nothing is made ahead."""
         return self.alone_at(self._places(engines))
 
-    def held(self, engines: Sequence[str]) -> AbstractContextManager[None]:
-        """Hold them, while nothing is built ahead; whoever times pauses the pool of hosts then."""
+    def held(self, engines: Sequence[str]) -> AbstractContextManager[Callable[[], None]]:
+        """Hold them, while nothing is built ahead, but hosts are started.
+
+        Return what ends that too, until the devices are free again: it is called before anything
+        is timed.
+        """
         return self._held(self._places(engines))
 
     @contextmanager
@@ -41,18 +45,26 @@ class HeldDevices:
             yield
 
     @contextmanager
-    def _held(self, places: Sequence[Place]) -> Iterator[None]:
+    def _held(self, places: Sequence[Place]) -> Iterator[Callable[[], None]]:
         """Hold places; no host is being started when that begins and when it ends.
 
-        What starts one meanwhile waits for no lock, since this run has it.
+        What starts one meanwhile waits for no lock, since this run has the device here. Without
+        that, none is started: it would wait for another run, and this one for it.
         """
-        with self._builds().paused(), ExitStack() as lock:
-            with self._hosts().paused():
+        hosts = self._hosts()
+        with self._builds().paused(), ExitStack() as quiet, ExitStack() as lock:
+
+            def be_quiet() -> None:
+                quiet.enter_context(hosts.paused())
+
+            with hosts.paused():
+                if not self._locks.are_same(hosts.here, places):
+                    be_quiet()
                 lock.enter_context(self._locks.exclusive(places))
             try:
-                yield
+                yield be_quiet
             finally:
-                with self._hosts().paused():
+                with hosts.paused():
                     lock.close()
 
     def _places(self, engines: Sequence[str]) -> list[Place]:

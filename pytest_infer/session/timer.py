@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
+from pytest_infer.engines.protocol import TunesWhenOpened
 from pytest_infer.errors import TimingError
 from pytest_infer.hosts.pool import EAGER
 from pytest_infer.session.timed_arm import ROUNDS, CallCounts, TimedArm, Way
@@ -32,11 +33,12 @@ class GpuTimer:
         self,
         hosts: HostPool,
         counts: CallCounts,
-        exclusive: Callable[[Sequence[str]], AbstractContextManager[object]],
+        held: Callable[[Sequence[str]], AbstractContextManager[Callable[[], None]]],
     ) -> None:
+        """Take ``held``, which holds the devices of engines and returns what ends all starting."""
         self._hosts = hosts
         self._counts = counts
-        self._exclusive = exclusive
+        self._held = held
         self.taken: list[tuple[Case, Samples]] = []
         """Everything that was measured, in order, for whoever shows it."""
 
@@ -105,7 +107,7 @@ class GpuTimer:
             _check_l2(timed)
         way = Way(self._counts.or_else(counts or CallCounts()), cold_l2, copies)
         with ExitStack() as stack:
-            stack.enter_context(self._exclusive([engine.case.engine for engine in timed]))
+            be_quiet = stack.enter_context(self._held([engine.case.engine for engine in timed]))
             engines_of = {engine.case: engine for engine in timed}
             companions = self._companions(list(engines_of))
             hosts = {
@@ -120,8 +122,10 @@ class GpuTimer:
             def arm_of(case: Case) -> TimedArm:
                 return TimedArm(hosts[case], engines_of[case], feeds, way)
 
-            arms = self._opened(arm_of, list(engines_of))
-            stack.enter_context(self._hosts.paused())
+            if is_tuned := any(map(_is_tuned, timed)):
+                be_quiet()
+            arms = self._opened(arm_of, list(engines_of), at_once=not is_tuned)
+            be_quiet()
             for arm in arms.values():
                 arm.bind()
             for arm in arms.values():
@@ -142,14 +146,13 @@ class GpuTimer:
         return {case for case in others if _may_be_kept(case)}
 
     def _opened(
-        self, arm_of: Callable[[Case], TimedArm], cases: Sequence[Case]
+        self, arm_of: Callable[[Case], TimedArm], cases: Sequence[Case], *, at_once: bool
     ) -> dict[Case, TimedArm]:
         """Return what ``arm_of`` opens for each case.
 
-        All are opened at once, which is mostly importing; one by one in this process, for a
-        debugger's sake, and where one times kernels meanwhile.
+        ``at_once``: most of it is importing. In this process one by one, for a debugger's sake.
         """
-        if any(self._hosts.is_inline(case.engine) or _times_kernels(case) for case in cases):
+        if not at_once or any(self._hosts.is_inline(case.engine) for case in cases):
             return {case: arm_of(case) for case in cases}
         threads = ThreadPoolExecutor(len(cases))
         try:
@@ -164,12 +167,12 @@ class GpuTimer:
         On a CPU there is only the computation.
         """
         name = engine.case.engine
-        with self._exclusive([name]), self._hosts.fresh(name) as host:
+        with self._held([name]) as be_quiet, self._hosts.fresh(name) as host:
             arm = TimedArm(host, engine, feeds, Way(self._counts))
-            with self._hosts.paused():
-                arm.bind()
-                arm.warm_up()
-                return arm.split()
+            be_quiet()
+            arm.bind()
+            arm.warm_up()
+            return arm.split()
 
 
 def _may_be_kept(case: Case) -> bool:
@@ -180,12 +183,10 @@ def _may_be_kept(case: Case) -> bool:
     return case.engine == EAGER and not Device.named(case.device).is_gpu
 
 
-def _times_kernels(case: Case) -> bool:
-    """Return whether opening a case's engine may choose kernels by their times."""
-    return any(
-        value and engines.find(case.engine).options[name].times_kernels
-        for name, value in case.options
-    )
+def _is_tuned(engine: EngineUnderTest) -> bool:
+    """Return whether opening an engine may choose kernels by their times on a GPU."""
+    adapter = engines.find(engine.case.engine)
+    return isinstance(adapter, TunesWhenOpened) and adapter.tunes_when_opened(engine.built.request)
 
 
 def _check_l2(engines: Sequence[EngineUnderTest]) -> None:

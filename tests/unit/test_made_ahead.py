@@ -135,6 +135,29 @@ def test_one_that_is_being_made_is_waited_for(make, maker, told):
     assert found == [1]
 
 
+def test_the_first_of_several_alike_is_enough():
+    """Whoever waits for it does not wait for the next one, which is begun at once."""
+    ends = [Event(), Event()]
+    begun = [Event(), Event()]
+    numbers = iter(range(2))
+
+    def one(_key: str) -> int:
+        number = next(numbers)
+        begun[number].set()
+        assert ends[number].wait(LONG_S)
+        return number
+
+    made = MadeAhead("ahead", one, doing=str, stop=ends[1].set)
+    made.add("a", "a")
+    assert begun[0].wait(LONG_S)
+    found, taker = in_a_thread(lambda: made.take("a"))
+    ends[0].set()
+    taker.join(LONG_S)
+    assert begun[1].wait(LONG_S)
+    assert found == [0]
+    made.close()
+
+
 def test_whoever_waits_makes_what_comes_next(make, maker):
     """One after the other, until what it waits for is made; what fails is made by its taker."""
     ahead = make()

@@ -150,7 +150,8 @@ def test_kept_reports_name_no_machine(root: Path, tmp_path: Path) -> None:
     report["run"] |= {
         "machine": "mine",
         "options": {"baselines": "/home/me/b", "calls": 5},
-        "command": "pytest suites/seeds --infer-report=json:/home/me/r/a.json -q",
+        "command": "pytest suites/seeds --infer-report=json:/home/me/r/a.json,html:/tmp/b.html "
+        "--infer-cache /home/me/c --infer-host=trt=popen//python=/opt/trt8/bin/python -q",
     }
     (tmp_path / "seeds-004-other.json").write_text(json.dumps(report))
     data.keep(tmp_path / "seeds-004-other.json", root)
@@ -158,7 +159,10 @@ def test_kept_reports_name_no_machine(root: Path, tmp_path: Path) -> None:
     assert kept["records"] == report["records"]
     assert kept["run"]["machine"] == ""
     assert kept["run"]["options"] == {"baselines": "b", "calls": 5}
-    assert kept["run"]["command"] == "pytest suites/seeds --infer-report=json:a.json -q"
+    assert kept["run"]["command"] == (
+        "pytest suites/seeds --infer-report=json:a.json,html:b.html "
+        "--infer-cache c --infer-host=trt=popen//python=/opt/trt8/bin/python -q"
+    )
 
 
 def test_no_kept_report_names_a_machine() -> None:
@@ -167,6 +171,7 @@ def test_no_kept_report_names_a_machine() -> None:
         run = json.loads(path.read_text())["run"]
         assert run["machine"] == ""
         assert not [each for each in run["options"].values() if str(each).startswith("/")]
+        assert not data.FOLDER.search(run["command"])
 
 
 def test_an_experiment_that_was_not_measured(root: Path) -> None:

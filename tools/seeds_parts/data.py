@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 DATA = "docs/results/data"
 NS_PER_MS = 1_000_000
-REPORT_FOLDER = re.compile(r"(--infer-report=\w+:)/\S*/")
-"""An option that names a report in a folder of the machine that ran it."""
+FOLDER = re.compile(r"(?<![\w/.-])/(?!opt/)[^\s,:'\"]*/")
+"""An absolute folder of the machine that ran a command, but for ``/opt``, where anyone installs."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def keep(report: Path, root: Path) -> None:
     """Store a report for the page; the machine's name and its folders are left out."""
     content = json.loads(report.read_text())
     options = {name: _public(value) for name, value in content["run"]["options"].items()}
-    command = REPORT_FOLDER.sub(r"\1", content["run"]["command"])
+    command = FOLDER.sub("", content["run"]["command"])
     content["run"] |= {"machine": "", "options": options, "command": command}
     (root / DATA / report.name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 

@@ -16,7 +16,12 @@ from pytest_infer.engines.onnx_runner import OnnxRunner
 from pytest_infer.engines.protocol import Missing
 from pytest_infer.engines.setting import EngineOption
 from pytest_infer.engines.short_products import AS_NOISE, shorten_products
-from pytest_infer.engines.torch_runner import BENCHMARK, CUDNN_BENCHMARK, TorchRunner
+from pytest_infer.engines.torch_runner import (
+    BENCHMARK,
+    CUDNN_BENCHMARK,
+    TorchRunner,
+    is_tuned_when_opened,
+)
 from pytest_infer.errors import RunError
 from pytest_infer.graphs.graph import GraphRequest
 from pytest_infer.graphs.module import module_from_graph
@@ -64,6 +69,10 @@ class Eager:
         if options[OPTION]:
             return Missing("a CUDA graph has one shape", f"leave {self.name}.{OPTION} out")
         return options
+
+    def tunes_when_opened(self, request: BuildRequest) -> bool:
+        """Return whether cuDNN chooses convolutions while a CUDA graph is captured."""
+        return is_tuned_when_opened(request)
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module, pruned if that is asked for: eager mode is the model's code."""

@@ -14,6 +14,7 @@ from pytest_infer.engines.torch_runner import (
     TorchRunner,
     arithmetic,
     examples,
+    is_tuned_when_opened,
     refuse_failing,
 )
 from pytest_infer.errors import BuildError, LoadError, load_mend
@@ -57,6 +58,10 @@ class TorchScript:
         if options["cuda_graph"]:
             return Missing("a CUDA graph has one shape", f"leave {self.name}.cuda_graph out")
         return options
+
+    def tunes_when_opened(self, request: BuildRequest) -> bool:
+        """Return whether cuDNN chooses convolutions while a CUDA graph is captured."""
+        return is_tuned_when_opened(request)
 
     def graph_request(self, request: BuildRequest) -> GraphRequest:
         """Return a module: tracing runs the model's code."""

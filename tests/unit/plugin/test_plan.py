@@ -11,6 +11,26 @@ TIMED = ("infer_engine", "infer_gpu_timer")
 GRAPH = (("cuda_graph", True),)
 
 
+class Baselines:
+    """What the cases of a run are compared with."""
+
+    def __init__(self, *, is_gated=False, is_new=False):
+        self.is_gated, self.is_new = is_gated, is_new
+
+    def of(self, case):
+        """Return what a case is compared with."""
+        assert case.model == "resnet50"
+        return self
+
+    def is_stored_anew(self, _case):
+        """Return whether it is measured to be stored."""
+        return self.is_new
+
+    def gated(self, case):
+        """Return its entry."""
+        return case if self.is_gated else None
+
+
 @pytest.mark.parametrize(
     ("fixtures", "case", "fresh"),
     [
@@ -27,6 +47,11 @@ GRAPH = (("cuda_graph", True),)
             Case("resnet50", "trt", "fp16", 1, "cuda:0"),
             ["trt", "eager", "eager"],
         ),
+        (
+            (*TIMED, "infer_eager", "infer_eager_replay"),
+            Case("resnet50", "eager", "fp32", 1, "cuda:0", GRAPH),
+            ["eager"] * 2,
+        ),
         (("infer_engine", "infer_eager"), Case("resnet50", "trt", "fp16", 1, "cuda:0"), []),
         ((*TIMED, "infer_baseline"), Case("resnet50", "trt", "fp16", 1, "cuda:0"), ["trt"]),
     ],
@@ -34,15 +59,17 @@ GRAPH = (("cuda_graph", True),)
 def test_fresh_hosts_of_a_gpu(fixtures, case, fresh):
     """One for each arm that is timed; eager in fp32 is its own eager."""
     item = SimpleNamespace(fixturenames=fixtures, function=test_fresh_hosts_of_a_gpu)
-    roles = list(_roles(item, case, has_companion=False, is_gated=False))
+    roles = list(_roles(item, case, Baselines(), has_companion=False))
     assert [each.engine for each in roles if each.role == "fresh"] == fresh
     assert not [each for each in roles if each.role == "companion"]
 
 
-def test_a_gate_measures_in_a_host_of_its_own():
-    """Where there is something to compare with, after what is timed together."""
+@pytest.mark.parametrize(("baselines", "count"), [({"is_gated": True}, 1), ({"is_new": True}, 5)])
+def test_a_gate_measures_in_hosts_of_its_own(baselines, count):
+    """One where there is something to compare with, five to store; after what is timed together."""
     fixtures = (*TIMED, "infer_eager", "infer_baseline")
     item = SimpleNamespace(fixturenames=fixtures, function=test_fresh_hosts_of_a_gpu)
     case = Case("resnet50", "trt", "fp16", 1, "cuda:0")
-    roles = _roles(item, case, has_companion=False, is_gated=True)
-    assert [each.engine for each in roles if each.role == "fresh"] == ["trt", "eager", "trt"]
+    roles = _roles(item, case, Baselines(**baselines), has_companion=False)
+    fresh = [each.engine for each in roles if each.role == "fresh"]
+    assert fresh == ["trt", "eager", *["trt"] * count]

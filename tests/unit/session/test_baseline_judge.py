@@ -433,4 +433,6 @@ def test_another_artefact_is_named(artefact, versions, is_told):
     """Weights that were swapped pass where they are as fast, and the message says so."""
     verdict = judged(entry(artefact=artefact), GateTimer([look()]), versions=versions)
     assert verdict.code == "unchanged"
-    assert ("the model, its weights or a setting has changed" in verdict.message) == is_told
+    assert (
+        "the model, its weights, a setting or the adapter has changed" in verdict.message
+    ) == is_told

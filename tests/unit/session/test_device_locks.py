@@ -34,7 +34,13 @@ def test_locks(monkeypatch):
     locks = DeviceLocks(config)
     with locks.exclusive([THERE, HERE, HERE]):
         assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
+        with locks.shared_unless_held(HERE):
+            assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
+    assert locks.are_same(HERE, [THERE, HERE])
+    assert not locks.are_same(HERE, [THERE])
     with locks.shared(THERE):
         assert held[2:] == ["jetson-1f2e3d4c-GPU-1"]
     with locks.going_on(THERE):
         assert held[3:] == ["jetson-1f2e3d4c-GPU-1 goes on"]
+    with locks.shared_unless_held(HERE):
+        assert held[4:] == ["cpu"]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pytest_infer.case import Case
+from pytest_infer.engines import registry
+from pytest_infer.engines.protocol import BuildRequest, BuiltEngine
 from pytest_infer.errors import LoadError, TimingError
 from pytest_infer.session import timed_arm
 from pytest_infer.session.timed_arm import CallCounts
@@ -91,19 +93,11 @@ class World:
         return not self.opening
 
     @contextmanager
-    def paused(self):
-        """Start no host ahead, inside the lock."""
-        assert self.held[-1] == "locked"
-        self.pauses.append(len(self.calls))
-        yield
-        self.pauses.append(len(self.calls))
-
-    @contextmanager
     def exclusive(self, engines):
-        """Hold the engines' devices alone."""
+        """Hold the engines' devices alone; return what starts no host ahead from then on."""
         self.engines = engines
         self.held.append("locked")
-        yield
+        yield lambda: self.pauses.append(len(self.calls))
         self.held.append("free")
 
     def timed(self, engine):
@@ -112,14 +106,23 @@ class World:
         return [calls for name, what, calls in self.calls if (name, what) == asked]
 
 
-def on(device, name, settings=()):
+def on(device, name, settings=None, batch=1):
     """Return an engine on a device, as a test gets it."""
-    return SimpleNamespace(case=Case("toy", name, "fp32", 1, device, settings), built="built")
+    request = BuildRequest("fp32", device, {}, options=settings or {})
+    case = Case("toy", name, "fp32", batch, device, tuple((settings or {}).items()))
+    return SimpleNamespace(case=case, built=BuiltEngine(name, None, request, ""))
 
 
 def engine(name, batch=1):
-    """Return an engine as a test gets it."""
-    return SimpleNamespace(case=Case("toy", name, "fp32", batch, "cpu"), built=f"built {name}")
+    """Return an engine on a CPU, as a test gets it."""
+    return on("cpu", name, batch=batch)
+
+
+@pytest.fixture(autouse=True)
+def no_adapters(monkeypatch):
+    """Let engines that are not real have no adapter."""
+    find, real = registry.find, {"torchscript", "eager", "ort"}
+    monkeypatch.setattr(registry, "find", lambda name: find(name) if name in real else None)
 
 
 @pytest.fixture
@@ -246,17 +249,18 @@ def test_opened_at_once(device):
     asked = [operation for _, operation, _ in world.calls]
     assert asked[:2] == ["engine.open"] * 2
     assert asked[2:6] == ["engine.infer", "engine.bind"] * 2
-    assert world.pauses == [2, len(asked)]
+    assert world.pauses == [2]
 
 
 def test_opened_one_by_one():
-    """What may choose kernels by their times when it is opened is opened alone."""
+    """What may choose kernels by their times when it is opened is opened alone, in quiet."""
     world, opened = World(torchscript=MS, eager=MS), []
     world.opening = lambda name: opened.append((name, current_thread() is main_thread()))
-    settings = (("cudnn_benchmark", True),)
+    settings = {"cudnn_benchmark": True, "cuda_graph": True}
     engines = [on("cuda:0", "torchscript", settings), on("cuda:0", "eager")]
     GpuTimer(world, CallCounts(0, 5), world.exclusive).interleaved(engines, FEEDS)
     assert opened == [("torchscript", True), ("eager", True)]
+    assert world.pauses[0] == 0
 
 
 def test_one_that_cannot_be_opened(measure):
@@ -304,8 +308,7 @@ def test_the_first_process_of_eager_is_kept(measure):
 def test_eager_on_a_gpu_is_not_kept():
     """Its memory there goes with its process, before the next engine wants it."""
     world = World(a=MS, eager=MS)
-    cases = (Case("toy", name, "fp32", 1, "cuda:0") for name in ("a", "eager"))
-    engines = [SimpleNamespace(case=case, built="built") for case in cases]
+    engines = [on("cuda:0", name) for name in ("a", "eager")]
     GpuTimer(world, CallCounts(1, 5), world.exclusive).interleaved(engines, FEEDS)
     assert world.started == ["a", "eager", "end of eager", "end of a"]
 
@@ -334,13 +337,14 @@ def test_split():
     assert (world.held, world.engines) == (["locked", "free"], ["a"])
     assert world.timed("a") == [1, 1, 1]
     assert world.calls[-1] == ("a", "engine.split", 7)
+    assert world.pauses == [1]  # as soon as the engine is open
 
 
 def test_cold_l2():
     """Every call of a cold measurement is cold, the warm-up's too, and the samples say so."""
     world = World(has_events=True, a=MS)
     gpu_timer = GpuTimer(world, CallCounts(1, 5), world.exclusive)
-    on_gpu = SimpleNamespace(case=Case("toy", "a", "fp32", 1, "cuda:0"), built="built a")
+    on_gpu = on("cuda:0", "a")
     samples = gpu_timer(on_gpu, FEEDS, cold_l2=True)
     assert samples.is_l2_cold
     assert set(world.cold_l2) == {None, True}

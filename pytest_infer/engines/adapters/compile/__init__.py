@@ -65,6 +65,10 @@ class Compile:
         "cuda": ("fp32", "tf32", "bf16", "fp16"),
     }
 
+    def tunes_when_opened(self, request: BuildRequest) -> bool:
+        """Return whether opening compiles, which times what the built engine's caches lack."""
+        return artefact_of(request) == "program"
+
     def missing(self, device: str) -> Missing | None:
         """Return why torch cannot run or compile here what is built by default."""
         return missing_torch(device) or _missing_tools(device, default_artefact(device))
