@@ -96,7 +96,7 @@ def test_stored_then_gated(run: Run, pytester: pytest.Pytester) -> None:
     slower.stdout.fnmatch_lines(
         [
             "toy-fake-fp32-b1 regressed: * ms now, * ms stored (+*); +* against its stored *",
-            "  why:  since then: another artefact: the model, its weights, a setting or the adapter *",
+            "  why:  since then: another artefact: the model, its weights, a setting *",
             "        +* against its stored artefact in 3 of * measurements, *% is allowed (*",
             "        one measurement beside it spreads by *",
             "        measurement 1: * rounds kept*",
