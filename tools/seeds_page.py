@@ -92,11 +92,15 @@ def _runs(runs: list[Run]) -> str:
 
 
 def _lacks(runs: list[Run]) -> str:
-    parts = [
-        f"Could not run on {device}:\n\n{points(lacks)}"
-        for device, group in by_device(runs).items()
-        if (lacks := dict.fromkeys(lack for each in group for lack in each.lacks))
-    ]
+    """Return what could not run on each device, by the reasons."""
+    parts = []
+    for device, group in by_device(runs).items():
+        lacks: dict[str, dict[str, None]] = {}
+        for what, why in (lack for each in group for lack in each.lacks):
+            lacks.setdefault(why, {})[what] = None
+        if lacks:
+            told = points(f"{why}: {', '.join(whats)}" for why, whats in lacks.items())
+            parts.append(f"Could not run on {device}:\n\n{told}")
     return "\n\n".join(parts)
 
 

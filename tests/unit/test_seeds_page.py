@@ -98,6 +98,21 @@ def test_a_run_that_was_ended_early(root: Path) -> None:
     assert " UTC; ended early, after 3 of 11 checks |" in row
 
 
+def test_what_could_not_run(root: Path) -> None:
+    """It is told by its reasons, each once for a device."""
+
+    def lacking(report: dict) -> None:
+        lack = {"why": "it rains", "mend": ""}
+        report["coverage"]["exclusions"] = [
+            {"what": what, "cases": 2, "lack": lack} for what in ("a on b", "c on d", "a on b")
+        ]
+
+    change(root, f"{data.DATA}/seeds-004-h200.json", lacking)
+    page = seeds_page.made_files(root)[seeds_page.PAGE]
+    _, _, told = page.partition("Could not run on NVIDIA H200:")
+    assert told.split("\n\n")[1].splitlines()[-1] == "- it rains: a on b, c on d"
+
+
 def test_speedups() -> None:
     """The fastest engine whose outputs pass is in bold, and a device has its own table."""
 

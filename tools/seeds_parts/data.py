@@ -34,8 +34,8 @@ class Run:
     versions: Mapping[str, str]
     commit: str
     records: tuple[Mapping[str, Any], ...]
-    lacks: tuple[str, ...]
-    """What could not run."""
+    lacks: tuple[tuple[str, str], ...]
+    """What could not run, and why."""
 
     @property
     def place(self) -> str:
@@ -159,10 +159,9 @@ def _versions(records: list[dict[str, Any]]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _lacks(exclusions: list[dict[str, Any]]) -> Iterator[str]:
+def _lacks(exclusions: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for each in exclusions:
-        cases = f"{each['cases']} case{'s' * (each['cases'] > 1)}"
-        yield f"{each['what']} ({cases}): {each['lack']['why']}"
+        yield each["what"], each["lack"]["why"]
 
 
 def _row(record: Mapping[str, Any]) -> Row:
