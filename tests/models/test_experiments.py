@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
             "test_003_efficientnet_b0.py", "eager,torchscript", 4, marks=pytest.mark.nightly
         ),
         pytest.param("test_000_detr.py", "eager,ort", 4, marks=pytest.mark.nightly),
+        pytest.param("test_speedup.py", "ort", 7, marks=pytest.mark.nightly),
     ],
 )
 def test_every_check_passes(tmp_path: Path, file: str, engines: str, checks: int) -> None:
