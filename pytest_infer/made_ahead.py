@@ -124,11 +124,6 @@ class MadeAhead(Generic[Key, Made]):
                 self._pauses -= 1
                 self._state.notify_all()
 
-    def begin_no_more(self) -> None:
-        """Let nothing else be begun; what is being made is made, and the thread waits."""
-        with self._state:
-            self._pauses += 1
-
     def close(self) -> None:
         """End the thread, whatever it is at."""
         with self._state:
@@ -149,7 +144,7 @@ class MadeAhead(Generic[Key, Made]):
                     finally:
                         self._keep(key, found)
         finally:
-            self._stop()  # by this thread, with which the processes that it has started end
+            self._stop()
 
     def _next(self) -> Key | None:
         """Return what is to be made now; None when all is over."""
@@ -173,7 +168,7 @@ class MadeAhead(Generic[Key, Made]):
 
     @staticmethod
     def _tried(make: Callable[[Key], Made | None], key: Key) -> Made | None:
-        with suppress(InferError):
+        with suppress(InferError, OSError):  # such as for lack of room or of open files
             return make(key)
         return None
 

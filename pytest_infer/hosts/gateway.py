@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from signal import SIGKILL, Signals
 from subprocess import PIPE, Popen, TimeoutExpired
@@ -18,6 +19,7 @@ import execnet
 from execnet.gateway_base import ThreadExecModel
 
 from pytest_infer.hosts import keeper
+from pytest_infer.hosts.starter import started
 
 SSH = "ssh="
 SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=15"
@@ -183,13 +185,15 @@ class _Processes(ThreadExecModel):  # type: ignore[misc] # execnet has no types 
         """
         (ours_in, its_in), (ours_out, its_out) = socket.socketpair(), socket.socketpair()
         with its_in, its_out, ours_in, ours_out:
-            process = _Kept(
+            start = partial(
+                _Kept,
                 arguments,
                 stdin=its_in.fileno(),
                 stdout=its_out.fileno(),
                 stderr=self._log,
                 start_new_session=True,
             )
+            process = started(start)
             process.stdin = os.fdopen(ours_in.detach(), "wb")
             process.stdout = os.fdopen(ours_out.detach(), "rb")
         self._started.append(process)

@@ -181,11 +181,10 @@ class HostPool:
         return host is not None and host.is_alive
 
     def close(self) -> None:
-        """End every host; the thread that has started some of them last, for they die with it."""
-        self._ahead.begin_no_more()
+        """End every host, and before them the thread that starts some ahead."""
+        self._ahead.close()
         while self._shared:
             self._shared.popitem()[1].close()
-        self._ahead.close()
 
     def _taken(self, wanted: HostRole) -> Host | None:
         """Return a host that was started ahead, if it answers."""

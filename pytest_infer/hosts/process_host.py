@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from math import inf
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SSH_FAILED = 255
 """How ssh itself ends: without a connection, or when a signal has ended what it ran."""
+
+FULL = (errno.EMFILE, errno.ENFILE)
+MORE_FILES = "allow more open files: ulimit -n 4096"
 
 LOST_GPU = (
     "set CUDA_LAUNCH_BLOCKING=1 to find the failing call. The process can no longer use its GPU; "
@@ -66,8 +70,9 @@ class ProcessHost:
         variables = "".join(f"//env:{name}={value}" for name, value in (environment or {}).items())
         try:
             self._gateway = Gateway(spec + variables, _SERVE, timeout_s=timeout_s, aftermath=after)
-        except NoGatewayError as error:
-            raise self._no_start(str(error), _mend(spec)) from error
+        except (NoGatewayError, OSError) as error:
+            has_too_many = _errno(error) in FULL
+            raise self._no_start(str(error), MORE_FILES if has_too_many else _mend(spec)) from error
         try:
             found = self._gateway.receive(timeout_s)
         except (GoneError, LateError) as error:
@@ -190,6 +195,11 @@ class ProcessHost:
     @property
     def _is_far(self) -> bool:
         return not self._spec.startswith("popen")
+
+
+def _errno(error: BaseException) -> int | None:
+    """Return the system's number of what has failed, of an error or of its cause."""
+    return getattr(error, "errno", None) or getattr(error.__cause__, "errno", None)
 
 
 def _mend(spec: str) -> str:

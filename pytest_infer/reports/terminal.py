@@ -208,7 +208,8 @@ def _probes(seconds: Mapping[str, float]) -> str:
 def _exclusion(each: dict[str, Any]) -> str:
     number, lack = each["cases"], each["lack"]
     cases = f"{number} case{'s' * (number > 1)}"
-    return f"could not run: {each['what']} ({cases}): {lack['why']}; mend: {lack['mend']}"
+    why, *_ = lack["why"].splitlines()  # the report of a test has the rest
+    return f"could not run: {each['what']} ({cases}): {why}; mend: {lack['mend']}"
 
 
 def _unclear(records: Sequence[Record]) -> list[str]:

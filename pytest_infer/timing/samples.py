@@ -14,6 +14,8 @@ from pytest_infer.units import NS_PER_MS
 LAUNCH_BOUND_SHARE = 0.8
 """From this share of its time on the device a call is bound by how fast the host enqueues it."""
 
+LEAST_WAITED_NS = 5_000_000
+
 WAITED = "waited"
 """Beside the durations by clock: for how long threads waited for a core."""
 
@@ -101,7 +103,10 @@ class Samples:
         """Return for how much of the calls' time a thread waited for a core, all threads added up.
 
         On an idle machine it is near 0. A thread that waits lets the others of its call wait too.
+        Less than `LEAST_WAITED_NS` in all is none: a few wake-ups are a large share of short calls.
         """
+        if self.waited_ns < LEAST_WAITED_NS:
+            return 0.0
         return self.waited_ns / sum(self.wall_ns or self.durations_ns)
 
     def figures(self) -> dict[str, float]:

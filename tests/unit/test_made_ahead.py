@@ -252,20 +252,6 @@ def test_nothing_is_made_beside_what_pauses_it(make, maker):
     assert ahead.take("b") == 2
 
 
-def test_nothing_is_begun_any_more(make, maker):
-    """What is being made is made; the thread stays, for processes may hang on it."""
-    ahead = make()
-    ahead.add("a", "b")
-    maker.wait_for("a")
-    ahead.begin_no_more()
-    maker.let("a", 1)
-    maker.let("b", 2)
-    assert ahead.take("a") == 1
-    assert not maker.is_stopped.wait(0.1)
-    assert maker.begun == ["a"]
-    assert ahead._thread.is_alive()
-
-
 def test_one_that_fails_is_none(make, maker):
     """Its taker makes it again and says why; the next one is made."""
     ahead = make()
@@ -278,6 +264,17 @@ def test_one_that_fails_is_none(make, maker):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_the_machine_lacks_is_made_when_it_is_needed(make, maker):
+    """Too many open files, or no room: the next one is made, and the thread goes on."""
+    ahead = make()
+    maker.let("a", OSError(24, "Too many open files"))
+    maker.let("b", 2)
+    ahead.add("a", "b")
+    maker.wait_for("a", "b")
+    assert ahead.take("a") is None
+    assert ahead.take("b") == 2
+
+
 def test_a_defect_of_ours_lets_nobody_wait(make, maker):
     """The thread ends; who waits for something makes it."""
     ahead = make()

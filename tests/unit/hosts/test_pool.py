@@ -292,21 +292,6 @@ def test_a_pool_ends_what_nobody_has_taken(pooled, hosts):
     hosts.wait_until(lambda: len(hosts.started) == 2 and hosts.started[1].asked)
 
 
-def test_a_taken_host_is_ended_before_the_thread_that_has_started_it(pooled, hosts, monkeypatch):
-    """It would be killed with that thread, and leave its temporary files."""
-    made = pooled()
-    made.begin([HostRole("ort", "shared")])
-    hosts.wait_until(lambda: hosts.started and hosts.started[0].asked)
-    made.shared("ort")
-    alive = []
-    monkeypatch.setattr(
-        StartedHost, "close", lambda _: alive.append(made._ahead._thread.is_alive())
-    )
-    made.close()
-    assert alive[0]
-    hosts.started.clear()
-
-
 @pytest.mark.usefixtures("hosts")
 def test_one_call_at_a_time(pooled, monkeypatch):
     """A process answers one thread after the other."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from errno import EMFILE
 from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_infer.errors import BuildError, LoadError, RunError
+from pytest_infer.errors import BuildError, HostError, LoadError, RunError
+from pytest_infer.hosts import process_host
+from pytest_infer.hosts.gateway import NoGatewayError
 from pytest_infer.hosts.process_host import LOST_GPU, ProcessHost
 from pytest_infer.models.source import Source
 from pytest_infer.storage.lock_wait import listen, stop_listening
@@ -37,6 +40,22 @@ engines.register(Losing("losing"))
 """An engine that fails, in a process of which the driver says whether its GPU is lost."""
 
 KNOWN = 'BuildError("cannot parse", why="illegal memory access", mend="another graph")'
+
+
+@pytest.mark.parametrize("is_raised_first", [True, False])
+def test_too_many_open_files(monkeypatch: pytest.MonkeyPatch, is_raised_first: bool) -> None:
+    """The mend is another limit, not another Python."""
+
+    def full(*_: object, **__: object) -> None:
+        lack = OSError(EMFILE, "Too many open files")
+        if is_raised_first:
+            raise lack
+        raise NoGatewayError(str(lack)) from lack
+
+    monkeypatch.setattr(process_host, "Gateway", full)
+    with pytest.raises(HostError, match="Too many open files") as caught:
+        ProcessHost("popen", timeout_s=60)
+    assert caught.value.mend == "allow more open files: ulimit -n 4096"
 
 
 def test_interrupted_request_ends_the_host(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ def test_counts():
 
 def test_lines():
     """What ran, was built and could not run is reported, with reasons and mends."""
-    lack = {"why": "on cpu, ort runs fp32", "mend": "--infer-precision=fp32"}
+    lack = {"why": "on cpu, ort runs fp32\nand 11 lines more", "mend": "--infer-precision=fp32"}
     coverage = Coverage(
         expected=5,
         ran=3,

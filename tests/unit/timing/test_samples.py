@@ -114,6 +114,8 @@ def test_waiting_for_a_core():
     busy = replace(quiet, waited_ns=5 * MS)
     assert busy.figures()["waited_share"] == 0.5
     assert replace(busy, wall_ns=(10 * MS, 10 * MS)).waited_share == 0.25
+    woken = replace(quiet, waited_ns=5 * MS - 1)  # a few times, for each call of a tiny network
+    assert woken.figures()["waited_share"] == 0
 
 
 def test_mean():
