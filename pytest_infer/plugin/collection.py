@@ -49,7 +49,6 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
             experiment = experiment_of(definition)
             session = state.session
             matrix = session.experiment(experiment) if experiment else session.matrix
-            session.is_matrix_tested |= experiment is None
     except NoCaseError as error:
         return [error]
     except InferError as error:
@@ -57,6 +56,8 @@ def parameters_for(definition: pytest.Item, state: State) -> list[Parameter]:
         return []
     try:
         narrowing = _narrowing(definition)
+        if experiment is None:
+            session.wants.append(narrowing.wants)
         cases = matrix.cases
         if COMPARES in getattr(definition, "fixturenames", ()):
             if not state.session.config.against:

@@ -13,7 +13,8 @@ from pytest_infer.devices.device import Device
 from pytest_infer.engines import registry as engines
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import OptionError
-from pytest_infer.session.matrix import Exclusion, Matrix, lacking_precision, runnable, settings_of
+from pytest_infer.session.exclusion import Exclusion
+from pytest_infer.session.matrix import Matrix, lacking_precision, runnable, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,6 +17,7 @@ from pytest_infer.engines.requests import graph_format
 from pytest_infer.engines.setting import read_options
 from pytest_infer.errors import NoCaseError, OptionError, unknown
 from pytest_infer.models import registry as models
+from pytest_infer.session.exclusion import Exclusion
 from pytest_infer.session.wanted_models import Broken, Wanted
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 
     from pytest_infer.case import OptionValue, Precision
     from pytest_infer.config import InferConfig
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    """Cases that were asked for and cannot run here."""
-
-    what: str
-    cases: int
-    lack: Missing
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,8 @@ def make_matrix(
         if lack is None:
             cases += asked
         else:
-            exclusions.append(Exclusion(f"{engine} in {precision}", len(asked), lack))
+            what = f"{engine} in {precision}"
+            exclusions.append(Exclusion(what, len(asked), lack, tuple(asked)))
     cases, others = runnable(cases)
     exclusions += others
     exclusions += [_unread(each, config) for each in chosen.broken]
@@ -157,13 +150,17 @@ def _unread(broken: Broken, config: InferConfig) -> Exclusion:
 def _of_files(cases: Sequence[Case]) -> list[Exclusion]:
     """Return the cases of models that are ONNX files and cannot be what the case is."""
     lacks = [(case, lack) for case in cases if (lack := _lack_of_file(case))]
-    found: dict[tuple[str, Missing], list[str]] = {}
+    found: dict[tuple[str, Missing], list[Case]] = {}
     for case, lack in lacks:
-        found.setdefault((case.model, lack), []).append(f"{case.engine} in {case.precision}")
+        found.setdefault((case.model, lack), []).append(case)
     return [
-        Exclusion(f"{model} on {', '.join(dict.fromkeys(named))}", len(named), lack)
-        for (model, lack), named in found.items()
+        Exclusion(f"{model} on {_engines_of(asked)}", len(asked), lack, tuple(asked))
+        for (model, lack), asked in found.items()
     ]
+
+
+def _engines_of(cases: Sequence[Case]) -> str:
+    return ", ".join(dict.fromkeys(f"{case.engine} in {case.precision}" for case in cases))
 
 
 def _lack_of_file(case: Case) -> Missing | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +20,7 @@ from pytest_infer.session.availability import Availability
 from pytest_infer.session.builds_ahead import BuildsAhead
 from pytest_infer.session.device_choice import check_gpu, gpu_of_worker
 from pytest_infer.session.device_locks import DeviceLocks
+from pytest_infer.session.exclusion import wanted_of
 from pytest_infer.session.experiment import experiment_matrix
 from pytest_infer.session.gate_timer import GateTimer
 from pytest_infer.session.held_devices import HeldDevices
@@ -35,6 +35,8 @@ from pytest_infer.storage.cache import Cache
 from pytest_infer.storage.user_cache import user_cache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_infer.case import Case
     from pytest_infer.config import InferConfig
     from pytest_infer.models.source import Source
@@ -61,8 +63,13 @@ class InferSession:
         self._wanted = register_wanted(config.models, config.inputs)  # before a host is started
         self.experiments: dict[Experiment, Matrix] = {}
         """The cases of tests that declare their own."""
-        self.is_matrix_tested = False
-        """Some test has its cases from the matrix; without any, what it lacks is not reported."""
+        self.wants: list[Callable[[Case], bool]] = []
+        """What each test that has its cases from the matrix wants of it."""
+
+    @property
+    def is_matrix_tested(self) -> bool:
+        """Return whether some test has its cases from the matrix; else nothing is lacking."""
+        return bool(self.wants)
 
     def _is_made(self, part: str) -> bool:
         """Return whether a part has been needed."""
@@ -251,10 +258,11 @@ class InferSession:
         """Note what could not run, and add how many engines were built to what workers did."""
         is_tested = self.is_matrix_tested or not self.experiments
         if self._is_made("matrix") and is_tested:  # else it could not be made: that was reported
-            coverage.exclusions = tuple(asdict(lack) for lack in self.matrix.exclusions)
+            exclusions = wanted_of(self.matrix.exclusions, self.wants)
+            coverage.exclusions = tuple(each.told() for each in exclusions)
             coverage.unread = tuple(each.model for each in self.matrix.broken)
         for each in self.experiments.values():
-            coverage.exclusions += tuple(asdict(lack) for lack in each.exclusions)
+            coverage.exclusions += tuple(lack.told() for lack in each.exclusions)
             coverage.notices += each.notices
         if self._is_made("artefacts"):
             tally, modules = self.artefacts.engines.tally, self.artefacts.graphs.modules

@@ -67,6 +67,22 @@ def test_exclusions_are_counted(run: Run) -> None:
     )
 
 
+def test_what_no_test_wants_is_not_counted(run: Run, pytester: pytest.Pytester) -> None:
+    """Marks may leave out what cannot run: nothing is lacking then."""
+    pytester.makepyfile(
+        test_own="""
+        import pytest
+
+        @pytest.mark.infer(engines="eager")
+        def test_it(case):
+            pass
+        """
+    )
+    result = run("test_own.py", "--infer-precision=fp32,bf16")
+    result.assert_outcomes(passed=2)
+    assert "could not run" not in result.stdout.str()
+
+
 def test_workers_share_the_matrix(run: Run) -> None:
     """Under xdist every check runs once, a case's on one worker; the controller reports for all."""
     result = run("-n", "2", "-v")
