@@ -7,7 +7,8 @@ from pytest_infer.engines.protocol import Missing
 from pytest_infer.session.exclusion import Exclusion, wanted_of
 
 LACK = Missing("no GPU", "buy one")
-CASES = tuple(Case(model, "trt", "fp32", batch, "cuda:0") for model in ("a", "b") for batch in (1, 8))
+SIZES = [("a", 1), ("a", 8), ("b", 1), ("b", 8)]
+CASES = tuple(Case(model, "trt", "fp32", batch, "cuda:0") for model, batch in SIZES)
 OF_TRT = Exclusion("trt in fp32", 4, LACK, CASES)
 
 
