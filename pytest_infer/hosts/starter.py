@@ -6,7 +6,7 @@ The threads that want hosts, such as one of a test, end earlier than the tests t
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,7 +38,10 @@ class Starter:
                 )
                 self._thread.start()
             self._wanted.put((start, done))
-        return done.result()
+        try:
+            return done.result()
+        finally:
+            wait([done])  # whoever is interrupted must not close what the start still uses
 
 
 def _run(wanted: Wanted) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_infer.errors import InferError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_infer.baselines.chosen import ChosenBaselines
     from pytest_infer.case import Case
     from pytest_infer.hosts.host_role import HostRole
     from pytest_infer.plugin.state import State
@@ -101,21 +103,26 @@ def _roles(
     if Device.named(case.device).is_gpu:
         yield from (HostRole(engine, "fresh") for engine in _timed_on_gpu(item, case))
         if BASELINE in _fixtures(item):
-            count = _measurements(case, baselines.of(case))
-            yield from [HostRole(case.engine, "fresh")] * count
+            yield from [HostRole(case.engine, "fresh")] * _measurements(case, baselines)
         return
     if case.engine != EAGER or has_companion:
         yield HostRole(case.engine, "fresh")
     yield HostRole(EAGER, "companion")
 
 
-def _measurements(case: Case, baselines: ChosenBaselines) -> int:
-    """Return how many processes measure a case for the gate, if the first shows nothing."""
+def _measurements(case: Case, baselines: RunBaselines) -> int:
+    """Return how many processes measure a case for the gate, if the first shows nothing.
+
+    A baseline that cannot be read is an error of the test.
+    """
     from pytest_infer.judges.gate import STORED_MEASUREMENTS
 
-    if baselines.is_stored_anew(case):
-        return STORED_MEASUREMENTS
-    return int(baselines.gated(case) is not None)
+    with suppress(InferError):
+        chosen = baselines.of(case)
+        if chosen.is_stored_anew(case):
+            return STORED_MEASUREMENTS
+        return int(chosen.gated(case) is not None)
+    return 0
 
 
 def _timed_on_gpu(item: pytest.Item, case: Case) -> Iterator[str]:

@@ -208,7 +208,7 @@ def _probes(seconds: Mapping[str, float]) -> str:
 def _exclusion(each: dict[str, Any]) -> str:
     number, lack = each["cases"], each["lack"]
     cases = f"{number} case{'s' * (number > 1)}"
-    why, *_ = lack["why"].splitlines()  # the report of a test has the rest
+    why = lack["why"].partition("\n")[0]  # the report of a test has the rest
     return f"could not run: {each['what']} ({cases}): {why}; mend: {lack['mend']}"
 
 

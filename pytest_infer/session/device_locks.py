@@ -31,7 +31,7 @@ class DeviceLocks:
         """Hold the device at ``place`` together with other work that is not timed."""
         return self._lock(self._name(place)).shared()
 
-    def are_same(self, here: Place, places: Iterable[Place]) -> bool:
+    def is_among(self, here: Place, places: Iterable[Place]) -> bool:
         """Return whether the device at ``here`` is that of one of the places."""
         return self._name(here) in map(self._name, places)
 

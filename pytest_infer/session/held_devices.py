@@ -58,7 +58,7 @@ class HeldDevices:
                 quiet.enter_context(hosts.paused())
 
             with hosts.paused():
-                if not self._locks.are_same(hosts.here, places):
+                if not self._locks.is_among(hosts.here, places):
                     be_quiet()
                 lock.enter_context(self._locks.exclusive(places))
             try:

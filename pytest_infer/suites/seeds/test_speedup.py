@@ -12,10 +12,31 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_infer import Arrays, Enforce, EngineUnderTest, GpuTimer, Latency, Parity
+    from collections.abc import Callable
+
+    from pytest_infer import Arrays, Enforce, EngineUnderTest, GpuTimer, Latency, Parity, Verdict
 
 CLASSIFIERS = ("resnet50", "mobilenet_v2", "efficientnet_b0")
 DETECTOR = "detr_resnet50"
+
+
+@pytest.fixture
+def right_and_fast(
+    engine: EngineUnderTest,
+    eager: EngineUnderTest,
+    eager_replay: EngineUnderTest | None,
+    feeds: Arrays,
+    gpu_timer: GpuTimer,
+    parity: Parity,
+    latency: Latency,
+) -> Callable[[], tuple[Verdict, Verdict]]:
+    """Return what judges an engine's outputs, and then its calls in turns with eager's."""
+
+    def judged() -> tuple[Verdict, Verdict]:
+        answer = parity(engine(feeds))
+        return answer, latency(*gpu_timer.interleaved([engine, eager, eager_replay], feeds))
+
+    return judged
 
 
 @pytest.mark.experiment(
@@ -23,34 +44,16 @@ DETECTOR = "detr_resnet50"
     engines=("ort-fp32", "openvino-fp32", "trt-fp16+cuda_graph"),
 )
 def test_floating_point(
-    engine: EngineUnderTest,
-    eager: EngineUnderTest,
-    eager_replay: EngineUnderTest | None,
-    feeds: Arrays,
-    gpu_timer: GpuTimer,
-    parity: Parity,
-    latency: Latency,
-    enforce: Enforce,
+    right_and_fast: Callable[[], tuple[Verdict, Verdict]], enforce: Enforce
 ) -> None:
     """The speed-up of engines that lose next to nothing."""
-    answer = parity(engine(feeds))
-    enforce(answer, latency(*gpu_timer.interleaved([engine, eager, eager_replay], feeds)))
+    enforce(*right_and_fast())
 
 
 @pytest.mark.experiment(
     models=CLASSIFIERS,
     engines=("ort-int8", "openvino-int8", "trt-int8+cuda_graph+mixed"),
 )
-def test_int8(
-    engine: EngineUnderTest,
-    eager: EngineUnderTest,
-    eager_replay: EngineUnderTest | None,
-    feeds: Arrays,
-    gpu_timer: GpuTimer,
-    parity: Parity,
-    latency: Latency,
-    enforce: Enforce,
-) -> None:
+def test_int8(right_and_fast: Callable[[], tuple[Verdict, Verdict]], enforce: Enforce) -> None:
     """The speed-up of engines in int8, whose loss is bounded; the detector loses too much."""
-    answer = parity(engine(feeds))
-    enforce(answer, latency(*gpu_timer.interleaved([engine, eager, eager_replay], feeds)))
+    enforce(*right_and_fast())

@@ -1,7 +1,8 @@
 """Processes are started by one thread, with which they end."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread, current_thread
+from time import sleep
 
 import pytest
 
@@ -27,6 +28,19 @@ def test_an_error_is_raised_where_it_was_asked():
     with pytest.raises(FileNotFoundError, match="python"):
         starter(lambda: open("/no/such/python"))  # noqa: SIM115, PTH123 - it opens nothing
     assert starter(lambda: 7) == 7
+
+
+def test_whoever_is_interrupted_waits_for_the_start(monkeypatch):
+    """It would close what the process is still to be given."""
+    starter, ended = Starter(), []
+
+    def interrupted(_future):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        starter(lambda: sleep(0.2) or ended.append(True))
+    assert ended
 
 
 def test_a_process_outlives_the_thread_that_wanted_it():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_infer.case import Case
+from pytest_infer.errors import BaselineError
 from pytest_infer.plugin.plan import _roles
 
 TIMED = ("infer_engine", "infer_gpu_timer")
@@ -14,8 +15,8 @@ GRAPH = (("cuda_graph", True),)
 class Baselines:
     """What the cases of a run are compared with."""
 
-    def __init__(self, *, is_gated=False, is_new=False):
-        self.is_gated, self.is_new = is_gated, is_new
+    def __init__(self, *, is_gated=False, is_new=False, is_broken=False):
+        self.is_gated, self.is_new, self.is_broken = is_gated, is_new, is_broken
 
     def of(self, case):
         """Return what a case is compared with."""
@@ -28,6 +29,8 @@ class Baselines:
 
     def gated(self, case):
         """Return its entry."""
+        if self.is_broken:
+            raise BaselineError("cannot read resnet50.json", why="it is no JSON", mend="mend it")
         return case if self.is_gated else None
 
 
@@ -64,7 +67,10 @@ def test_fresh_hosts_of_a_gpu(fixtures, case, fresh):
     assert not [each for each in roles if each.role == "companion"]
 
 
-@pytest.mark.parametrize(("baselines", "count"), [({"is_gated": True}, 1), ({"is_new": True}, 5)])
+@pytest.mark.parametrize(
+    ("baselines", "count"),
+    [({"is_gated": True}, 1), ({"is_new": True}, 5), ({}, 0), ({"is_broken": True}, 0)],
+)
 def test_a_gate_measures_in_hosts_of_its_own(baselines, count):
     """One where there is something to compare with, five to store; after what is timed together."""
     fixtures = (*TIMED, "infer_eager", "infer_baseline")

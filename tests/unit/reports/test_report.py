@@ -149,6 +149,10 @@ def test_lines():
         "could not run: ort in bf16 (2 cases): on cpu, ort runs fp32; mend: --infer-precision=fp32",
     ]
     assert coverage_lines(Coverage(), [])[0].endswith("; verdicts: none")
+    mute = {"what": "x", "cases": 1, "lack": {"why": "", "mend": "ask it"}}
+    assert coverage_lines(Coverage(exclusions=(mute,)), [])[-1] == (
+        "could not run: x (1 case): ; mend: ask it"
+    )
 
 
 @pytest.mark.parametrize("name", [text for text in HOSTILE if "\n" not in text])

@@ -36,8 +36,8 @@ def test_locks(monkeypatch):
         assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
         with locks.shared_unless_held(HERE):
             assert held == ["cpu", "jetson-1f2e3d4c-GPU-1"]
-    assert locks.are_same(HERE, [THERE, HERE])
-    assert not locks.are_same(HERE, [THERE])
+    assert locks.is_among(HERE, [THERE, HERE])
+    assert not locks.is_among(HERE, [THERE])
     with locks.shared(THERE):
         assert held[2:] == ["jetson-1f2e3d4c-GPU-1"]
     with locks.going_on(THERE):

@@ -18,7 +18,7 @@ class Locks:
     def __init__(self, run, *, is_here):
         self.run, self.is_here, self.told = run, is_here, []
 
-    def are_same(self, _here, _places):
+    def is_among(self, _here, _places):
         """Return whether the device that is held is the one here."""
         return self.is_here
 
